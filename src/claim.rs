@@ -1,0 +1,265 @@
+//! Taking, publishing, recovering and giving back a name that is a path.
+//!
+//! A socket is bound under a private name in the same directory, given its permissions, made to listen, and only then
+//! published under its real name by link(2), which is atomic and displaces nothing. So the name leads to a listening
+//! server from its first instant, and of several processes that race for it exactly one wins.
+//!
+//! A name whose server died is recovered: the dead file is removed under a lock on the directory, so that of several
+//! processes that recover at once none removes what another has just published. The private names of a name are a
+//! short fixed list, so that what a process killed half-way has left is found and removed by the next claim.
+
+use crate::error::{Error, Result, Status};
+use crate::sys::{self, Directory, FileIdentity, FileKind, Listener, Liveness, Published};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::Duration;
+
+/// How many processes may be in the middle of claiming one name at the same time.
+const PRIVATE_NAMES: u32 = 64;
+/// How often a claim starts anew because others interfered, before it gives up.
+const ATTEMPTS: u32 = 100;
+/// How long, in all, a claim tries for the lock that recovering needs. A holder has it for microseconds.
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
+/// A server made without this library binds first and can be asked an instant later. What looks dead is asked again.
+const SETTLE: Duration = Duration::from_millis(2);
+
+/// A published name, until it is given back.
+pub(crate) struct Claim {
+    directory: Directory,
+    file: OsString,
+    identity: FileIdentity,
+    process: u32,
+}
+
+impl Claim {
+    /// Claims a path for a new listening socket with exactly these permissions.
+    pub fn take(path: &Path, mode: u32, backlog: Option<u32>) -> Result<(Claim, Listener)> {
+        Self::try_take(path, mode, backlog)
+            .map_err(|error| error.within(&format!("listen on {}", path.display())))
+    }
+
+    fn try_take(path: &Path, mode: u32, backlog: Option<u32>) -> Result<(Claim, Listener)> {
+        let (directory, file) = split(path)?;
+        for _ in 0..ATTEMPTS {
+            let (private, listener, identity) = bind_private(&directory, &file, mode, backlog)?;
+            let published = publish(&directory, &private, &file);
+            directory.remove_same(&private, identity)?;
+            if published? {
+                sweep(&directory, &file);
+                let process = sys::process_id();
+                return Ok((Claim { directory, file, identity, process }, listener));
+            }
+        }
+        Err(in_use("others take and leave it all the time"))
+    }
+
+    /// Gives the name back: removes the socket file if it is still the very one that this process published. Called
+    /// before the listening socket is closed, so that nobody sees the name dead.
+    pub fn release(self) -> Result<()> {
+        if self.process == sys::process_id() {
+            self.directory.remove_same(&self.file, self.identity)?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Absent,
+    Dead,
+    Live,
+    Occupied,
+}
+
+/// What stands at a path, without changing anything.
+pub(crate) fn state(path: &Path) -> Result<State> {
+    let (directory, file) = match split(path) {
+        Err(error) if error.status() == Status::NotFound => return Ok(State::Absent),
+        parts => parts?,
+    };
+    match directory.look(&file)? {
+        None => Ok(State::Absent),
+        Some((FileKind::Other(_), _)) => Ok(State::Occupied),
+        Some((FileKind::Socket, _)) => match sys::probe(path)? {
+            Liveness::Alive => Ok(State::Live),
+            Liveness::Dead => Ok(State::Dead),
+        },
+    }
+}
+
+/// Removes the socket file at a path, live or dead: the explicit take-over.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let (directory, file) = match split(path) {
+        Err(error) if error.status() == Status::NotFound => return Ok(()),
+        parts => parts?,
+    };
+    match directory.look(&file)? {
+        None => Ok(()),
+        Some((FileKind::Other(what), _)) => Err(in_use(&format!("remove {}: it is {what}", path.display()))),
+        Some((FileKind::Socket, identity)) => directory.remove_same(&file, identity).map(drop),
+    }
+}
+
+fn split(path: &Path) -> Result<(Directory, OsString)> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(file)) => Ok((Directory::open(parent)?, file.to_owned())),
+        _ => Err(Error::new(Status::NameInvalid, format!("{} names no file", path.display()))),
+    }
+}
+
+/// Binds under the first private name of `file` that nobody uses.
+fn bind_private(
+    directory: &Directory,
+    file: &OsStr,
+    mode: u32,
+    backlog: Option<u32>,
+) -> Result<(OsString, Listener, FileIdentity)> {
+    for index in 0..PRIVATE_NAMES {
+        let private = private_name(file, index);
+        // Twice, because the first finding may be a dead one, which is removed.
+        for _ in 0..2 {
+            match directory.bind(&private, mode, backlog) {
+                Err(error) if error.status() == Status::NameInUse => {}
+                bound => return bound.map(|(listener, identity)| (private, listener, identity)),
+            }
+            match recover(directory, &private)? {
+                Found::Free => {}
+                Found::Live | Found::Occupied(_) => break,
+            }
+        }
+    }
+    Err(in_use("all its private names are in use"))
+}
+
+/// Removes what processes killed half-way through claiming this name have left.
+fn sweep(directory: &Directory, file: &OsStr) {
+    for index in 1..PRIVATE_NAMES {
+        let private = private_name(file, index);
+        match directory.look(&private) {
+            // What can't be removed now is no reason to give up the name that was won.
+            Ok(Some(_)) => drop(recover(directory, &private)),
+            _ => break,
+        }
+    }
+}
+
+/// A short name, so that long file names have private names too.
+fn private_name(file: &OsStr, index: u32) -> OsString {
+    OsString::from(format!(".moorline-{:016x}-{index}", fnv1a(file.as_encoded_bytes())))
+}
+
+/// The FNV-1a hash, by its definition in the IETF draft of Fowler, Noll, Vo and Eastlake. It spreads names over private
+/// names and need not withstand an attacker, who could take a name directly as well.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// Publishes the private file under its real name, recovering that from a dead server. False if the private file was
+/// gone and must be made anew.
+fn publish(directory: &Directory, private: &OsStr, file: &OsStr) -> Result<bool> {
+    for _ in 0..ATTEMPTS {
+        match directory.publish(private, file)? {
+            Published::Yes => return Ok(true),
+            Published::SourceGone => return Ok(false),
+            Published::Taken => match recover(directory, file)? {
+                Found::Free => {}
+                Found::Live => return Err(in_use("a server has it")),
+                Found::Occupied(what) => return Err(in_use(&format!("it is {what}"))),
+            },
+        }
+    }
+    Ok(false)
+}
+
+enum Found {
+    /// There is nothing, or was only something dead that has been removed.
+    Free,
+    Live,
+    Occupied(&'static str),
+}
+
+/// Removes a dead socket file, and nothing else.
+fn recover(directory: &Directory, file: &OsStr) -> Result<Found> {
+    let path = directory.path_of(file);
+    if let Some(found) = examine(directory, file, &path)? {
+        return Ok(found);
+    }
+    std::thread::sleep(SETTLE);
+    let _lock = lock(directory)?;
+    // Asked again with the lock: only now does dead mean that nobody else is just recovering it.
+    if let Some(found) = examine(directory, file, &path)? {
+        return Ok(found);
+    }
+    if let Some((FileKind::Socket, identity)) = directory.look(file)? {
+        directory.remove_same(file, identity)?;
+    }
+    Ok(Found::Free)
+}
+
+/// What stands there, or None for a dead socket.
+fn examine(directory: &Directory, file: &OsStr, path: &Path) -> Result<Option<Found>> {
+    Ok(match directory.look(file)? {
+        None => Some(Found::Free),
+        Some((FileKind::Other(what), _)) => Some(Found::Occupied(what)),
+        Some((FileKind::Socket, _)) => match sys::probe(path)? {
+            Liveness::Alive => Some(Found::Live),
+            Liveness::Dead => None,
+        },
+    })
+}
+
+fn lock(directory: &Directory) -> Result<impl Drop> {
+    for _ in 0..LOCK_TRIES {
+        if let Some(lock) = directory.try_lock()? {
+            return Ok(lock);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Err(in_use("its server is dead, but another process keeps its directory locked"))
+}
+
+fn in_use(why: &str) -> Error {
+    Error::new(Status::NameInUse, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_is_the_published_one() {
+        // Test vectors of the IETF draft, appendix C.
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_half_way_is_removed_by_the_next_claim() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("name");
+        for index in 0..3 {
+            let left = directory.path().join(private_name(OsStr::new("name"), index));
+            drop(std::os::unix::net::UnixListener::bind(left).unwrap());
+        }
+        let (claim, listener) = Claim::take(&path, 0o600, None).unwrap();
+        let files: Vec<_> =
+            directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(files, ["name"]);
+        claim.release().unwrap();
+        drop(listener);
+    }
+
+    #[test]
+    fn a_lock_held_elsewhere_delays_recovery_but_not_a_claim() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
+        let (claim, _listener) = Claim::take(&directory.path().join("fresh"), 0o600, None).unwrap();
+        claim.release().unwrap();
+        drop(held);
+    }
+}

@@ -1,0 +1,93 @@
+//! How long a call may wait.
+
+use crate::error::Status;
+use std::time::{Duration, Instant};
+
+/// How long a call may wait. Nothing in this library waits without being given one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// Not at all.
+    None,
+    /// At most so long.
+    After(Duration),
+    /// For ever: until it happens, or until another thread closes the object.
+    Forever,
+}
+
+impl From<Duration> for Timeout {
+    fn from(duration: Duration) -> Self {
+        if duration.is_zero() { Timeout::None } else { Timeout::After(duration) }
+    }
+}
+
+/// The moment until which a call may wait: a [`Timeout`] from the moment the call began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deadline {
+    Now,
+    At(Instant),
+    Never,
+}
+
+impl Deadline {
+    /// The time left; `None` is for ever.
+    pub fn remaining(self) -> Option<Duration> {
+        match self {
+            Deadline::Now => Some(Duration::ZERO),
+            Deadline::At(at) => Some(at.saturating_duration_since(Instant::now())),
+            Deadline::Never => None,
+        }
+    }
+
+    /// An error if the call may not wait at all: asked before anything is made to wait with.
+    pub fn check_may_wait(self) -> Result<(), Status> {
+        match self {
+            Deadline::Now => Err(Status::WouldBlock),
+            Deadline::At(_) | Deadline::Never => Ok(()),
+        }
+    }
+
+    pub fn has_passed(self) -> bool {
+        self.remaining().is_some_and(|left| left.is_zero())
+    }
+
+    /// What a call answers that could not finish in time.
+    pub fn expiry(self) -> Status {
+        match self {
+            Deadline::Now => Status::WouldBlock,
+            Deadline::At(_) | Deadline::Never => Status::TimedOut,
+        }
+    }
+
+    /// The earlier of this and `instant`.
+    pub fn earlier(self, instant: Instant) -> Deadline {
+        match self {
+            Deadline::Now => Deadline::Now,
+            Deadline::At(at) => Deadline::At(at.min(instant)),
+            Deadline::Never => Deadline::At(instant),
+        }
+    }
+}
+
+impl From<Timeout> for Deadline {
+    fn from(timeout: Timeout) -> Self {
+        match timeout {
+            Timeout::None => Deadline::Now,
+            Timeout::Forever => Deadline::Never,
+            // A time beyond what the clock can say is for ever.
+            Timeout::After(after) => Instant::now().checked_add(after).map_or(Deadline::Never, Deadline::At),
+        }
+    }
+}
+
+/// Takes a lock within the deadline.
+pub(crate) fn lock_until<T>(
+    lock: &parking_lot::Mutex<T>,
+    deadline: Deadline,
+) -> Result<parking_lot::MutexGuard<'_, T>, Status> {
+    match deadline {
+        Deadline::Now => lock.try_lock(),
+        Deadline::At(at) => lock.try_lock_until(at),
+        Deadline::Never => Some(lock.lock()),
+    }
+    .ok_or(deadline.expiry())
+}

@@ -1,0 +1,98 @@
+//! An open socket of either kind, what ends the waits on it, and its poller.
+
+use crate::deadline::Deadline;
+use crate::error::Result;
+use crate::gate::Gate;
+use crate::poller::Registration;
+use crate::sys::{self, Readiness, Selector, Source, Waker};
+use parking_lot::{Mutex, MutexGuard};
+use std::io;
+
+/// An open listener or stream. Calls hold it by an `Arc` while they use it, so that its descriptor is closed when it
+/// has been closed and the last of them has left.
+pub(crate) struct Endpoint<S: Source> {
+    source: S,
+    gate: Gate,
+    registration: Mutex<Option<Registration>>,
+}
+
+impl<S: Source> Endpoint<S> {
+    pub fn new(source: S) -> Self {
+        Endpoint { source, gate: Gate::default(), registration: Mutex::new(None) }
+    }
+
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// Ends every wait on it, now and later, and takes it from its poller.
+    pub fn close(&self) {
+        self.gate.shut();
+        self.leave_poller();
+    }
+
+    pub fn check_open(&self) -> Result<()> {
+        self.gate.check()
+    }
+
+    /// Waits by `wait` until it finds something, or the deadline, or `close`.
+    pub fn wait(
+        &self,
+        deadline: Deadline,
+        wait: impl FnOnce(&S, &Waker, Deadline) -> Result<Readiness>,
+    ) -> Result<Readiness> {
+        self.gate.wait(|waker| wait(&self.source, waker, deadline))
+    }
+
+    fn leave_poller(&self) {
+        if let Some(registration) = self.registration.lock().take() {
+            registration.remove(self);
+        }
+    }
+}
+
+impl<S: Source> Drop for Endpoint<S> {
+    fn drop(&mut self) {
+        // Before the descriptor is closed: a forked child may hold a duplicate, and then closing is not removing.
+        self.leave_poller();
+    }
+}
+
+/// What a poller does with the endpoints that it watches.
+pub(crate) trait Watched: Send + Sync {
+    fn check_open(&self) -> Result<()>;
+    /// Its place in a poller, if it is in one.
+    fn registration(&self) -> MutexGuard<'_, Option<Registration>>;
+    fn watch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()>;
+    fn rewatch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()>;
+    fn unwatch(&self, selector: &Selector) -> io::Result<()>;
+}
+
+impl<S: Source> Watched for Endpoint<S> {
+    fn check_open(&self) -> Result<()> {
+        Endpoint::check_open(self)
+    }
+
+    fn registration(&self) -> MutexGuard<'_, Option<Registration>> {
+        self.registration.lock()
+    }
+
+    fn watch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()> {
+        selector.add(&self.source, key, wanted)
+    }
+
+    fn rewatch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()> {
+        selector.modify(&self.source, key, wanted)
+    }
+
+    fn unwatch(&self, selector: &Selector) -> io::Result<()> {
+        selector.remove(&self.source)
+    }
+}
+
+impl Endpoint<sys::Stream> {
+    /// Waits until it may be read or written, as wanted.
+    pub fn wait_ready(&self, wanted: Readiness, deadline: Deadline) -> Result<Readiness> {
+        self.wait(deadline, |stream, waker, deadline| stream.wait(wanted, waker, deadline))
+    }
+}

@@ -1,0 +1,275 @@
+//! What can go wrong, as a value: [`Error`] with its numbered [`Status`].
+
+use std::{fmt, io};
+
+/// The kind of an outcome, numbered for the C ABI. Values are only ever appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum Status {
+    /// It worked.
+    Ok = 0,
+    /// The call would have had to wait, and was told not to.
+    WouldBlock = 1,
+    /// The deadline passed.
+    TimedOut = 2,
+    /// This side closed or destroyed the object, perhaps while the call was waiting.
+    Closed = 3,
+    /// The peer has gone, and all that it sent was read.
+    Disconnected = 4,
+    /// The handle was destroyed, or never was one (C ABI only).
+    StaleHandle = 5,
+    /// The handle belongs to another type (C ABI only).
+    WrongKind = 6,
+    /// An argument is out of its range.
+    InvalidArgument = 7,
+    /// The object is not in a state in which the call makes sense.
+    InvalidState = 8,
+    /// The name can't be one.
+    NameInvalid = 9,
+    /// The name is longer than the system allows.
+    NameTooLong = 10,
+    /// Somebody serves that name, or something that is no socket has it.
+    NameInUse = 11,
+    /// There is nothing of that name, or its directory is missing.
+    NotFound = 12,
+    /// The system, or the trust that was asked for, forbids it.
+    PermissionDenied = 13,
+    /// The name is there, but nobody listens.
+    ConnectionRefused = 14,
+    /// Descriptors, memory or a limit of an option are used up.
+    LimitReached = 15,
+    /// A message is larger than agreed.
+    MessageTooLarge = 16,
+    /// The peer sent something that the protocol does not allow.
+    Malformed = 17,
+    /// What came back is not what was sent, or the two sides disagree.
+    Mismatch = 18,
+    /// This system can't do it.
+    NotSupported = 19,
+    /// A callback asked to stop.
+    Cancelled = 20,
+    /// The caller's buffer can't hold the result.
+    BufferTooSmall = 21,
+    /// The system refused for a reason that has no status of its own.
+    OsError = 22,
+    /// A bug: a panic that was caught.
+    Internal = 23,
+    /// A validator or a policy of this side refused it.
+    Refused = 24,
+}
+
+impl Status {
+    /// The status of this number, if there is one.
+    pub fn from_code(code: i32) -> Option<Status> {
+        Self::ALL.iter().copied().find(|status| status.code() == code)
+    }
+
+    /// The number that the C ABI uses.
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The name without prefix, as in the C header: `NAME_IN_USE`.
+    pub const fn name(self) -> &'static std::ffi::CStr {
+        match self {
+            Status::Ok => c"OK",
+            Status::WouldBlock => c"WOULD_BLOCK",
+            Status::TimedOut => c"TIMED_OUT",
+            Status::Closed => c"CLOSED",
+            Status::Disconnected => c"DISCONNECTED",
+            Status::StaleHandle => c"STALE_HANDLE",
+            Status::WrongKind => c"WRONG_KIND",
+            Status::InvalidArgument => c"INVALID_ARGUMENT",
+            Status::InvalidState => c"INVALID_STATE",
+            Status::NameInvalid => c"NAME_INVALID",
+            Status::NameTooLong => c"NAME_TOO_LONG",
+            Status::NameInUse => c"NAME_IN_USE",
+            Status::NotFound => c"NOT_FOUND",
+            Status::PermissionDenied => c"PERMISSION_DENIED",
+            Status::ConnectionRefused => c"CONNECTION_REFUSED",
+            Status::LimitReached => c"LIMIT_REACHED",
+            Status::MessageTooLarge => c"MESSAGE_TOO_LARGE",
+            Status::Malformed => c"MALFORMED",
+            Status::Mismatch => c"MISMATCH",
+            Status::NotSupported => c"NOT_SUPPORTED",
+            Status::Cancelled => c"CANCELLED",
+            Status::BufferTooSmall => c"BUFFER_TOO_SMALL",
+            Status::OsError => c"OS_ERROR",
+            Status::Internal => c"INTERNAL",
+            Status::Refused => c"REFUSED",
+        }
+    }
+
+    /// Every status, in the order of their numbers.
+    pub const ALL: &'static [Status] = &[
+        Status::Ok,
+        Status::WouldBlock,
+        Status::TimedOut,
+        Status::Closed,
+        Status::Disconnected,
+        Status::StaleHandle,
+        Status::WrongKind,
+        Status::InvalidArgument,
+        Status::InvalidState,
+        Status::NameInvalid,
+        Status::NameTooLong,
+        Status::NameInUse,
+        Status::NotFound,
+        Status::PermissionDenied,
+        Status::ConnectionRefused,
+        Status::LimitReached,
+        Status::MessageTooLarge,
+        Status::Malformed,
+        Status::Mismatch,
+        Status::NotSupported,
+        Status::Cancelled,
+        Status::BufferTooSmall,
+        Status::OsError,
+        Status::Internal,
+        Status::Refused,
+    ];
+
+    const fn explanation(self) -> &'static str {
+        match self {
+            Status::Ok => "no error",
+            Status::WouldBlock => "the call would have to wait",
+            Status::TimedOut => "the deadline has passed",
+            Status::Closed => "this side closed it",
+            Status::Disconnected => "the peer has gone",
+            Status::StaleHandle => "the handle was destroyed or never was one",
+            Status::WrongKind => "the handle is of another type",
+            Status::InvalidArgument => "an argument is invalid",
+            Status::InvalidState => "the object is in the wrong state for this call",
+            Status::NameInvalid => "the name is invalid",
+            Status::NameTooLong => "the name is too long",
+            Status::NameInUse => "the name is in use",
+            Status::NotFound => "nothing of that name",
+            Status::PermissionDenied => "permission denied",
+            Status::ConnectionRefused => "nobody listens",
+            Status::LimitReached => "a limit is reached",
+            Status::MessageTooLarge => "the message is too large",
+            Status::Malformed => "the peer broke the protocol",
+            Status::Mismatch => "the two sides disagree",
+            Status::NotSupported => "not supported on this system",
+            Status::Cancelled => "cancelled",
+            Status::BufferTooSmall => "the buffer is too small",
+            Status::OsError => "the system reported an error",
+            Status::Internal => "internal error",
+            Status::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.explanation())
+    }
+}
+
+/// A failure: its [`Status`], what was tried on what, and the system's own error if there was one.
+///
+/// The errors of the path of a byte (`WouldBlock`, `TimedOut`, `Closed`, `Disconnected`) are made without
+/// allocating.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct Error {
+    status: Status,
+    detail: Option<Box<Detail>>,
+}
+
+#[derive(Debug)]
+struct Detail {
+    context: String,
+    os: Option<io::Error>,
+}
+
+/// What the library's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error that says what was tried, and on what.
+    pub fn new(status: Status, context: impl Into<String>) -> Self {
+        let detail = Detail { context: context.into(), os: None };
+        Error { status, detail: Some(Box::new(detail)) }
+    }
+
+    /// An error of the system, with what was tried; the status follows from the system's code.
+    pub(crate) fn os(error: impl Into<io::Error>, context: impl Into<String>) -> Self {
+        let error = error.into();
+        Error::os_as(crate::sys::status_of(&error), error, context)
+    }
+
+    /// As [`Error::os`], where the caller knows the status better than the code tells.
+    pub(crate) fn os_as(status: Status, error: impl Into<io::Error>, context: impl Into<String>) -> Self {
+        let detail = Detail { context: context.into(), os: Some(error.into()) };
+        Error { status, detail: Some(Box::new(detail)) }
+    }
+
+    /// Its kind.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The system's error code (`errno` on Unix), if the system had a part in it.
+    pub fn os_error(&self) -> Option<i32> {
+        self.detail.as_ref()?.os.as_ref()?.raw_os_error()
+    }
+
+    /// The same error with more said in front of it: where it happened.
+    pub(crate) fn within(self, place: &str) -> Self {
+        let (context, os) = match self.detail {
+            Some(detail) => (format!("{place}: {}", detail.context), detail.os),
+            None => (place.to_owned(), None),
+        };
+        Error { status: self.status, detail: Some(Box::new(Detail { context, os })) }
+    }
+
+    fn text(&self) -> String {
+        match &self.detail {
+            None => self.status.to_string(),
+            Some(detail) => match &detail.os {
+                None => format!("{}: {}", detail.context, self.status),
+                Some(os) => format!("{}: {} ({os})", detail.context, self.status),
+            },
+        }
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Error { status, detail: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_distinct_and_round_trip() {
+        for (index, status) in Status::ALL.iter().enumerate() {
+            assert_eq!(status.code(), index as i32);
+            assert_eq!(Status::from_code(status.code()), Some(*status));
+        }
+        let names: std::collections::HashSet<_> = Status::ALL.iter().map(|s| s.name()).collect();
+        assert_eq!(names.len(), Status::ALL.len());
+        assert_eq!(Status::from_code(-1), None);
+    }
+
+    #[test]
+    fn text_has_context_status_and_the_systems_words() {
+        let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+        let error = Error::os(refused, "connect to /tmp/x");
+        assert_eq!(error.status(), Status::ConnectionRefused);
+        assert_eq!(error.os_error(), Some(libc::ECONNREFUSED));
+        let text = error.within("test").to_string();
+        assert!(text.starts_with("test: connect to /tmp/x: nobody listens ("), "{text}");
+    }
+
+    #[test]
+    fn errors_of_the_byte_path_are_small_and_allocate_nothing() {
+        assert!(std::mem::size_of::<Error>() <= 16);
+        assert!(Error::from(Status::WouldBlock).detail.is_none());
+    }
+}

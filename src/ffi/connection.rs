@@ -1,0 +1,126 @@
+//! `moorline_connection`.
+
+use super::arguments::{Out, OutStruct, bytes, timeout};
+use super::guard::guard;
+use super::handle::{self, moorline_connection};
+use super::socket::{credentials, moorline_credentials};
+use super::status::moorline_status;
+use crate::service::Connection;
+use std::ffi::c_void;
+
+/// Sends all the data. When the queue is full it waits; in a callback that holds up all connections of its thread. What one
+/// call sends is never mixed with what other threads send.
+///
+/// @param connection  a connection that has not ended
+/// @param data        what to send; may be NULL if length is 0
+/// @param length      bytes
+/// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
+/// @param sent        out: how many bytes the kernel or the queue has taken; all on MOORLINE_OK, perhaps some otherwise
+/// @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED;
+///         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+///         MOORLINE_WRONG_KIND
+///
+/// Blocks until the timeout. Any thread.
+///
+/// # Safety
+///
+/// The pointers are as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_send(
+    connection: *mut moorline_connection,
+    data: *const c_void,
+    length: usize,
+    timeout_ms: i64,
+    sent: *mut usize,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let (sent, data) = unsafe { (Out::zeroed(sent).required("sent")?, bytes(data, length)?) };
+        let connection = handle::get::<Connection>(connection)?;
+        let (taken, result) = connection.send_counted(data, timeout(timeout_ms)?);
+        sent.set(taken);
+        result
+    })
+}
+
+/// Sends a message, whole or not at all. When the queue is full it waits; in a callback that holds up all connections of its
+/// thread. A message larger than the queue's limit is sent when the queue is empty.
+///
+/// @param connection  a connection that has not ended, of a service with messages
+/// @param data        the message; may be NULL if length is 0
+/// @param length      bytes
+/// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
+/// @return as moorline_socket_send_message
+///
+/// Blocks until the timeout. Any thread; messages of several threads don't mix.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_send_message(
+    connection: *mut moorline_connection,
+    data: *const c_void,
+    length: usize,
+    timeout_ms: i64,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let data = unsafe { bytes(data, length) }?;
+        handle::get::<Connection>(connection)?.send_message(data, timeout(timeout_ms)?)
+    })
+}
+
+/// Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows, with
+/// MOORLINE_CLOSED.
+///
+/// @param connection  a connection that has not ended
+/// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_close(connection: *mut moorline_connection) -> moorline_status {
+    guard(|| {
+        handle::get::<Connection>(connection)?.close();
+        Ok(())
+    })
+}
+
+/// Ends the connection and drops what is queued. The callback `disconnected` follows, with MOORLINE_CLOSED.
+///
+/// @param connection  a connection that has not ended
+/// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_abort(connection: *mut moorline_connection) -> moorline_status {
+    guard(|| {
+        handle::get::<Connection>(connection)?.abort();
+        Ok(())
+    })
+}
+
+/// Who connected, by the kernel's word.
+///
+/// @param connection   a connection that has not ended
+/// @param credentials  out: with its struct_size set by the caller
+/// @return MOORLINE_OK; MOORLINE_CLOSED; MOORLINE_NOT_SUPPORTED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+///         MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_peer_credentials(
+    connection: *mut moorline_connection,
+    credentials: *mut moorline_credentials,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let out = unsafe { OutStruct::zeroed(credentials, "credentials") }?.required("credentials")?;
+        out.set(self::credentials(handle::get::<Connection>(connection)?.peer_credentials()?));
+        Ok(())
+    })
+}

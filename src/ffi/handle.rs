@@ -1,0 +1,284 @@
+//! The handle table: a handle is a key with a generation, never an address.
+//!
+//! A handle is, from its top bit: four bits that say the type, and a key of sharded-slab: a generation of 25 bits, the
+//! shard of the thread that made it (13 bits) and the place in the shard (22 bits). A place that is used again has another
+//! generation, so a handle from before is found out.
+
+use crate::error::{Error, Result, Status};
+use crate::poller::Poller;
+use crate::server::Server;
+use crate::service::{Connection, Service};
+use crate::socket::Socket;
+use crate::sys;
+use parking_lot::Mutex;
+use sharded_slab::{Config, Slab};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Deref;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// The opaque types of the header.
+#[allow(non_camel_case_types)]
+mod opaque {
+    /// A server: listens under a name, accepts connections. Any thread may use it at any time.
+    pub struct moorline_server(());
+    /// A connected socket. Any thread may use it at any time.
+    pub struct moorline_socket(());
+    /// Watches servers and sockets. Any thread may use it at any time; one at a time waits.
+    pub struct moorline_poller(());
+    /// A server on threads of its own. Any thread may use it at any time.
+    pub struct moorline_service(());
+    /// A connection of a service, which owns it: the handle is stale once its `disconnected` callback has returned. Any
+    /// thread may use it at any time.
+    pub struct moorline_connection(());
+}
+pub use opaque::*;
+
+pub(super) struct TableConfig;
+
+impl Config for TableConfig {
+    /// Threads that make or destroy handles at the same time.
+    const MAX_THREADS: usize = 4096;
+    /// With a first page of 32: two million handles made by one thread and alive.
+    const MAX_PAGES: usize = 16;
+    const INITIAL_PAGE_SIZE: usize = 32;
+    const RESERVED_BITS: usize = KIND_BITS as usize;
+}
+
+const KIND_BITS: u32 = 4;
+const KIND_SHIFT: u32 = usize::BITS - KIND_BITS;
+const KEY_MASK: usize = usize::MAX >> KIND_BITS;
+const KINDS: [&str; 6] = ["", "server", "socket", "poller", "service", "connection"];
+
+type Table<T> = LazyLock<Slab<Entry<T>, TableConfig>>;
+
+/// What has handles of its own type.
+pub(super) trait Kind: Sized + Send + Sync + 'static {
+    type Opaque;
+    /// The index in `KINDS`.
+    const KIND: usize;
+    fn table() -> &'static Slab<Entry<Self>, TableConfig>;
+}
+
+macro_rules! kind {
+    ($type:ty, $opaque:ty, $kind:expr) => {
+        impl Kind for $type {
+            type Opaque = $opaque;
+            const KIND: usize = $kind;
+            fn table() -> &'static Slab<Entry<Self>, TableConfig> {
+                static TABLE: Table<$type> = LazyLock::new(|| Slab::new_with_config::<TableConfig>());
+                &TABLE
+            }
+        }
+    };
+}
+
+kind!(Server, moorline_server, 1);
+kind!(Socket, moorline_socket, 2);
+kind!(Poller, moorline_poller, 3);
+kind!(Service, moorline_service, 4);
+kind!(Connection, moorline_connection, 5);
+
+pub(super) struct Entry<T> {
+    object: T,
+    process: u32,
+    /// The slab itself says yes to each of several that remove at once while a call holds the entry.
+    destroyed: AtomicBool,
+}
+
+/// A reference for the duration of a call: the object is dropped when it is destroyed and the last of these has gone.
+pub(super) struct Held<T: Kind>(sharded_slab::Entry<'static, Entry<T>, TableConfig>);
+
+impl<T: Kind> Deref for Held<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0.object
+    }
+}
+
+/// What is known of each live handle that the caller has to destroy.
+struct Record {
+    made: Instant,
+    origin: Option<(String, u32)>,
+}
+
+static RECORDS: Mutex<BTreeMap<usize, Record>> = Mutex::new(BTreeMap::new());
+
+/// Makes a handle that the caller has to destroy.
+pub(super) fn create<T: Kind>(object: T) -> Result<*mut T::Opaque> {
+    let handle = create_owned(object)?;
+    RECORDS.lock().insert(handle.addr(), Record { made: Instant::now(), origin: None });
+    Ok(handle)
+}
+
+/// Makes a handle that the library itself destroys.
+pub(super) fn create_owned<T: Kind>(object: T) -> Result<*mut T::Opaque> {
+    let key = T::table()
+        .insert(Entry { object, process: sys::process_id(), destroyed: AtomicBool::new(false) })
+        .ok_or_else(|| Error::new(Status::LimitReached, "make a handle: too many are alive"))?;
+    Ok(std::ptr::without_provenance_mut(T::KIND << KIND_SHIFT | key))
+}
+
+/// The object of a handle.
+pub(super) fn get<T: Kind>(handle: *const T::Opaque) -> Result<Held<T>> {
+    let key = key::<T>(handle.addr())?;
+    T::table().get(key).map(Held).ok_or_else(stale::<T>)
+}
+
+/// Makes a handle stale, after `end` has ended what its calls do. The object goes when the last call has left.
+pub(super) fn destroy<T: Kind>(handle: *const T::Opaque, end: impl FnOnce(&T)) -> Result<()> {
+    let held = get::<T>(handle)?;
+    let forked = held.0.process != sys::process_id();
+    // Of several that destroy it at once, one does.
+    if held.0.destroyed.swap(true, Ordering::AcqRel) {
+        return Err(stale::<T>());
+    }
+    T::table().remove(handle.addr() & KEY_MASK);
+    // A forked child has the parent's records, but perhaps locked by a thread that it does not have.
+    if !forked {
+        RECORDS.lock().remove(&handle.addr());
+    }
+    end(&held);
+    Ok(())
+}
+
+fn key<T: Kind>(handle: usize) -> Result<usize> {
+    if handle == 0 {
+        let context = format!("the {} handle is NULL", KINDS[T::KIND]);
+        return Err(Error::new(Status::InvalidArgument, context));
+    }
+    match handle >> KIND_SHIFT {
+        kind if kind == T::KIND => Ok(handle & KEY_MASK),
+        kind if (1..KINDS.len()).contains(&kind) => {
+            let context = format!("a {} handle where a {} is needed", KINDS[kind], KINDS[T::KIND]);
+            Err(Error::new(Status::WrongKind, context))
+        }
+        _ => Err(stale::<T>()),
+    }
+}
+
+fn stale<T: Kind>() -> Error {
+    Error::new(Status::StaleHandle, format!("the {} handle", KINDS[T::KIND]))
+}
+
+/// How many handles the caller has still to destroy.
+pub(super) fn count() -> usize {
+    RECORDS.lock().len()
+}
+
+/// Notes where in the caller's code a handle was made.
+pub(super) fn set_origin(handle: usize, file: String, line: u32) -> Result<()> {
+    if handle == 0 {
+        return Err(Error::new(Status::InvalidArgument, "the handle is NULL"));
+    }
+    match RECORDS.lock().get_mut(&handle) {
+        Some(record) => {
+            record.origin = Some((file, line));
+            Ok(())
+        }
+        None => Err(Error::new(Status::StaleHandle, "note where a handle was made")),
+    }
+}
+
+/// A line for each handle that the caller has still to destroy: type, value, name, age, and where it was made.
+pub(super) fn report() -> String {
+    let handles: Vec<usize> = RECORDS.lock().keys().copied().collect();
+    // Names are asked for without the lock: others are not to wait for that.
+    let names: Vec<_> = handles.iter().map(|handle| name(*handle)).collect();
+    let records = RECORDS.lock();
+    let mut text = String::new();
+    for (handle, name) in handles.iter().zip(names) {
+        let Some(record) = records.get(handle) else { continue };
+        let kind = KINDS[(handle >> KIND_SHIFT).min(KINDS.len() - 1)];
+        let age = record.made.elapsed().as_secs_f64();
+        // Writing to a string does not fail.
+        let _ = write!(text, "{kind} {handle:#x}");
+        if let Some(name) = name {
+            let _ = write!(text, " \"{name}\"");
+        }
+        let _ = write!(text, ", {age:.3} s old");
+        if let Some((file, line)) = &record.origin {
+            let _ = write!(text, ", made at {file}:{line}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn name(handle: usize) -> Option<String> {
+    let key = handle & KEY_MASK;
+    let name = match handle >> KIND_SHIFT {
+        Server::KIND => Server::table().get(key)?.object.full_name(),
+        Service::KIND => Service::table().get(key)?.object.full_name(),
+        _ => return None,
+    };
+    name.ok().map(|name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PollerOptions, ServerOptions};
+
+    fn server() -> *mut moorline_server {
+        create(Server::new(ServerOptions::default())).unwrap()
+    }
+
+    fn status<T>(result: Result<T>) -> Status {
+        result.err().map_or(Status::Ok, |error| error.status())
+    }
+
+    #[test]
+    fn a_handle_is_good_until_it_is_destroyed_and_never_again() {
+        let first = server();
+        assert_eq!(status(get::<Server>(first)), Status::Ok);
+        assert_eq!(status(destroy::<Server>(first, |_| {})), Status::Ok);
+        for _ in 0..100 {
+            let next = server();
+            assert_ne!(next, first);
+            assert_eq!(status(get::<Server>(first)), Status::StaleHandle);
+            assert_eq!(status(destroy::<Server>(next, |_| {})), Status::Ok);
+            assert_eq!(status(destroy::<Server>(next, |_| {})), Status::StaleHandle);
+        }
+    }
+
+    #[test]
+    fn types_and_null_and_garbage_are_told_apart() {
+        let poller = create(Poller::new(PollerOptions::default()).unwrap()).unwrap();
+        assert_eq!(status(get::<Server>(poller.cast())), Status::WrongKind);
+        assert_eq!(status(get::<Server>(std::ptr::null())), Status::InvalidArgument);
+        for garbage in [1, 0x1000, usize::MAX, 1 << KIND_SHIFT | 0xffff] {
+            let garbage = std::ptr::without_provenance(garbage);
+            assert_eq!(status(get::<Server>(garbage)), Status::StaleHandle);
+        }
+        destroy::<Poller>(poller, |_| {}).unwrap();
+    }
+
+    #[test]
+    fn of_several_that_destroy_a_handle_at_once_one_does() {
+        const THREADS: usize = 4;
+        for _ in 0..200 {
+            let handle = server().addr();
+            let start = std::sync::Barrier::new(THREADS);
+            let destroy_it = || {
+                start.wait();
+                status(destroy::<Server>(std::ptr::without_provenance(handle), |_| {}))
+            };
+            let answers: Vec<Status> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(destroy_it)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(answers.iter().filter(|answer| **answer == Status::Ok).count(), 1, "{answers:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_keeps_the_object_that_is_destroyed_meanwhile() {
+        let handle = server();
+        let held = get::<Server>(handle).unwrap();
+        destroy::<Server>(handle, |_| {}).unwrap();
+        assert_eq!(status(held.full_name()), Status::InvalidState);
+    }
+}

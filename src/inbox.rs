@@ -1,0 +1,222 @@
+//! What a socket has received and nobody has taken yet.
+
+use crate::error::Result;
+use crate::frame::{Frame, Parser};
+use crate::sys::Descriptor;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Instant;
+
+/// What is read at a time: little at first, and twice as much whenever that was not enough, so that an idle connection costs
+/// little and a busy one few calls.
+const READ_SIZES: (usize, usize) = (4 * 1024, 64 * 1024);
+/// More room than this is given back when everything was taken.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// Received bytes, of which the first message is looked for. Its room grows with what has come, not with what a length on the
+/// wire promises.
+pub(crate) struct Inbox {
+    bytes: Vec<u8>,
+    filled: Range<usize>,
+    parser: Parser,
+    first: Option<Frame>,
+    /// When the first byte of the first message came.
+    begun: Option<Instant>,
+    /// The validator has seen the first message.
+    validated: bool,
+    read_size: usize,
+    /// How many bytes were taken before the filled ones, ever.
+    taken: u64,
+    descriptors: VecDeque<Arrival>,
+}
+
+/// Descriptors that came with the byte at this place of the stream: the last byte of what one receive gave, which is in
+/// the message that they were sent with, since the kernel ends a receive with what descriptors were sent with.
+struct Arrival {
+    position: u64,
+    descriptors: Vec<Descriptor>,
+}
+
+impl Inbox {
+    pub fn new(parser: Parser) -> Inbox {
+        Inbox {
+            bytes: Vec::new(),
+            filled: 0..0,
+            parser,
+            first: None,
+            begun: None,
+            validated: false,
+            read_size: READ_SIZES.0,
+            taken: 0,
+            descriptors: VecDeque::new(),
+        }
+    }
+
+    /// What was received and not taken.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[self.filled.clone()]
+    }
+
+    /// When the first byte of a message came that is not whole yet.
+    pub fn begun(&self) -> Option<Instant> {
+        self.begun
+    }
+
+    /// The first message, if it is whole.
+    pub fn first(&mut self) -> Result<Option<&[u8]>> {
+        if self.first.is_none() {
+            self.first = self.parser.parse(&self.bytes[self.filled.clone()])?;
+        }
+        Ok(self.message())
+    }
+
+    /// What is left as the last message when the stream has ended.
+    pub fn last(&mut self) -> Result<Option<&[u8]>> {
+        if self.first.is_none() {
+            self.first = self.parser.finish(&self.bytes[self.filled.clone()])?;
+        }
+        Ok(self.message())
+    }
+
+    fn message(&self) -> Option<&[u8]> {
+        let payload = &self.first.as_ref()?.payload;
+        Some(&self.bytes()[payload.clone()])
+    }
+
+    /// Drops the first message, which `first` or `last` has found; gives the descriptors that came with it.
+    pub fn take_first(&mut self) -> Vec<Descriptor> {
+        let Some(frame) = self.first.take() else { return Vec::new() };
+        self.validated = false;
+        self.skip(frame.length);
+        let mut with_it = Vec::new();
+        while self.descriptors.front().is_some_and(|arrival| arrival.position < self.taken) {
+            with_it.extend(self.descriptors.pop_front().into_iter().flat_map(|arrival| arrival.descriptors));
+        }
+        with_it
+    }
+
+    /// Drops so many of the first bytes.
+    pub fn skip(&mut self, length: usize) {
+        self.filled.start += length;
+        self.taken += length as u64;
+        self.begun = (!self.filled.is_empty()).then(Instant::now);
+        if self.filled.is_empty() {
+            self.filled = 0..0;
+            if self.bytes.len() > KEPT_CAPACITY {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Whether the validator has seen the first message.
+    pub fn is_validated(&self) -> bool {
+        self.validated
+    }
+
+    /// It need not see the first message again, if that stays.
+    pub fn set_validated(&mut self) {
+        self.validated = true;
+    }
+
+    /// As if the first byte of an unfinished message had come now.
+    pub fn restart_clock(&mut self) {
+        self.begun = self.begun.map(|_| Instant::now());
+    }
+
+    /// How many descriptors came with the first message.
+    pub fn descriptors_of_first(&self) -> usize {
+        let end = self.taken + self.first.as_ref().map_or(0, |frame| frame.length as u64);
+        let of_first = self.descriptors.iter().take_while(|arrival| arrival.position < end);
+        of_first.map(|arrival| arrival.descriptors.len()).sum()
+    }
+
+    /// How many descriptors came and were not taken.
+    pub fn descriptors(&self) -> usize {
+        self.descriptors.iter().map(|arrival| arrival.descriptors.len()).sum()
+    }
+
+    /// Adds what `receive` puts into a buffer, and tells what it answered.
+    pub fn fill<E>(
+        &mut self,
+        receive: impl FnOnce(&mut [u8]) -> std::result::Result<(usize, Vec<Descriptor>), E>,
+    ) -> std::result::Result<usize, E> {
+        if self.bytes.len() - self.filled.end < self.read_size {
+            self.make_room();
+        }
+        let room = self.bytes.len() - self.filled.end;
+        let (received, descriptors) = receive(&mut self.bytes[self.filled.end..])?;
+        if received > 0 {
+            self.begun.get_or_insert_with(Instant::now);
+            self.filled.end += received;
+            if received == room {
+                self.read_size = READ_SIZES.1.min(2 * self.read_size);
+            }
+        }
+        if !descriptors.is_empty() {
+            let position = (self.taken + self.filled.len() as u64).saturating_sub(1);
+            self.descriptors.push_back(Arrival { position, descriptors });
+        }
+        Ok(received)
+    }
+
+    fn make_room(&mut self) {
+        if self.filled.start > 0 {
+            self.bytes.copy_within(self.filled.clone(), 0);
+            self.filled = 0..self.filled.len();
+        }
+        let needed = self.filled.end + self.read_size;
+        if self.bytes.len() < needed {
+            // Doubling, so that a large message is not copied for every piece of it.
+            let room = needed.max(self.filled.end * 2);
+            self.bytes.reserve_exact(room - self.bytes.len());
+            self.bytes.resize(room, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Framing;
+    use std::convert::Infallible;
+
+    fn put(inbox: &mut Inbox, bytes: &[u8]) {
+        let Ok(_) = inbox.fill::<Infallible>(|room| {
+            room[..bytes.len()].copy_from_slice(bytes);
+            Ok((bytes.len(), Vec::new()))
+        });
+    }
+
+    #[test]
+    fn room_grows_with_what_came_and_not_with_what_was_promised() {
+        const PIECE: usize = READ_SIZES.0;
+        let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 30));
+        put(&mut inbox, &(1_u32 << 30).to_be_bytes());
+        assert_eq!(inbox.first().unwrap(), None);
+        assert!(inbox.bytes.capacity() <= 2 * PIECE);
+        for _ in 0..1000 {
+            put(&mut inbox, &[0; PIECE]);
+        }
+        assert!(inbox.bytes.capacity() <= 2 * 1001 * PIECE + READ_SIZES.1);
+    }
+
+    #[test]
+    fn messages_are_taken_one_by_one_and_large_room_is_given_back() {
+        let mut inbox = Inbox::new(Parser::new(Framing::Lines, 1 << 20));
+        put(&mut inbox, b"one\ntwo\nthr");
+        for expected in [b"one", b"two"] {
+            assert_eq!(inbox.first().unwrap(), Some(&expected[..]));
+            assert_eq!(inbox.first().unwrap(), Some(&expected[..]));
+            assert!(inbox.take_first().is_empty());
+        }
+        assert_eq!(inbox.first().unwrap(), None);
+        assert!(inbox.begun().is_some());
+        for _ in 0..100 {
+            put(&mut inbox, &[b'x'; READ_SIZES.0]);
+        }
+        put(&mut inbox, b"\n");
+        assert_eq!(inbox.first().unwrap().unwrap().len(), 3 + 100 * READ_SIZES.0);
+        inbox.take_first();
+        assert_eq!((inbox.bytes.capacity(), inbox.begun()), (0, None));
+    }
+}

@@ -1,0 +1,408 @@
+//! Readiness of thousands of servers and sockets.
+
+use crate::deadline::{Deadline, Timeout, lock_until};
+use crate::endpoint::Watched;
+use crate::error::{Error, Result, Status};
+use crate::server::Server;
+use crate::socket::Socket;
+use crate::sys::{self, RawDescriptor, Readiness, Selection, Selector};
+use parking_lot::Mutex;
+use slab::Slab;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// What to look for at a server or socket.
+///
+/// A server is readable when a connection may be there to accept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Data, the end of the peer's stream, or a connection to accept.
+    pub readable: bool,
+    /// Room to send. To be asked for after a send that fell short: otherwise nearly every wait finds it.
+    pub writable: bool,
+    /// Report each change once instead of as long as it lasts: who is told reads until `WouldBlock` or less than asked
+    /// for, and sends until `WouldBlock`. Cheaper by a system call an event.
+    pub edge: bool,
+}
+
+impl Interest {
+    /// Readable, reported as long as it lasts.
+    pub const READABLE: Interest = Interest { readable: true, writable: false, edge: false };
+    /// Readable, each change reported once.
+    pub const READABLE_EDGE: Interest = Interest { readable: true, writable: false, edge: true };
+    /// Both directions, each change reported once. Only for a socket with something left to send: the system reports room at
+    /// every read of the peer.
+    pub const EDGE: Interest = Interest { readable: true, writable: true, edge: true };
+
+    fn wanted(self) -> Option<Readiness> {
+        let Interest { readable, writable, .. } = self;
+        (readable || writable).then_some(Readiness { readable, writable, hangup: false })
+    }
+}
+
+/// What a wait found. An end of the connection counts as readable, and if nothing can be sent any more as writable, so
+/// that whoever waits for either gets to see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// The number given with [`Poller::add`].
+    pub token: u64,
+    /// A receive or accept would not wait.
+    pub readable: bool,
+    /// A send would not wait.
+    pub writable: bool,
+    /// The peer has ended its sending direction or the connection.
+    pub hangup: bool,
+}
+
+/// How a poller waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PollerOptions {
+    /// Look again and again for so long before sleeping. Waking a sleeping thread costs tens of microseconds, so a
+    /// few of them here can pay where answers come at once; it costs a processor meanwhile. Zero: sleep at once.
+    pub busy_poll: Duration,
+}
+
+/// Watches servers and sockets, each in at most one poller. Any thread may add, change and remove while one waits.
+pub struct Poller {
+    shared: Arc<Shared>,
+    options: PollerOptions,
+}
+
+struct Shared {
+    selector: Selector,
+    selection: Mutex<Selection>,
+    sources: Mutex<Sources>,
+    closed: AtomicBool,
+    /// A forked child shares what the system watches with its parent, and must not change it.
+    process: u32,
+}
+
+#[derive(Default)]
+struct Sources {
+    slots: Slab<Watch>,
+    generation: u32,
+}
+
+struct Watch {
+    endpoint: Weak<dyn Watched>,
+    generation: u32,
+    token: u64,
+    interest: Interest,
+}
+
+/// The number under which the system reports an endpoint: the slot, and a generation, so that a late report of one
+/// that has been removed is not taken for its successor in the slot.
+#[derive(Clone, Copy)]
+struct Key {
+    slot: u32,
+    generation: u32,
+}
+
+impl Key {
+    fn pack(self) -> usize {
+        ((self.generation as usize) << 32) | self.slot as usize
+    }
+
+    fn unpack(packed: usize) -> Key {
+        Key { slot: packed as u32, generation: (packed >> 32) as u32 }
+    }
+}
+
+impl Sources {
+    fn insert(&mut self, endpoint: Weak<dyn Watched>, token: u64, interest: Interest) -> Result<Key> {
+        // The topmost generation is left out: with the topmost slot it would be the selector's own key.
+        self.generation = (self.generation + 1) % (u32::MAX >> 1);
+        let generation = self.generation;
+        let entry = self.slots.vacant_entry();
+        let slot =
+            u32::try_from(entry.key()).map_err(|_| Error::new(Status::LimitReached, "add to a poller"))?;
+        entry.insert(Watch { endpoint, generation, token, interest });
+        Ok(Key { slot, generation })
+    }
+
+    fn get_mut(&mut self, key: Key) -> Option<&mut Watch> {
+        self.slots.get_mut(key.slot as usize).filter(|watch| watch.generation == key.generation)
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Watch> {
+        self.get_mut(key)?;
+        Some(self.slots.remove(key.slot as usize))
+    }
+}
+
+/// An endpoint's place in a poller. The endpoint has it.
+pub(crate) struct Registration {
+    poller: Weak<Shared>,
+    key: Key,
+}
+
+impl Registration {
+    pub fn is_alive(&self) -> bool {
+        self.poller.upgrade().is_some_and(|poller| !poller.closed.load(Ordering::SeqCst))
+    }
+
+    pub fn remove(&self, endpoint: &dyn Watched) {
+        if let Some(poller) = self.poller.upgrade() {
+            if poller.process != sys::process_id() {
+                return;
+            }
+            let watch = poller.sources.lock().remove(self.key);
+            if watch.is_some_and(|watch| watch.interest.wanted().is_some()) {
+                // Fails only if the system does not know the descriptor, which is what was wanted.
+                let _ = endpoint.unwatch(&poller.selector);
+            }
+        }
+    }
+}
+
+impl Poller {
+    /// A poller that watches nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// `LimitReached` when descriptors are used up.
+    pub fn new(options: PollerOptions) -> Result<Poller> {
+        let (selector, selection) = Selector::new()?;
+        let shared = Arc::new(Shared {
+            selector,
+            selection: Mutex::new(selection),
+            sources: Mutex::default(),
+            closed: AtomicBool::new(false),
+            process: sys::process_id(),
+        });
+        Ok(Poller { shared, options })
+    }
+
+    /// Watches a server or socket; events about it carry the token. With an interest in nothing it is in the poller,
+    /// but never reported.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it is in a poller already, or a server that does not listen. `Closed`. `LimitReached`.
+    pub fn add(&self, pollable: &impl Pollable, interest: Interest, token: u64) -> Result<()> {
+        self.check_open()?;
+        let endpoint = pollable.endpoint()?.0;
+        let mut registration = endpoint.registration();
+        // Asked with the lock, which closing takes after it has said that it closes.
+        endpoint.check_open()?;
+        if registration.as_ref().is_some_and(Registration::is_alive) {
+            return Err(Error::new(Status::InvalidState, "add to a poller: it is in one already"));
+        }
+        let mut sources = self.shared.sources.lock();
+        let key = sources.insert(Arc::downgrade(&endpoint), token, interest)?;
+        if let Some(wanted) = interest.wanted()
+            && let Err(error) = endpoint.watch(&self.shared.selector, key.pack(), wanted)
+        {
+            sources.remove(key);
+            return Err(Error::os(error, "add to a poller"));
+        }
+        *registration = Some(Registration { poller: Arc::downgrade(&self.shared), key });
+        Ok(())
+    }
+
+    /// Changes interest and token of what this poller watches. What is ready now is reported anew.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it is not in this poller. `Closed`.
+    pub fn modify(&self, pollable: &impl Pollable, interest: Interest, token: u64) -> Result<()> {
+        self.check_open()?;
+        let endpoint = pollable.endpoint()?.0;
+        let registration = endpoint.registration();
+        let key = self.key_of(registration.as_ref())?;
+        let mut sources = self.shared.sources.lock();
+        let watch = sources.get_mut(key).ok_or_else(not_here)?;
+        let selector = &self.shared.selector;
+        match (watch.interest.wanted(), interest.wanted()) {
+            (None, None) => Ok(()),
+            (None, Some(wanted)) => endpoint.watch(selector, key.pack(), wanted),
+            (Some(_), None) => endpoint.unwatch(selector),
+            (Some(_), Some(wanted)) => endpoint.rewatch(selector, key.pack(), wanted),
+        }
+        .map_err(|error| Error::os(error, "change what a poller looks for"))?;
+        watch.interest = interest;
+        watch.token = token;
+        Ok(())
+    }
+
+    /// Stops watching. No later wait reports it; one that is under way in another thread may still.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it is not in this poller.
+    pub fn remove(&self, pollable: &impl Pollable) -> Result<()> {
+        let endpoint = pollable.endpoint()?.0;
+        let mut registration = endpoint.registration();
+        self.key_of(registration.as_ref())?;
+        if let Some(registration) = registration.take() {
+            registration.remove(&*endpoint);
+        }
+        Ok(())
+    }
+
+    /// Waits until something is ready; fills `events` from the start and tells how many. What does not fit is reported by
+    /// the next wait. Returns 0 only after [`Poller::wake`]. One thread at a time waits, others queue.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: nothing was ready in time. `Closed`, also when another thread closes it meanwhile.
+    /// `InvalidArgument`: no room for an event.
+    pub fn wait(&self, events: &mut [Event], timeout: Timeout) -> Result<usize> {
+        let mut next = events.iter_mut();
+        let capacity = next.len();
+        self.wait_each(capacity, timeout, |event| {
+            if let Some(slot) = next.next() {
+                *slot = event;
+            }
+        })
+    }
+
+    /// As [`Poller::wait`], for at most `capacity` events that `found` gets one by one. It must not use the poller.
+    pub(crate) fn wait_each(
+        &self,
+        capacity: usize,
+        timeout: Timeout,
+        mut found: impl FnMut(Event),
+    ) -> Result<usize> {
+        if capacity == 0 {
+            return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
+        }
+        let deadline = Deadline::from(timeout);
+        let mut selection = lock_until(&self.shared.selection, deadline)?;
+        let busy_poll = self.options.busy_poll;
+        let busy_until = if busy_poll.is_zero() { None } else { Instant::now().checked_add(busy_poll) };
+        loop {
+            self.check_open()?;
+            let sleep = match deadline.remaining() {
+                Some(left) if left.is_zero() => Some(left),
+                _ if busy_until.is_some_and(|until| Instant::now() < until) => Some(Duration::ZERO),
+                left => left,
+            };
+            let mut count = 0;
+            let woken = self
+                .shared
+                .select(&mut selection, capacity, sleep, |event| {
+                    count += 1;
+                    found(event);
+                })
+                .map_err(|error| Error::os(error, "wait with a poller"))?;
+            self.check_open()?;
+            if count > 0 || woken {
+                return Ok(count);
+            }
+            if deadline.has_passed() {
+                return Err(deadline.expiry().into());
+            }
+        }
+    }
+
+    /// Ends the wait that is under way, or else the next one. From any thread.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`; `OsError` if the system fails.
+    pub fn wake(&self) -> Result<()> {
+        self.check_open()?;
+        self.shared.selector.wake().map_err(|error| Error::os(error, "wake a poller"))
+    }
+
+    /// A descriptor that any other event loop can watch: it is readable when a wait would return something. It stays the
+    /// poller's.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`.
+    pub fn descriptor(&self) -> Result<RawDescriptor> {
+        self.check_open()?;
+        Ok(self.shared.selector.descriptor())
+    }
+
+    /// Ends every wait with `Closed`. What it watches stays open.
+    pub fn close(&self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        if self.shared.process == sys::process_id() {
+            // A counter that is too full to take the wake-up is a wake-up too.
+            let _ = self.shared.selector.wake();
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.shared.closed.load(Ordering::SeqCst) { Err(Status::Closed.into()) } else { Ok(()) }
+    }
+
+    fn key_of(&self, registration: Option<&Registration>) -> Result<Key> {
+        registration
+            .filter(|registration| registration.poller.as_ptr() == Arc::as_ptr(&self.shared))
+            .map(|registration| registration.key)
+            .ok_or_else(not_here)
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn select(
+        &self,
+        selection: &mut Selection,
+        capacity: usize,
+        timeout: Option<Duration>,
+        mut found: impl FnMut(Event),
+    ) -> io::Result<bool> {
+        // Kept until the sources are unlocked: the last reference to an endpoint removes it from them.
+        let mut rewatched: Vec<Arc<dyn Watched>> = Vec::new();
+        let mut sources = None;
+        selection.wait(capacity, timeout, |packed, ready| {
+            // Taken at the first event only: a wait that finds nothing should not get in the way of those who add.
+            let sources = sources.get_or_insert_with(|| self.sources.lock());
+            let Some(watch) = sources.get_mut(Key::unpack(packed)) else { return };
+            let Readiness { readable, writable, hangup } = ready;
+            found(Event { token: watch.token, readable, writable, hangup });
+            if !watch.interest.edge
+                && let Some(wanted) = watch.interest.wanted()
+                && let Some(endpoint) = watch.endpoint.upgrade()
+            {
+                // Watching anew makes the system report what is still so at the next wait. It fails only for a
+                // descriptor that somebody else has closed, of which there is nothing to report.
+                let _ = endpoint.rewatch(&self.selector, packed, wanted);
+                rewatched.push(endpoint);
+            }
+        })
+    }
+}
+
+fn not_here() -> Error {
+    Error::new(Status::InvalidState, "it is not in this poller")
+}
+
+/// What a [`Poller`] can watch: a [`Server`] or a [`Socket`].
+pub trait Pollable: sealed::Sealed {}
+impl Pollable for Server {}
+impl Pollable for Socket {}
+
+pub(crate) mod sealed {
+    use super::*;
+
+    pub struct Endpoint(pub(crate) Arc<dyn Watched>);
+
+    pub trait Sealed {
+        fn endpoint(&self) -> Result<Endpoint>;
+    }
+
+    impl Sealed for Server {
+        fn endpoint(&self) -> Result<Endpoint> {
+            Ok(Endpoint(Server::endpoint(self)?))
+        }
+    }
+
+    impl Sealed for Socket {
+        fn endpoint(&self) -> Result<Endpoint> {
+            Ok(Endpoint(Socket::endpoint(self)?))
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! A server: listens under a name, accepts connections.
+
+use crate::claim::Claim;
+use crate::deadline::{Deadline, Timeout};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::name::{Name, Place, Scope};
+use crate::policy::Policy;
+use crate::socket::{MessageOptions, Socket, SocketOptions};
+use crate::sys::{Bound, Listener, RawDescriptor, Stream};
+use parking_lot::Mutex;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a server listens.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// Where a plain name lives.
+    pub scope: Scope,
+    /// The permission bits of the socket file, exactly, whatever the umask; whoever may write may connect: unix(7).
+    /// None: 0600, this user only. Abstract names have no permissions.
+    pub mode: Option<u32>,
+    /// Connections that may wait to be accepted, exactly, at least one. None: as many as the system allows.
+    pub backlog: Option<u32>,
+    /// [`crate::SocketOptions::send_queue_limit`] of the accepted sockets.
+    pub send_queue_limit: usize,
+    /// [`crate::SocketOptions::messages`] of the accepted sockets.
+    pub messages: Option<Arc<MessageOptions>>,
+    /// Whom connections are taken from.
+    pub policy: Policy,
+}
+
+/// What a server has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerStatistics {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections turned away by [`ServerOptions::policy`].
+    pub refused: u64,
+}
+
+const DEFAULT_MODE: u32 = 0o600;
+const PERMISSION_BITS: u32 = 0o777;
+
+/// A server. Any thread may use it at any time, and close it: calls that wait then end with `Closed`.
+pub struct Server {
+    options: ServerOptions,
+    /// Of the accepted sockets.
+    accepted: SocketOptions,
+    accepted_count: AtomicU64,
+    refused_count: AtomicU64,
+    listening: Mutex<Option<Listening>>,
+}
+
+struct Listening {
+    endpoint: Arc<Endpoint<Listener>>,
+    /// None: adopted from somebody who bound it without a name.
+    name: Option<Name>,
+    /// None: there is no file, or it is somebody else's.
+    claim: Option<Claim>,
+}
+
+impl Server {
+    /// A server that does not listen yet.
+    pub fn new(options: ServerOptions) -> Server {
+        let ServerOptions { send_queue_limit, ref messages, .. } = options;
+        let accepted =
+            SocketOptions { send_queue_limit, messages: messages.clone(), ..SocketOptions::default() };
+        Server {
+            options,
+            accepted,
+            accepted_count: AtomicU64::new(0),
+            refused_count: AtomicU64::new(0),
+            listening: Mutex::new(None),
+        }
+    }
+
+    /// Listens under a name. When this returns, the name leads here.
+    ///
+    /// A name whose server died is taken over; a live server's never.
+    ///
+    /// # Errors
+    ///
+    /// Of the name, as [`Name::resolve`] says. `NameInUse`: a server has it, or something that is no socket. `NotFound`:
+    /// its directory is missing. `PermissionDenied`. `InvalidState`: it listens already. `InvalidArgument`: the mode has
+    /// other bits than permissions. `LimitReached`: no descriptors left.
+    pub fn listen(&self, name: impl AsRef<OsStr>) -> Result<()> {
+        self.listen_on(Name::resolve(name, self.options.scope)?)
+    }
+
+    /// Listens under a new name that nobody has, which begins with the prefix.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::listen`].
+    pub fn listen_unique(&self, prefix: impl AsRef<OsStr>) -> Result<()> {
+        self.listen_on(Name::unique(prefix, self.options.scope)?)
+    }
+
+    /// Listens under a name that was resolved before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::listen`].
+    pub fn listen_on(&self, name: Name) -> Result<()> {
+        let mut listening = self.unless_listening()?;
+        self.accepted.check()?;
+        let mode = self.options.mode.unwrap_or(DEFAULT_MODE);
+        if mode & !PERMISSION_BITS != 0 {
+            let context = format!("listen on {name} with mode {mode:#o}: 0777 at most");
+            return Err(Error::new(Status::InvalidArgument, context));
+        }
+        let (claim, listener) = match name.place() {
+            Place::Path(path) => {
+                let (claim, listener) = Claim::take(path, mode, self.options.backlog)?;
+                (Some(claim), listener)
+            }
+            Place::Abstract(bytes) => {
+                let listener = Listener::bind_abstract(bytes, self.options.backlog)
+                    .map_err(|error| Error::os(error, format!("listen on {name}")))?;
+                (None, listener)
+            }
+        };
+        let endpoint = Arc::new(Endpoint::new(listener));
+        *listening = Some(Listening { endpoint, name: Some(name), claim });
+        Ok(())
+    }
+
+    /// Listens with a socket that somebody else made to listen, and takes it over; it becomes non-blocking and
+    /// close-on-exec. On failure it stays the caller's. Its name is read back from it; its file, if any, is never removed.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument`: it is not a listening local stream socket. `InvalidState`: the server listens already.
+    pub fn listen_descriptor(&self, descriptor: RawDescriptor) -> Result<()> {
+        let mut listening = self.unless_listening()?;
+        self.accepted.check()?;
+        let (listener, bound) = Listener::adopt(descriptor)?;
+        let name = match bound {
+            Bound::Path(path) => Some(Name::from_place(Place::Path(path))),
+            Bound::Abstract(bytes) => Some(Name::from_place(Place::Abstract(bytes))),
+            Bound::Unnamed => None,
+        };
+        *listening = Some(Listening { endpoint: Arc::new(Endpoint::new(listener)), name, claim: None });
+        Ok(())
+    }
+
+    fn unless_listening(&self) -> Result<parking_lot::MutexGuard<'_, Option<Listening>>> {
+        let listening = self.listening.lock();
+        if listening.is_some() {
+            return Err(Error::new(Status::InvalidState, "listen: the server listens already"));
+        }
+        Ok(listening)
+    }
+
+    /// The name; None for an adopted socket without one.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it does not listen.
+    pub fn name(&self) -> Result<Option<Name>> {
+        let listening = self.listening.lock();
+        Ok(listening.as_ref().ok_or_else(not_listening)?.name.clone())
+    }
+
+    /// The full name to connect to: the path, or the abstract name; empty if it has none.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it does not listen.
+    pub fn full_name(&self) -> Result<OsString> {
+        Ok(self.name()?.map(|name| name.to_os_string()).unwrap_or_default())
+    }
+
+    /// Accepts the next connection, and waits until there is one.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: there was none in time. `Closed`: another thread closed the server meanwhile.
+    /// `InvalidState`: it does not listen. `PermissionDenied`: somebody was turned away by [`ServerOptions::policy`], and the
+    /// next call goes on. `LimitReached`: no descriptor left; it listens still, and the connection waits.
+    pub fn accept(&self, timeout: Timeout) -> Result<Socket> {
+        let deadline = Deadline::from(timeout);
+        let endpoint = self.endpoint()?;
+        loop {
+            endpoint.check_open()?;
+            match endpoint.source().accept() {
+                Ok(stream) => return self.admit(stream),
+                Err(errno) => {
+                    let error = Error::os(errno, "accept a connection");
+                    if error.status() != Status::WouldBlock {
+                        return Err(error);
+                    }
+                }
+            }
+            deadline.check_may_wait()?;
+            endpoint.wait(deadline, |listener, waker, deadline| listener.wait(waker, deadline))?;
+        }
+    }
+
+    fn admit(&self, stream: Stream) -> Result<Socket> {
+        if !self.options.policy.is_everyone() {
+            // Who has left already, and can't be asked about, is nobody.
+            let checked = stream.credentials().and_then(|peer| self.options.policy.check(&peer));
+            if let Err(error) = checked {
+                self.refused_count.fetch_add(1, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        let socket = Socket::new(stream, &self.accepted)?;
+        self.accepted_count.fetch_add(1, Ordering::Relaxed);
+        Ok(socket)
+    }
+
+    /// What it has done so far, since it was made.
+    pub fn statistics(&self) -> ServerStatistics {
+        ServerStatistics {
+            accepted: self.accepted_count.load(Ordering::Relaxed),
+            refused: self.refused_count.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The descriptor, which stays the server's: for options, not for accepting.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it does not listen.
+    pub fn descriptor(&self) -> Result<RawDescriptor> {
+        Ok(self.endpoint()?.source().descriptor())
+    }
+
+    /// Stops listening and gives the name back; calls that wait end with `Closed`. Connections that nobody accepted are
+    /// reset; accepted ones live on. The server may listen again. That it does not listen is fine.
+    ///
+    /// # Errors
+    ///
+    /// Of the system, when the file could not be removed. It does not listen any more even so.
+    pub fn close(&self) -> Result<()> {
+        let Some(listening) = self.listening.lock().take() else { return Ok(()) };
+        // The name goes first: as long as it is there, it leads to a server that listens.
+        let released = listening.claim.map_or(Ok(()), Claim::release);
+        listening.endpoint.close();
+        released
+    }
+
+    pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Listener>>> {
+        let listening = self.listening.lock();
+        Ok(listening.as_ref().ok_or_else(not_listening)?.endpoint.clone())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nobody is left to tell. Who wants to know calls close.
+        let _ = self.close();
+    }
+}
+
+fn not_listening() -> Error {
+    Error::new(Status::InvalidState, "the server does not listen")
+}

@@ -1,0 +1,278 @@
+//! A connection of a service, and how any thread reaches the worker that serves it.
+
+use crate::deadline::{Deadline, Timeout};
+use crate::error::Result;
+use crate::poller::{Poller, PollerOptions};
+use crate::socket::{Credentials, Socket, SocketStatistics};
+use parking_lot::Mutex;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+/// A connection of a service. Clones are the same connection. Any thread may use it at any time, also after it has ended.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    socket: Socket,
+    mailbox: Weak<Mailbox>,
+    slot: usize,
+    tag: AtomicUsize,
+    wish: AtomicU8,
+    /// Whether the worker has been asked to look at it and has not looked yet.
+    asked: AtomicBool,
+}
+
+/// How the connection is wished to end, by this side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub(super) enum Wish {
+    Stay = 0,
+    /// After what is queued was sent.
+    Close = 1,
+    /// At once.
+    Abort = 2,
+}
+
+impl Connection {
+    pub(super) fn new(socket: Socket, mailbox: &Arc<Mailbox>, slot: usize) -> Connection {
+        let mailbox = Arc::downgrade(mailbox);
+        Connection(Arc::new(Inner {
+            socket,
+            mailbox,
+            slot,
+            tag: AtomicUsize::new(0),
+            wish: AtomicU8::new(Wish::Stay as u8),
+            asked: AtomicBool::new(false),
+        }))
+    }
+
+    /// Sends all of `data`, and tells how much of it was taken and why not all, if so. Taken is what the kernel has, and what
+    /// is queued. When the queue is full it waits; in a call of the handler that holds up all connections of its thread.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: the queue was full. `Closed`: also after [`Connection::close`]. `Disconnected`.
+    pub fn send_counted(&self, data: &[u8], timeout: Timeout) -> (usize, Result<()>) {
+        let answer = self.0.socket.send_counted(data, timeout);
+        self.ask_if_queued();
+        answer
+    }
+
+    /// As [`Connection::send_counted`], where it does not matter how much of a failed send was taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_counted`].
+    pub fn send(&self, data: &[u8], timeout: Timeout) -> Result<()> {
+        self.send_counted(data, timeout).1
+    }
+
+    /// Sends a message, whole or not at all. When the queue is full it waits; in a call of the handler that holds up all
+    /// connections of its thread. A message larger than the queue's limit is sent when the queue is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send_message`].
+    pub fn send_message(&self, message: &[u8], timeout: Timeout) -> Result<()> {
+        let answer = self.0.socket.send_message(message, timeout);
+        self.ask_if_queued();
+        answer
+    }
+
+    /// Ends the connection after what is queued was sent. Nothing more is read. Does not wait.
+    pub fn close(&self) {
+        self.wish_for(Wish::Close);
+    }
+
+    /// Ends the connection and drops what is queued. Does not wait.
+    pub fn abort(&self) {
+        self.wish_for(Wish::Abort);
+    }
+
+    /// What went over it so far; in [`super::Handler::disconnected`], all that ever did.
+    pub fn statistics(&self) -> SocketStatistics {
+        self.0.socket.statistics()
+    }
+
+    /// Bytes that were accepted and never sent, once the connection has ended.
+    pub fn unsent(&self) -> u64 {
+        self.0.socket.unsent()
+    }
+
+    /// Who is at the other end.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`; `NotSupported` where the system does not tell.
+    pub fn peer_credentials(&self) -> Result<Credentials> {
+        self.0.socket.peer_credentials()
+    }
+
+    /// The number that [`Connection::set_tag`] gave it, at first 0.
+    pub fn tag(&self) -> usize {
+        self.0.tag.load(Ordering::Relaxed)
+    }
+
+    /// Gives it a number, for the use of the handler.
+    pub fn set_tag(&self, tag: usize) {
+        self.0.tag.store(tag, Ordering::Relaxed);
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.0.socket
+    }
+
+    pub(super) fn slot(&self) -> usize {
+        self.0.slot
+    }
+
+    pub(super) fn is(&self, other: &Connection) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn wish(&self) -> Wish {
+        match self.0.wish.load(Ordering::Acquire) {
+            0 => Wish::Stay,
+            1 => Wish::Close,
+            _ => Wish::Abort,
+        }
+    }
+
+    pub(super) fn wish_for(&self, wish: Wish) {
+        self.0.wish.fetch_max(wish as u8, Ordering::AcqRel);
+        self.0.socket.end_sending();
+        self.ask();
+    }
+
+    /// The worker looks at it now.
+    pub(super) fn answered(&self) {
+        // Not a store: what was wished before it was asked is to be seen after this.
+        self.0.asked.swap(false, Ordering::AcqRel);
+    }
+
+    fn ask_if_queued(&self) {
+        // The worker watches for room to send only while something is queued.
+        if self.0.socket.queued() > 0 {
+            self.ask();
+        }
+    }
+
+    /// Asks the worker to look at it.
+    fn ask(&self) {
+        if !self.0.asked.swap(true, Ordering::AcqRel) {
+            // Without a mailbox the service has stopped, and this has ended.
+            if let Some(mailbox) = self.0.mailbox.upgrade() {
+                mailbox.post(Order::Look(self.clone()));
+            }
+        }
+    }
+}
+
+/// What a worker is asked to do.
+pub(super) enum Order {
+    Serve(Socket),
+    Look(Connection),
+}
+
+/// The way to a worker.
+pub(super) struct Mailbox {
+    pub poller: Poller,
+    orders: Mutex<Orders>,
+    /// The connections that the worker serves, for those who cannot wait for it.
+    served: Mutex<HashMap<usize, Connection>>,
+}
+
+#[derive(Default)]
+pub(super) struct Orders {
+    pub list: Vec<Order>,
+    pub stop: Option<Deadline>,
+    /// The worker has left. Whoever comes later is turned away, so that nothing waits in here for ever.
+    closed: bool,
+}
+
+impl Mailbox {
+    pub fn new(options: PollerOptions) -> Result<Mailbox> {
+        Ok(Mailbox { poller: Poller::new(options)?, orders: Mutex::default(), served: Mutex::default() })
+    }
+
+    pub fn enter(&self, connection: &Connection) {
+        self.served.lock().insert(connection.slot(), connection.clone());
+    }
+
+    pub fn leave(&self, connection: &Connection) {
+        self.served.lock().remove(&connection.slot());
+    }
+
+    /// Ends what anybody waits for on the connections. The worker finds them ended.
+    pub fn abort_connections(&self) {
+        let served: Vec<_> = self.served.lock().values().cloned().collect();
+        for connection in served {
+            connection.socket().abort();
+        }
+    }
+
+    pub fn post(self: &Arc<Self>, order: Order) {
+        {
+            let mut orders = self.orders.lock();
+            if orders.closed {
+                return;
+            }
+            orders.list.push(order);
+        }
+        self.wake();
+    }
+
+    pub fn order_stop(self: &Arc<Self>, deadline: Deadline) {
+        {
+            let mut orders = self.orders.lock();
+            // Who wanted it at once is not to wait for who wants it later.
+            if !matches!(orders.stop, Some(Deadline::Now)) {
+                orders.stop = Some(deadline);
+            }
+        }
+        self.wake();
+    }
+
+    /// Takes what is there.
+    pub fn take(&self) -> Orders {
+        let mut orders = self.orders.lock();
+        Orders { list: std::mem::take(&mut orders.list), stop: orders.stop, closed: orders.closed }
+    }
+
+    pub fn close(&self) -> Orders {
+        self.orders.lock().closed = true;
+        self.take()
+    }
+
+    fn wake(self: &Arc<Self>) {
+        // The worker itself looks into the mailbox before it waits.
+        if CURRENT.get().mailbox != Arc::as_ptr(self) as usize {
+            // It fails when the worker has left.
+            let _ = self.poller.wake();
+        }
+    }
+}
+
+/// Which worker of which service a thread is.
+#[derive(Clone, Copy, Default)]
+struct Current {
+    /// The mailbox's address, to compare.
+    mailbox: usize,
+    service: u64,
+}
+
+thread_local! {
+    static CURRENT: Cell<Current> = const { Cell::new(Current { mailbox: 0, service: 0 }) };
+}
+
+/// This thread is the one that reads the mailbox from now on.
+pub(super) fn enter_thread(mailbox: &Arc<Mailbox>, service: u64) {
+    CURRENT.set(Current { mailbox: Arc::as_ptr(mailbox) as usize, service });
+}
+
+/// Whether this is a thread of the service.
+pub(super) fn on_thread_of(service: u64) -> bool {
+    CURRENT.get().service == service
+}

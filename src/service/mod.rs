@@ -1,0 +1,363 @@
+//! A server on threads of its own.
+
+mod connection;
+mod running;
+mod worker;
+
+pub use connection::Connection;
+
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Result, Status};
+use crate::name::Scope;
+use crate::policy::Policy;
+use crate::server::Server;
+use crate::socket::MessageOptions;
+use parking_lot::Mutex;
+use running::Running;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What a service does with its connections.
+///
+/// The calls for one connection come one after another, on one thread of the service; with several workers, calls for
+/// different connections come at the same time. A call that panics costs its connection, and the panic's message is in
+/// the [`ServiceReport`]; the others don't notice. While a call runs, its thread serves nobody else.
+pub trait Handler: Send + Sync + 'static {
+    /// Somebody connected.
+    fn connected(&self, connection: &Connection) {
+        let _ = connection;
+    }
+
+    /// Some bytes came: what one receive gave, which need not be what one send sent. Not called with
+    /// [`ServiceOptions::messages`].
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        let (_, _) = (connection, data);
+    }
+
+    /// Whether a message may be delivered. If not, the connection ends with `Refused`.
+    fn admits(&self, connection: &Connection, message: &[u8]) -> bool {
+        let (_, _) = (connection, message);
+        true
+    }
+
+    /// A message came. Called with [`ServiceOptions::messages`] only.
+    fn message(&self, connection: &Connection, message: &[u8]) {
+        let (_, _) = (connection, message);
+    }
+
+    /// The peer will send no more, but may still read. The connection closes now, unless this does not.
+    fn finished(&self, connection: &Connection) {
+        connection.close();
+    }
+
+    /// The last call for this connection. `Disconnected`: the peer has gone. `Closed`: this side closed it, or the
+    /// service stops. `Internal`: a call panicked. `TimedOut`: the peer was idle, or too slow with a message or its
+    /// handshake, or did not read what was queued for a close. `Refused`: by [`Handler::admits`]. Others: as
+    /// [`crate::Socket::receive`] and [`crate::Socket::receive_message`] say.
+    fn disconnected(&self, connection: &Connection, reason: Status) {
+        let (_, _) = (connection, reason);
+    }
+
+    /// More than [`ServiceOptions::high_water`] is queued to the peer, so nothing is read from it for now.
+    fn high_water(&self, connection: &Connection, queued: usize) {
+        let (_, _) = (connection, queued);
+    }
+
+    /// The queue has drained to [`ServiceOptions::low_water`] again, and reading goes on.
+    fn low_water(&self, connection: &Connection, queued: usize) {
+        let (_, _) = (connection, queued);
+    }
+}
+
+/// A handler that sends back what it gets.
+pub struct Echo;
+
+impl Handler for Echo {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        // What is read at a time fits into the queue. It fails when the peer has gone, of which the service hears too.
+        let _ = connection.send(data, Timeout::None);
+    }
+
+    fn message(&self, connection: &Connection, message: &[u8]) {
+        // A queue that is not full takes a message of any size, and nothing is read above high water. It fails when the peer
+        // has gone, of which the service hears too.
+        let _ = connection.send_message(message, Timeout::None);
+    }
+}
+
+/// How a service runs.
+#[derive(Clone, Debug)]
+pub struct ServiceOptions {
+    /// As of a server.
+    pub scope: Scope,
+    /// As of a server.
+    pub mode: Option<u32>,
+    /// As of a server.
+    pub backlog: Option<u32>,
+    /// Threads, each serving its share of the connections.
+    pub workers: usize,
+    /// Bytes queued to one peer at most.
+    pub queue_limit: usize,
+    /// Above so many queued bytes, nothing more is read from that peer. Less than the limit.
+    pub high_water: usize,
+    /// At so few queued bytes, reading goes on. Less than `high_water`.
+    pub low_water: usize,
+    /// [`PollerOptions::busy_poll`] of the threads.
+    pub busy_poll: Duration,
+    /// Connections at once; more are closed as soon as they come. None: as many as there are descriptors.
+    pub max_connections: Option<usize>,
+    /// Messages instead of a stream of bytes.
+    pub messages: Option<Arc<MessageOptions>>,
+    /// How long a connection may be without a byte in either direction before it ends with `TimedOut`. None: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// Whom connections are taken from.
+    pub policy: Policy,
+    /// Connections accepted in a second at most, on average; more wait in the backlog. None: as many as come.
+    pub connection_rate: Option<u32>,
+    /// How long a connection that closes may take to send what is queued.
+    pub linger: Duration,
+}
+
+impl Default for ServiceOptions {
+    fn default() -> Self {
+        ServiceOptions {
+            scope: Scope::default(),
+            mode: None,
+            backlog: None,
+            workers: 1,
+            queue_limit: 1 << 20,
+            high_water: 1 << 19,
+            low_water: 1 << 17,
+            busy_poll: Duration::ZERO,
+            max_connections: None,
+            messages: None,
+            idle_timeout: None,
+            policy: Policy::Everyone,
+            connection_rate: None,
+            linger: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a service did from start to stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceReport {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed at once because of [`ServiceOptions::max_connections`] or [`ServiceOptions::policy`].
+    pub refused: u64,
+    /// Connections that were there when it was told to stop.
+    pub open_at_stop: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes that the kernel took.
+    pub sent: u64,
+    /// Bytes that sends accepted and the kernel never got.
+    pub unsent: u64,
+    /// Why the connections ended.
+    pub endings: Endings,
+    /// The messages of panics in the handler.
+    pub failures: Vec<String>,
+}
+
+/// How many connections ended for what reason; the statuses are those of [`Handler::disconnected`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Endings {
+    /// `Disconnected`: the peer left.
+    pub disconnected: u64,
+    /// `Closed`: by this side.
+    pub closed: u64,
+    /// `TimedOut`: the peer was idle or too slow.
+    pub timed_out: u64,
+    /// `Malformed`, `Mismatch`, `MessageTooLarge`: the peer broke the protocol.
+    pub malformed: u64,
+    /// `Refused`: by [`Handler::admits`].
+    pub refused: u64,
+    /// Anything else: limits, panics of the handler, the system.
+    pub other: u64,
+}
+
+impl Endings {
+    fn count(&mut self, reason: Status) {
+        *match reason {
+            Status::Disconnected => &mut self.disconnected,
+            Status::Closed => &mut self.closed,
+            Status::TimedOut => &mut self.timed_out,
+            Status::Malformed | Status::Mismatch | Status::MessageTooLarge => &mut self.malformed,
+            Status::Refused => &mut self.refused,
+            _ => &mut self.other,
+        } += 1;
+    }
+}
+
+/// A server on threads of its own. It listens when `start` returns, and no call of its handler runs after `stop` returned
+/// `Ok`, or after it was dropped.
+pub struct Service {
+    /// Tells this service from all others of the process.
+    number: u64,
+    options: ServiceOptions,
+    handler: Arc<dyn Handler>,
+    running: Mutex<Option<Arc<Running>>>,
+}
+
+impl Service {
+    /// A service that does not run yet.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument`: no workers, or the marks are not low < high < limit.
+    pub fn new(options: ServiceOptions, handler: Arc<dyn Handler>) -> Result<Service> {
+        let ServiceOptions { workers, queue_limit, high_water, low_water, .. } = options;
+        if workers == 0 {
+            return Err(Error::new(Status::InvalidArgument, "a service with no workers"));
+        }
+        if !(low_water < high_water && high_water < queue_limit) {
+            let marks = format!("low water {low_water}, high water {high_water}, limit {queue_limit}");
+            return Err(Error::new(Status::InvalidArgument, marks + ": each must be less than the next"));
+        }
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Ok(Service { number, options, handler, running: Mutex::new(None) })
+    }
+
+    /// A service that sends back what it gets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::new`].
+    pub fn echo(options: ServiceOptions) -> Result<Service> {
+        Service::new(options, Arc::new(Echo))
+    }
+
+    /// Starts under a name. When this returns, it listens.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::listen`]. `InvalidState`: it runs already. `LimitReached`: no descriptors or threads left.
+    pub fn start(&self, name: impl AsRef<OsStr>) -> Result<()> {
+        self.start_with(|server| server.listen(name))
+    }
+
+    /// Starts under a new name that nobody has, which begins with the prefix.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::start`].
+    pub fn start_unique(&self, prefix: impl AsRef<OsStr>) -> Result<()> {
+        self.start_with(|server| server.listen_unique(prefix))
+    }
+
+    fn start_with(&self, listen: impl FnOnce(&Server) -> Result<()>) -> Result<()> {
+        let mut running = self.running.lock();
+        if running.is_some() {
+            return Err(Error::new(Status::InvalidState, "start: the service runs already"));
+        }
+        let started = Arc::new(Running::prepare(self.number, &self.options, &self.handler, listen)?);
+        if let Err(error) = started.spawn() {
+            // Calls of the handler that are waited for may want this lock.
+            drop(running);
+            started.shut_down();
+            return Err(error);
+        }
+        *running = Some(started);
+        Ok(())
+    }
+
+    /// The full name to connect to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it does not run.
+    pub fn full_name(&self) -> Result<OsString> {
+        self.running.lock().as_ref().ok_or_else(not_running)?.full_name()
+    }
+
+    /// What it has done since it started; bytes count when their connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it does not run.
+    pub fn statistics(&self) -> Result<ServiceReport> {
+        Ok(self.running.lock().as_ref().ok_or_else(not_running)?.statistics())
+    }
+
+    /// Stops: gives the name back, sends what is queued until the deadline, closes the connections, and ends the threads.
+    /// It may start again.
+    ///
+    /// When the deadline has passed, what the handler still sends ends with `Closed`, and a call of it that runs is waited
+    /// for at most a quarter of a second longer.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: a call of the handler runs still; stop again to wait for it. `InvalidState`: it does not
+    /// run, or this is a call of its own handler. `Closed`: another thread shut it down meanwhile.
+    pub fn stop(&self, timeout: Timeout) -> Result<ServiceReport> {
+        let deadline = Deadline::from(timeout);
+        self.refuse_own_threads()?;
+        let running = self.running.lock().clone().ok_or_else(not_running)?;
+        if running.is_inherited() {
+            return Err(Error::new(Status::InvalidState, "stop: the service is the parent process's"));
+        }
+        let closed = running.order_stop(deadline);
+        if !running.wait_finished(deadline) {
+            return Err(Error::new(deadline.expiry(), "stop: a call of the handler runs still"));
+        }
+        self.forget(&running)?;
+        closed.map(|()| running.report())
+    }
+
+    /// Stops without sending what is queued, and waits for calls of the handler that run; what they still send ends with
+    /// `Closed`. Does nothing if it does not run.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: this is a call of its own handler.
+    pub fn shut_down(&self) -> Result<()> {
+        self.refuse_own_threads()?;
+        // Not in one line with what follows: calls of the handler that are waited for may want this lock.
+        let running = self.running.lock().take();
+        if let Some(running) = running {
+            running.shut_down();
+        }
+        Ok(())
+    }
+
+    /// Its own threads would wait for themselves.
+    fn refuse_own_threads(&self) -> Result<()> {
+        if connection::on_thread_of(self.number) {
+            let context = "stop: called from the service's own handler";
+            return Err(Error::new(Status::InvalidState, context));
+        }
+        Ok(())
+    }
+
+    /// It has finished: the next start is free. Of several that wait for it to stop, one has stopped it.
+    fn forget(&self, finished: &Arc<Running>) -> Result<()> {
+        let mut running = self.running.lock();
+        if !running.as_ref().is_some_and(|running| Arc::ptr_eq(running, finished)) {
+            return Err(Error::new(Status::Closed, "stop: another thread has stopped it"));
+        }
+        finished.join();
+        *running = None;
+        Ok(())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It fails in a call of its own handler only, which holds the last reference then: nobody can wait for that
+        // thread, which ends after this call.
+        if self.shut_down().is_err()
+            && let Some(running) = self.running.lock().take()
+        {
+            // Nobody is left to tell that the socket file could not be removed.
+            let _ = running.order_stop(Deadline::Now);
+        }
+    }
+}
+
+fn not_running() -> Error {
+    Error::new(Status::InvalidState, "the service does not run")
+}

@@ -1,0 +1,207 @@
+//! A service between start and stop: its threads, and what they have in common.
+
+use super::connection::Mailbox;
+use super::worker::Worker;
+use super::{Endings, Handler, ServiceOptions, ServiceReport};
+use crate::deadline::Deadline;
+use crate::error::{Error, Result, Status};
+use crate::poller::PollerOptions;
+use crate::server::{Server, ServerOptions};
+use crate::sys;
+use parking_lot::{Condvar, Mutex};
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How much longer than its deadline a stop waits for its threads: they have nothing left to wait for then, unless a call of
+/// the handler takes longer.
+const STOP_GRACE: Duration = Duration::from_millis(250);
+
+pub(super) struct Running {
+    server: Arc<Server>,
+    shared: Arc<Shared>,
+    mailboxes: Vec<Arc<Mailbox>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    process: u32,
+}
+
+/// What the threads of a service have in common.
+pub(super) struct Shared {
+    pub service: u64,
+    pub options: ServiceOptions,
+    pub handler: Arc<dyn Handler>,
+    pub totals: Totals,
+    pub endings: Mutex<Endings>,
+    pub failures: Mutex<Vec<String>>,
+    working: Mutex<usize>,
+    finished: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct Totals {
+    pub accepted: AtomicU64,
+    pub refused: AtomicU64,
+    pub open: AtomicU64,
+    pub open_at_stop: AtomicU64,
+    pub received: AtomicU64,
+    pub sent: AtomicU64,
+    pub unsent: AtomicU64,
+}
+
+impl Running {
+    /// A service that listens, and has no threads yet.
+    pub fn prepare(
+        service: u64,
+        options: &ServiceOptions,
+        handler: &Arc<dyn Handler>,
+        listen: impl FnOnce(&Server) -> Result<()>,
+    ) -> Result<Running> {
+        let ServiceOptions { scope, mode, backlog, queue_limit, .. } = *options;
+        let server = Server::new(ServerOptions {
+            scope,
+            mode,
+            backlog,
+            send_queue_limit: queue_limit,
+            messages: options.messages.clone(),
+            policy: options.policy.clone(),
+        });
+        let shared = Arc::new(Shared {
+            service,
+            options: options.clone(),
+            handler: handler.clone(),
+            totals: Totals::default(),
+            endings: Mutex::default(),
+            failures: Mutex::default(),
+            working: Mutex::new(0),
+            finished: Condvar::new(),
+        });
+        let polling = PollerOptions { busy_poll: options.busy_poll };
+        let mailboxes =
+            (0..options.workers).map(|_| Mailbox::new(polling).map(Arc::new)).collect::<Result<Vec<_>>>()?;
+        // Listening comes last of what can fail for a reason of the caller's: a name that appears is served.
+        listen(&server)?;
+        Ok(Running {
+            server: Arc::new(server),
+            shared,
+            mailboxes,
+            threads: Mutex::default(),
+            process: sys::process_id(),
+        })
+    }
+
+    pub fn spawn(&self) -> Result<()> {
+        for (index, mailbox) in self.mailboxes.iter().enumerate() {
+            let accepts = (index == 0).then(|| (self.server.clone(), self.mailboxes.clone()));
+            let worker = Worker::new(self.shared.clone(), mailbox.clone(), accepts)?;
+            *self.shared.working.lock() += 1;
+            let thread = thread::Builder::new().name(format!("moorline-{index}"));
+            let spawned = sys::spawn_without_signals(|| thread.spawn(move || worker.run()))
+                .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"));
+            match spawned {
+                Ok(thread) => self.threads.lock().push(thread),
+                Err(error) => {
+                    self.shared.worker_finished();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is a forked child, and the threads its parent's.
+    pub fn is_inherited(&self) -> bool {
+        self.process != sys::process_id()
+    }
+
+    pub fn full_name(&self) -> Result<OsString> {
+        self.server.full_name()
+    }
+
+    /// Gives the name back and tells the threads to finish by the deadline.
+    pub fn order_stop(&self, deadline: Deadline) -> Result<()> {
+        let closed = self.server.close();
+        for mailbox in &self.mailboxes {
+            mailbox.order_stop(deadline);
+        }
+        closed
+    }
+
+    /// Waits until the threads have finished, at most a little longer than the deadline; at the deadline it ends what calls of the
+    /// handler wait for.
+    pub fn wait_finished(&self, deadline: Deadline) -> bool {
+        if self.shared.wait_finished(deadline) {
+            return true;
+        }
+        self.abort_connections();
+        self.shared.wait_finished(Deadline::At(Instant::now() + STOP_GRACE))
+    }
+
+    /// Stops without sending what is queued, and waits until it has.
+    pub fn shut_down(&self) {
+        if self.is_inherited() {
+            self.threads.lock().drain(..).for_each(std::mem::forget);
+            return;
+        }
+        // That the file could not be removed is told by a stop only.
+        let _ = self.order_stop(Deadline::Now);
+        self.abort_connections();
+        self.join();
+    }
+
+    fn abort_connections(&self) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.abort_connections());
+    }
+
+    pub fn join(&self) {
+        for thread in self.threads.lock().drain(..) {
+            // Calls of the handler are caught one by one; the thread itself does not panic.
+            let _ = thread.join();
+        }
+    }
+
+    /// What it did, and the failures, which are told once.
+    pub fn report(&self) -> ServiceReport {
+        let failures = std::mem::take(&mut *self.shared.failures.lock());
+        ServiceReport { failures, ..self.statistics() }
+    }
+
+    pub fn statistics(&self) -> ServiceReport {
+        let Shared { totals, endings, failures, .. } = &*self.shared;
+        let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        ServiceReport {
+            accepted: get(&totals.accepted),
+            refused: get(&totals.refused),
+            open_at_stop: get(&totals.open_at_stop),
+            received: get(&totals.received),
+            sent: get(&totals.sent),
+            unsent: get(&totals.unsent),
+            endings: *endings.lock(),
+            failures: failures.lock().clone(),
+        }
+    }
+}
+
+impl Shared {
+    fn wait_finished(&self, deadline: Deadline) -> bool {
+        let mut working = self.working.lock();
+        while *working > 0 {
+            match deadline {
+                Deadline::Now => return false,
+                Deadline::Never => self.finished.wait(&mut working),
+                Deadline::At(until) => {
+                    if self.finished.wait_until(&mut working, until).timed_out() {
+                        return *working == 0;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    pub fn worker_finished(&self) {
+        *self.working.lock() -= 1;
+        self.finished.notify_all();
+    }
+}

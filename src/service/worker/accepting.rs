@@ -1,0 +1,113 @@
+//! How a worker accepts connections and deals them out.
+
+use super::{FAIR_SHARE, SERVER, Worker};
+use crate::deadline::Timeout;
+use crate::error::{Result, Status};
+use crate::poller::Interest;
+use crate::server::Server;
+use crate::service::connection::{Mailbox, Order};
+use crate::socket::Socket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How much of the connection rate may be caught up with at once.
+const RATE_BURST: Duration = Duration::from_millis(100);
+/// How long accepting rests when there is no descriptor for another connection, unless one closes earlier.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Of the one worker of a service that accepts for all.
+pub(super) struct Acceptor {
+    server: Arc<Server>,
+    workers: Vec<Arc<Mailbox>>,
+    next: usize,
+    /// More connections may wait, since when they are to be looked for.
+    pub(super) due: Option<Instant>,
+    /// When the next connection is due by [`crate::ServiceOptions::connection_rate`]; so far behind it may be that a burst of a
+    /// tenth of a second's worth is taken at once.
+    next_by_rate: Instant,
+}
+
+impl Acceptor {
+    pub fn new(server: Arc<Server>, workers: Vec<Arc<Mailbox>>, own: &Mailbox) -> Result<Acceptor> {
+        own.poller.add(&*server, Interest::READABLE_EDGE, SERVER)?;
+        Ok(Acceptor { server, workers, next: 0, due: None, next_by_rate: Instant::now() })
+    }
+}
+
+impl Worker {
+    pub(super) fn accept_at(&mut self, due: Instant) {
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.due = Some(due);
+        }
+    }
+
+    pub(super) fn accept_if_due(&mut self) {
+        if self.acceptor.as_ref().is_none_or(|acceptor| acceptor.due.is_none()) {
+            return;
+        }
+        let now = Instant::now();
+        for _ in 0..FAIR_SHARE {
+            let Some(acceptor) = &mut self.acceptor else { return };
+            if acceptor.due.is_none_or(|due| due > now) {
+                return;
+            }
+            let rate = self.shared.options.connection_rate;
+            if rate.is_some() && acceptor.next_by_rate > now {
+                acceptor.due = Some(acceptor.next_by_rate);
+                return;
+            }
+            // A custom policy is the caller's code. Its panic turns the peer away.
+            let accept = AssertUnwindSafe(|| acceptor.server.accept(Timeout::None));
+            let accepted = match catch_unwind(accept) {
+                Ok(accepted) => accepted,
+                Err(panic) => {
+                    self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+                    self.record(&*panic);
+                    continue;
+                }
+            };
+            match accepted {
+                Ok(socket) => {
+                    if let Some(rate) = rate {
+                        let earliest = now.checked_sub(RATE_BURST).unwrap_or(now);
+                        let interval = Duration::from_secs(1) / rate.max(1);
+                        acceptor.next_by_rate = acceptor.next_by_rate.max(earliest) + interval;
+                    }
+                    self.admit(socket);
+                }
+                Err(error) => {
+                    acceptor.due = match error.status() {
+                        Status::WouldBlock | Status::Closed | Status::InvalidState => None,
+                        Status::PermissionDenied if error.os_error().is_none() => {
+                            self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+                            continue;
+                        }
+                        // No descriptors, most likely. The connections wait in the backlog meanwhile.
+                        _ => Some(now + ACCEPT_PAUSE),
+                    };
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, socket: Socket) {
+        let totals = &self.shared.totals;
+        let limit = self.shared.options.max_connections.map_or(u64::MAX, |limit| limit as u64);
+        if totals.open.load(Ordering::Relaxed) >= limit {
+            totals.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        totals.accepted.fetch_add(1, Ordering::Relaxed);
+        totals.open.fetch_add(1, Ordering::Relaxed);
+        let Some(acceptor) = &mut self.acceptor else { return };
+        acceptor.next = (acceptor.next + 1) % acceptor.workers.len();
+        let chosen = acceptor.workers[acceptor.next].clone();
+        if Arc::ptr_eq(&chosen, &self.mailbox) {
+            self.serve(socket);
+        } else {
+            chosen.post(Order::Serve(socket));
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! A thread of a service: accepts, reads, calls the handler, and sends what is queued.
+
+mod accepting;
+mod lateness;
+
+use super::connection::{Connection, Mailbox, Order, Wish, enter_thread};
+use super::running::Shared;
+use super::{Handler, ServiceOptions};
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Result, Status};
+use crate::poller::{Event, Interest};
+use crate::server::Server;
+use crate::socket::Socket;
+use accepting::Acceptor;
+use slab::Slab;
+use std::any::Any;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// The server's token; the connections' are their slots.
+const SERVER: u64 = u64::MAX;
+const EVENTS: usize = 1024;
+const READ_SIZE: usize = 64 * 1024;
+/// How often in a row one source is served before the others get their turn.
+const FAIR_SHARE: usize = 16;
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    acceptor: Option<Acceptor>,
+    served: Slab<Served>,
+    buffer: Vec<u8>,
+    /// Slots with more to read than their share.
+    again: Vec<usize>,
+    stopping: Option<Deadline>,
+    /// When to look whether a connection is late, and which. Early ones are put in again.
+    alarms: BinaryHeap<Reverse<(Instant, usize, u64)>>,
+    /// Connections served, ever.
+    numbers: u64,
+}
+
+struct Served {
+    connection: Connection,
+    /// Above high water: nothing is read.
+    paused: bool,
+    /// An edge came that was not read to its end.
+    readable: bool,
+    /// The peer has ended its sending, so the end of the stream is to be found.
+    hangup: bool,
+    /// Something is queued, so room to send is watched for.
+    flushing: bool,
+    /// Why it ends once the queue is empty, and since when that is so.
+    ending: Option<(Status, Instant)>,
+    /// The peer will send no more.
+    finished: bool,
+    /// When something last went either way, as far as it was noticed, and how much had by then.
+    active: Instant,
+    traffic: u64,
+    /// The earliest time at which its turn with the alarms comes.
+    alarm: Option<Instant>,
+    /// Tells it from others that had its slot.
+    number: u64,
+}
+
+impl Served {
+    /// Something went either way.
+    fn touch(&mut self, options: &ServiceOptions) {
+        // Nobody else wants to know, and looking at the clock for every read costs.
+        if options.idle_timeout.is_some() {
+            self.active = Instant::now();
+        }
+    }
+}
+
+impl Worker {
+    pub fn new(
+        shared: Arc<Shared>,
+        mailbox: Arc<Mailbox>,
+        accepts: Option<(Arc<Server>, Vec<Arc<Mailbox>>)>,
+    ) -> Result<Worker> {
+        let acceptor =
+            accepts.map(|(server, workers)| Acceptor::new(server, workers, &mailbox)).transpose()?;
+        // What is read at a time must fit into the queue above high water, so that a handler can always answer as much as
+        // it was given.
+        let read_size = READ_SIZE.min(shared.options.queue_limit - shared.options.high_water);
+        Ok(Worker {
+            shared,
+            mailbox,
+            acceptor,
+            served: Slab::new(),
+            buffer: vec![0; read_size],
+            again: Vec::new(),
+            stopping: None,
+            alarms: BinaryHeap::new(),
+            numbers: 0,
+        })
+    }
+
+    pub fn run(mut self) {
+        enter_thread(&self.mailbox, self.shared.service);
+        let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
+        loop {
+            self.follow_orders();
+            if self.stopping.is_some() && self.finish_if_stopped() {
+                break;
+            }
+            events.clear();
+            // It ends early, in vain, or because it was woken; the loop looks at everything anyway.
+            let _ = self.mailbox.poller.wait_each(EVENTS, self.patience(), |event| events.push(event));
+            for event in &events {
+                self.handle(event);
+            }
+            for slot in std::mem::take(&mut self.again) {
+                self.read(slot);
+            }
+            self.accept_if_due();
+            self.end_late_ones();
+        }
+        self.mailbox.close();
+        let shared = self.shared.clone();
+        drop(self);
+        shared.worker_finished();
+    }
+
+    /// How long to wait for events: until the next thing to do without one.
+    fn patience(&self) -> Timeout {
+        if !self.again.is_empty() {
+            return Timeout::None;
+        }
+        let mut deadline = self.stopping.unwrap_or(Deadline::Never);
+        if let Some(due) = self.acceptor.as_ref().and_then(|acceptor| acceptor.due) {
+            deadline = deadline.earlier(due);
+        }
+        if let Some(Reverse((alarm, ..))) = self.alarms.peek() {
+            deadline = deadline.earlier(*alarm);
+        }
+        deadline.remaining().map_or(Timeout::Forever, Timeout::from)
+    }
+
+    fn handle(&mut self, event: &Event) {
+        if event.token == SERVER {
+            self.accept_at(Instant::now());
+            return;
+        }
+        let slot = event.token as usize;
+        if event.writable {
+            self.flush(slot);
+        }
+        if event.hangup
+            && let Some(served) = self.get(slot)
+        {
+            served.hangup = true;
+        }
+        if event.hangup && self.get(slot).is_some_and(|it| it.finished && it.connection.socket().is_gone()) {
+            return self.end(slot, Status::Disconnected);
+        }
+        if event.readable {
+            self.read(slot);
+        }
+        self.set_alarm(slot);
+    }
+
+    fn follow_orders(&mut self) {
+        // Following an order may give another: a connection that a handler closes as it connects.
+        loop {
+            let orders = self.mailbox.take();
+            if orders.stop.is_some() && self.stopping.is_none() {
+                self.begin_stop();
+            }
+            self.stopping = orders.stop;
+            if orders.list.is_empty() {
+                return;
+            }
+            for order in orders.list {
+                match order {
+                    Order::Serve(socket) => self.serve(socket),
+                    Order::Look(connection) => {
+                        connection.answered();
+                        if self.get(connection.slot()).is_some_and(|it| it.connection.is(&connection)) {
+                            self.look(connection.slot());
+                            self.set_alarm(connection.slot());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn get(&mut self, slot: usize) -> Option<&mut Served> {
+        self.served.get_mut(slot)
+    }
+
+    // Connections.
+
+    fn serve(&mut self, socket: Socket) {
+        let entry = self.served.vacant_entry();
+        let slot = entry.key();
+        let connection = Connection::new(socket, &self.mailbox, slot);
+        let now = Instant::now();
+        let ending = self.stopping.map(|_| (Status::Closed, now));
+        self.numbers += 1;
+        self.mailbox.enter(&connection);
+        entry.insert(Served {
+            connection: connection.clone(),
+            paused: false,
+            readable: false,
+            hangup: false,
+            flushing: false,
+            ending,
+            finished: false,
+            active: now,
+            traffic: 0,
+            alarm: None,
+            number: self.numbers,
+        });
+        self.call(slot, |handler, connection| handler.connected(connection));
+        if let Err(error) = self.mailbox.poller.add(connection.socket(), Interest::READABLE_EDGE, slot as u64)
+        {
+            self.end(slot, error.status());
+        } else {
+            // It may be ending, or have something queued.
+            self.look(slot);
+        }
+        self.set_alarm(slot);
+    }
+
+    /// Reads until there is nothing more, or its share. After a hang-up a short read is not the end: the end is.
+    fn read(&mut self, slot: usize) {
+        for _ in 0..FAIR_SHARE {
+            let Some(served) = self.served.get_mut(slot) else { return };
+            served.readable = true;
+            if served.paused || served.finished || served.ending.is_some() {
+                return;
+            }
+            if self.shared.options.messages.is_some() {
+                if !self.read_message(slot) {
+                    return;
+                }
+                continue;
+            }
+            match served.connection.socket().receive(&mut self.buffer, Timeout::None) {
+                Ok(received) => {
+                    served.touch(&self.shared.options);
+                    served.readable = served.hangup || received == self.buffer.len();
+                    let readable = served.readable;
+                    let buffer = std::mem::take(&mut self.buffer);
+                    let data = &buffer[..received];
+                    self.call(slot, |handler, connection| handler.received(connection, data));
+                    self.buffer = buffer;
+                    self.look(slot);
+                    if !readable {
+                        return;
+                    }
+                }
+                Err(error) if error.status() == Status::WouldBlock => {
+                    served.readable = false;
+                    return;
+                }
+                Err(error) => return self.end_of_stream(slot, error.status()),
+            }
+        }
+        self.again.push(slot);
+    }
+
+    /// Reads a message; false if there is none now, or the connection has ended.
+    fn read_message(&mut self, slot: usize) -> bool {
+        let Some(served) = self.served.get_mut(slot) else { return false };
+        let (handler, connection) = (&*self.shared.handler, &served.connection);
+        let deliver = |message: &[u8]| {
+            if !handler.admits(connection, message) {
+                return Err(Status::Refused.into());
+            }
+            handler.message(connection, message);
+            Ok(())
+        };
+        let socket = connection.socket();
+        let answer = catch_unwind(AssertUnwindSafe(|| socket.receive_message_with(Timeout::None, deliver)));
+        match answer {
+            Ok(Ok(_)) => {
+                served.touch(&self.shared.options);
+                self.look(slot);
+                self.served.contains(slot)
+            }
+            Ok(Err(error)) => {
+                match error.status() {
+                    Status::WouldBlock => served.readable = false,
+                    Status::Disconnected => self.end_of_stream(slot, Status::Disconnected),
+                    status => self.end(slot, status),
+                }
+                false
+            }
+            Err(panic) => {
+                self.record(&*panic);
+                self.end(slot, Status::Internal);
+                false
+            }
+        }
+    }
+
+    /// Nothing more comes. A peer that only has nothing more to say may still listen.
+    fn end_of_stream(&mut self, slot: usize, reason: Status) {
+        let Some(served) = self.served.get_mut(slot) else { return };
+        if reason == Status::Disconnected && !served.connection.socket().is_gone() {
+            served.finished = true;
+            self.call(slot, |handler, connection| handler.finished(connection));
+            self.look(slot);
+        } else {
+            self.end(slot, reason);
+        }
+    }
+
+    fn flush(&mut self, slot: usize) {
+        let Some(served) = self.served.get_mut(slot) else { return };
+        if served.connection.socket().queued() == 0 {
+            // Somebody else's send has taken the queue along.
+            return self.look(slot);
+        }
+        match served.connection.socket().flush(Timeout::None) {
+            Err(error) if error.status() != Status::WouldBlock => {
+                // The peer has left. What it sent before is still to be read, up to the end.
+                served.connection.socket().drop_queue();
+                served.hangup = true;
+                self.look(slot);
+                self.read(slot);
+            }
+            _ => {
+                served.touch(&self.shared.options);
+                self.look(slot);
+            }
+        }
+    }
+
+    /// Does what the state of the connection asks for.
+    fn look(&mut self, slot: usize) {
+        let Some(served) = self.served.get_mut(slot) else { return };
+        match served.connection.wish() {
+            Wish::Abort => return self.end(slot, Status::Closed),
+            Wish::Close => {
+                let reason = if served.finished { Status::Disconnected } else { Status::Closed };
+                served.ending.get_or_insert_with(|| (reason, Instant::now()));
+            }
+            Wish::Stay => {}
+        }
+        let queued = served.connection.socket().queued();
+        if let (Some((reason, _)), 0) = (served.ending, queued) {
+            return self.end(slot, reason);
+        }
+        if served.flushing != (queued > 0) {
+            served.flushing = queued > 0;
+            let interest = if served.flushing { Interest::EDGE } else { Interest::READABLE_EDGE };
+            // It fails when it was closed meanwhile, which ends it.
+            let _ = self.mailbox.poller.modify(served.connection.socket(), interest, slot as u64);
+        }
+        if !served.paused && queued > self.shared.options.high_water {
+            served.paused = true;
+            self.call(slot, |handler, connection| handler.high_water(connection, queued));
+        } else if served.paused && queued <= self.shared.options.low_water {
+            served.paused = false;
+            // It was this side that made the peer wait.
+            served.connection.socket().restart_peer_clock();
+            if served.readable {
+                self.again.push(slot);
+            }
+            self.call(slot, |handler, connection| handler.low_water(connection, queued));
+        }
+    }
+
+    fn end_after_flush(&mut self, slot: usize, reason: Status) {
+        if let Some(served) = self.served.get_mut(slot) {
+            served.ending.get_or_insert_with(|| (reason, Instant::now()));
+            self.look(slot);
+            self.set_alarm(slot);
+        }
+    }
+
+    fn end(&mut self, slot: usize, reason: Status) {
+        let Some(served) = self.served.try_remove(slot) else { return };
+        let connection = served.connection;
+        self.mailbox.leave(&connection);
+        let report = connection.socket().abort();
+        let totals = &self.shared.totals;
+        totals.sent.fetch_add(report.sent, Ordering::Relaxed);
+        totals.unsent.fetch_add(report.unsent, Ordering::Relaxed);
+        totals.received.fetch_add(report.received, Ordering::Relaxed);
+        totals.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.endings.lock().count(reason);
+        let handler = &self.shared.handler;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler.disconnected(&connection, reason))) {
+            self.record(&*panic);
+        }
+        // A descriptor is free: connections may wait for it.
+        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.due.is_some()) {
+            self.accept_at(Instant::now());
+        }
+    }
+
+    /// Calls the handler. A panic costs the connection.
+    fn call(&mut self, slot: usize, call: impl FnOnce(&dyn Handler, &Connection)) {
+        let Some(served) = self.served.get(slot) else { return };
+        let (handler, connection) = (&*self.shared.handler, &served.connection);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(handler, connection))) {
+            self.record(&*panic);
+            self.end(slot, Status::Internal);
+        }
+    }
+
+    fn record(&self, panic: &(dyn Any + Send)) {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_owned());
+        self.shared.failures.lock().push(text);
+    }
+
+    // Stopping.
+
+    fn begin_stop(&mut self) {
+        self.acceptor = None;
+        let slots: Vec<usize> = self.served.iter().map(|(slot, _)| slot).collect();
+        self.shared.totals.open_at_stop.fetch_add(slots.len() as u64, Ordering::Relaxed);
+        for slot in slots {
+            self.end_after_flush(slot, Status::Closed);
+        }
+    }
+
+    /// Ends what is left when the deadline has passed; tells whether nothing is left.
+    fn finish_if_stopped(&mut self) -> bool {
+        if self.stopping.is_some_and(Deadline::has_passed) {
+            let slots: Vec<usize> = self.served.iter().map(|(slot, _)| slot).collect();
+            for slot in slots {
+                self.end(slot, Status::Closed);
+            }
+        }
+        self.served.is_empty()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // What was handed over and never served was accepted all the same, and ends here.
+        for order in self.mailbox.close().list {
+            if let Order::Serve(_) = order {
+                self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}

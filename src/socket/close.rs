@@ -1,0 +1,168 @@
+//! How a socket ends: one direction, by close, by abort, or given away.
+
+use super::{RawDescriptor, Socket};
+use crate::deadline::{Deadline, Timeout, lock_until};
+use crate::error::{Error, Result, Status};
+use crate::outbox::Outbox;
+use crate::sys::{Readiness, Waker};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A direction of a connection, seen from this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From this side to the peer.
+    Sending,
+    /// From the peer to this side.
+    Receiving,
+}
+
+/// What became of everything that a socket was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseReport {
+    /// Bytes that the kernel took, over the socket's life.
+    pub sent: u64,
+    /// Bytes that [`Socket::send`] accepted and the kernel never got.
+    pub unsent: u64,
+    /// Bytes received, over the socket's life.
+    pub received: u64,
+    /// `Ok` if nothing stayed unsent, otherwise why: `WouldBlock`, `TimedOut`, `Disconnected`, `Closed` if another
+    /// thread ended it early, or `LimitReached` if there was no descriptor left to wait with.
+    pub outcome: Status,
+}
+
+/// Whether an abort came, or how it ends a close that flushes.
+#[derive(Default)]
+pub(super) enum Abort {
+    #[default]
+    No,
+    /// Signal this to end the flushing.
+    Wakes(Arc<Waker>),
+    Yes,
+}
+
+impl Socket {
+    /// Ends one direction; the other works on.
+    ///
+    /// Ending the sending one sends what is queued first; sends fail with `Closed` from then on, and the peer sees the end of
+    /// the stream. Ending the receiving one makes the peer's sends fail; what has come already can be read.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: something is queued still, and nothing has ended. `Closed`. `Disconnected`.
+    pub fn shut_down(&self, direction: Direction, timeout: Timeout) -> Result<()> {
+        let deadline = Deadline::from(timeout);
+        let endpoint = self.endpoint()?;
+        if direction == Direction::Receiving {
+            return endpoint.source().shut_down(false);
+        }
+        // A send that is under way is not to be cut in two.
+        let _turn = lock_until(&self.turn, deadline)?;
+        self.flush(deadline.remaining().map_or(Timeout::Forever, Timeout::from)).map_err(|error| {
+            if error.status() == Status::WouldBlock { deadline.expiry().into() } else { error }
+        })?;
+        self.sending.shut();
+        endpoint.source().shut_down(true)
+    }
+
+    /// Gives the descriptor away, still connected, non-blocking and close-on-exec. The socket is closed.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`. `InvalidState`: something is queued to be sent; flush first. `LimitReached`: no descriptor left.
+    pub fn release(&self) -> Result<RawDescriptor> {
+        let endpoint = self.endpoint()?;
+        // No send may be under way or begin, or its bytes would be cut in two.
+        let _turn = self.turn.try_lock().ok_or_else(|| busy("a send is under way"))?;
+        if self.queued() > 0 {
+            return Err(busy("something is queued to be sent"));
+        }
+        let descriptor = endpoint.source().release()?;
+        self.end();
+        Ok(descriptor)
+    }
+
+    /// Ends calls that wait, with `Closed`; sends what is queued until the deadline; closes. It is closed in any case, and
+    /// the report says what was lost. Closing again only reports.
+    pub fn close(&self, timeout: Timeout) -> CloseReport {
+        let deadline = Deadline::from(timeout);
+        let outcome = self.flush_and_end(deadline).map_or_else(|error| error.status(), |()| Status::Ok);
+        self.finish(outcome)
+    }
+
+    /// Closes without sending what is queued, also when another thread is just flushing in [`Socket::close`].
+    pub fn abort(&self) -> CloseReport {
+        self.finish(Status::Closed)
+    }
+
+    fn flush_and_end(&self, deadline: Deadline) -> Result<()> {
+        let _closing = lock_until(&self.closing, deadline)?;
+        let Some(endpoint) = self.open.lock().clone() else { return Ok(()) };
+        self.sending.shut();
+        endpoint.close();
+        if self.flush_now(&endpoint)? == 0 {
+            return Ok(());
+        }
+        let waker = Arc::new(Waker::new()?);
+        match &mut *self.abort.lock() {
+            Abort::Yes => return Err(Status::Closed.into()),
+            abort => *abort = Abort::Wakes(waker.clone()),
+        }
+        loop {
+            let wanted = Readiness { writable: true, ..Readiness::default() };
+            let ready = endpoint.source().wait(wanted, &waker, deadline)?;
+            if ready == Readiness::default() {
+                return Err(Status::Closed.into());
+            }
+            if self.flush_now(&endpoint)? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn end(&self) {
+        self.sending.shut();
+        if let Some(endpoint) = self.open.lock().take() {
+            endpoint.close();
+        }
+    }
+
+    /// Gives up what is queued, of a peer that has left.
+    pub(crate) fn drop_queue(&self) {
+        self.drop_all(&mut self.outbox.lock());
+    }
+
+    /// Counts what is queued as unsent; tells how much that is in all.
+    fn drop_all(&self, outbox: &mut Outbox) -> u64 {
+        let dropped = outbox.clear() as u64;
+        self.queued.store(0, Ordering::Relaxed);
+        self.unsent.fetch_add(dropped, Ordering::Relaxed) + dropped
+    }
+
+    fn finish(&self, outcome: Status) -> CloseReport {
+        // Another close that still flushes has nothing left to flush.
+        if let Abort::Wakes(waker) = std::mem::replace(&mut *self.abort.lock(), Abort::Yes) {
+            waker.signal();
+        }
+        self.end();
+        // With the lock held, no send that was under way has been counted on one side only.
+        let mut outbox = self.outbox.lock();
+        let unsent = self.drop_all(&mut outbox);
+        CloseReport {
+            sent: self.sent(),
+            unsent,
+            received: self.received(),
+            outcome: if unsent == 0 { Status::Ok } else { outcome },
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+fn busy(why: &str) -> Error {
+    Error::new(Status::InvalidState, format!("release the descriptor: {why}"))
+}

@@ -1,0 +1,417 @@
+//! Messages on a socket.
+
+use super::{Socket, is_would_block, send_error};
+use crate::deadline::{Deadline, Timeout, lock_until};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::frame::{DEFAULT_MAX_MESSAGE, Envelope, Framing, Parser};
+use crate::handshake::{Application, Greeting};
+use crate::inbox::Inbox;
+use crate::poller::Interest;
+use crate::sys::{BorrowedDescriptor, Descriptor, Readiness, Stream};
+use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How messages are sent and received.
+#[derive(Clone, Debug)]
+pub struct MessageOptions {
+    /// How they are told apart.
+    pub framing: Framing,
+    /// The largest message in bytes, sent or received. At most what four bytes can count.
+    pub max_message: usize,
+    /// How long the rest of a message may take once its first byte came. None: as long as it likes.
+    pub message_timeout: Option<Duration>,
+    /// How long the peer may take for its part of the handshake of checked frames, from the connection on.
+    pub handshake_timeout: Duration,
+    /// What the handshake of checked frames compares.
+    pub application: Application,
+    /// Descriptors taken with one message at most. More end the connection.
+    pub max_descriptors: usize,
+}
+
+impl MessageOptions {
+    /// The defaults: messages of at most 16 MiB, no deadline for the rest of one, ten seconds for the handshake, no
+    /// descriptors.
+    pub fn new(framing: Framing) -> Self {
+        MessageOptions {
+            framing,
+            max_message: DEFAULT_MAX_MESSAGE,
+            message_timeout: None,
+            handshake_timeout: Duration::from_secs(10),
+            application: Application::default(),
+            max_descriptors: 0,
+        }
+    }
+}
+
+/// Says of each message whether it may be delivered.
+pub type Validator = dyn Fn(&[u8]) -> bool + Send + Sync;
+
+/// What a socket has for messages.
+pub(super) struct Messaging {
+    options: Arc<MessageOptions>,
+    /// What this side says first, with checked frames.
+    greeting: Option<Greeting>,
+    /// What the other side said first.
+    peer: OnceLock<Greeting>,
+    made: Instant,
+    /// Held for a whole receive, so that several threads get whole messages.
+    inbox: Mutex<Inbox>,
+    validator: Mutex<Option<Arc<Validator>>>,
+}
+
+impl Messaging {
+    pub fn new(options: &Arc<MessageOptions>) -> Result<Messaging> {
+        let MessageOptions { framing, max_message, .. } = **options;
+        if max_message == 0 || u32::try_from(max_message).is_err() {
+            let context = format!("messages of at most {max_message} bytes: 1 to {}", u32::MAX);
+            return Err(Error::new(Status::InvalidArgument, context));
+        }
+        let greeting = (framing == Framing::Checked)
+            .then(|| Greeting::new(&options.application, max_message))
+            .transpose()?;
+        Ok(Messaging {
+            options: options.clone(),
+            greeting,
+            peer: OnceLock::new(),
+            made: Instant::now(),
+            inbox: Mutex::new(Inbox::new(Parser::new(framing, max_message))),
+            validator: Mutex::default(),
+        })
+    }
+
+    /// What is sent first.
+    pub fn first_words(&self) -> Vec<u8> {
+        self.greeting.as_ref().map(Greeting::encode).unwrap_or_default()
+    }
+
+    /// The largest message that both sides take, as far as the other side has said.
+    fn limit(&self) -> usize {
+        let theirs = self.peer.get().map_or(u32::MAX, |peer| peer.max_message);
+        self.options.max_message.min(usize::try_from(theirs).unwrap_or(usize::MAX))
+    }
+
+    /// Takes the other side's greeting from the front of what came, if one is expected and whole. True when none is
+    /// expected any more.
+    fn greeted(&self, inbox: &mut Inbox) -> Result<bool> {
+        let Some(ours) = &self.greeting else { return Ok(true) };
+        if self.peer.get().is_some() {
+            return Ok(true);
+        }
+        let Some((theirs, length)) = Greeting::parse(inbox.bytes())? else { return Ok(false) };
+        ours.check(&theirs)?;
+        inbox.skip(length);
+        // Set once, as the inbox is locked.
+        let _ = self.peer.set(theirs);
+        Ok(true)
+    }
+
+    /// Until when the peer has to go on, and what it is late with otherwise.
+    fn due(&self, inbox: &Inbox) -> Option<(Instant, &'static str)> {
+        if self.greeting.is_some() && self.peer.get().is_none() {
+            let due = self.made.checked_add(self.options.handshake_timeout)?;
+            return Some((due, "its part of the handshake"));
+        }
+        let due = inbox.begun()?.checked_add(self.options.message_timeout?)?;
+        Some((due, "the rest of a message"))
+    }
+}
+
+/// A received message.
+#[derive(Debug)]
+pub struct Message {
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// The descriptors that came with it, close-on-exec.
+    pub descriptors: Vec<Descriptor>,
+}
+
+impl Socket {
+    /// Sends a message, whole or not at all.
+    ///
+    /// The kernel may take a part of it only. The rest is then queued, beyond the limit of the queue if need be, and goes out
+    /// until the deadline and with the following calls; what never does is counted by close.
+    ///
+    /// # Errors
+    ///
+    /// `MessageTooLarge`: more than either side takes. `InvalidArgument`: a line with a line feed in it, or a carriage return at
+    /// its end. `WouldBlock`,
+    /// `TimedOut`: nothing could be sent in time. `InvalidState`: the socket has no framing. `Closed`. `Disconnected`.
+    /// `Mismatch`, `Malformed`: the other side's part of the handshake came and was wrong.
+    pub fn send_message(&self, message: &[u8], timeout: Timeout) -> Result<()> {
+        self.send_message_with(message, &[], timeout)
+    }
+
+    /// Sends a message, whole or not at all, and duplicates of descriptors with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send_message`]. `LimitReached`: more descriptors than the system sends at once (253, unix(7)).
+    pub fn send_message_with(
+        &self,
+        message: &[u8],
+        descriptors: &[BorrowedDescriptor<'_>],
+        timeout: Timeout,
+    ) -> Result<()> {
+        let deadline = Deadline::from(timeout);
+        let endpoint = self.endpoint()?;
+        let messaging = self.messaging()?;
+        let _turn = lock_until(&self.turn, deadline)?;
+        self.look_for_greeting(&endpoint, messaging)?;
+        let envelope = Envelope::new(messaging.options.framing, messaging.limit(), message)?;
+        let pieces = [envelope.head(), message, envelope.tail];
+        let wanted = Readiness { writable: true, ..Readiness::default() };
+        loop {
+            if self.commit(&endpoint, pieces, descriptors)? {
+                break;
+            }
+            deadline.check_may_wait()?;
+            self.sending.wait(|waker| endpoint.source().wait(wanted, waker, deadline))?;
+        }
+        self.messages_sent.fetch_add(1, Ordering::Relaxed);
+        // Accepted now. Without a queue the caller wants it sent, too, as far as there is time.
+        while !self.queues && deadline.check_may_wait().is_ok() && self.flush_now(&endpoint)? > 0 {
+            match self.sending.wait(|waker| endpoint.source().wait(wanted, waker, deadline)) {
+                Err(error) if error.status() == deadline.expiry() => break,
+                waited => waited.map(drop)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the kernel what it takes of a message and queues the rest; or queues all, if there is room; or does nothing.
+    fn commit(
+        &self,
+        endpoint: &Endpoint<Stream>,
+        pieces: [&[u8]; 3],
+        descriptors: &[BorrowedDescriptor<'_>],
+    ) -> Result<bool> {
+        let mut outbox = self.outbox.lock();
+        // Asked with the lock: what is accepted after the gate was shut would be in no report.
+        self.sending.check()?;
+        self.flush_some(endpoint, &mut outbox)?;
+        let mut sent = 0;
+        if outbox.is_empty() {
+            match endpoint.source().send_pieces(pieces, descriptors) {
+                Ok(taken) => sent = taken,
+                Err(errno) if is_would_block(errno) => {}
+                Err(errno) => return Err(send_error(errno)),
+            }
+        }
+        // Any room is enough, or a message larger than the limit would have to wait for an empty queue: the bound is the limit
+        // and one message.
+        let may_queue = descriptors.is_empty() && outbox.room() > 0;
+        if sent == 0 && !may_queue {
+            return Ok(false);
+        }
+        self.sent.fetch_add(sent as u64, Ordering::Relaxed);
+        for piece in pieces {
+            let skipped = sent.min(piece.len());
+            sent -= skipped;
+            outbox.push_all(&piece[skipped..]);
+        }
+        self.queued.store(outbox.len(), Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Reads the other side's greeting if it has come, for its limit, unless another thread is reading anyway.
+    fn look_for_greeting(&self, endpoint: &Endpoint<Stream>, messaging: &Messaging) -> Result<()> {
+        if messaging.greeting.is_none() || messaging.peer.get().is_some() {
+            return Ok(());
+        }
+        let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(()) };
+        // That nothing came, or that the peer has left, is what a receive tells.
+        let _ = self.fill(endpoint, messaging, &mut inbox);
+        self.or_break_off(messaging.greeted(&mut inbox)).map(drop)
+    }
+
+    /// Receives a message.
+    ///
+    /// A socket with messages has read more than the one: it may have messages when the system has nothing more to read, so
+    /// after a poller's report they are received until `WouldBlock`, whatever the trigger.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: none came in time. `Disconnected`: the peer has gone, and all it sent was read. `Closed`.
+    /// `InvalidState`: the socket has no framing.
+    ///
+    /// The following end the connection: `MessageTooLarge`; `Malformed`, also when the peer left in the middle of a message;
+    /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`: too many descriptors came; `TimedOut`, with a
+    /// text that says so: the peer took longer than [`MessageOptions`] allow for the rest of a message or its handshake.
+    pub fn receive_message(&self, timeout: Timeout) -> Result<Message> {
+        self.receive_message_with(timeout, |data| Ok(data.to_vec()))
+            .map(|(data, descriptors)| Message { data, descriptors })
+    }
+
+    /// Receives a message into a buffer; tells its length.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::receive_message`]. `BufferTooSmall`: the message stays; `needed` is told its length.
+    pub fn receive_message_into(
+        &self,
+        buffer: &mut [u8],
+        needed: &mut usize,
+        timeout: Timeout,
+    ) -> Result<Vec<Descriptor>> {
+        let take = |data: &[u8]| {
+            *needed = data.len();
+            let room = buffer.get_mut(..data.len()).ok_or_else(|| {
+                let context = format!("a message of {} bytes, room for fewer", data.len());
+                Error::new(Status::BufferTooSmall, context)
+            })?;
+            room.copy_from_slice(data);
+            Ok(())
+        };
+        self.receive_message_with(timeout, take).map(|((), descriptors)| descriptors)
+    }
+
+    /// Receives a message and lets `take` have it; if that fails, the message stays.
+    pub(crate) fn receive_message_with<T>(
+        &self,
+        timeout: Timeout,
+        take: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<(T, Vec<Descriptor>)> {
+        let deadline = Deadline::from(timeout);
+        let messaging = self.messaging()?;
+        let endpoint = self.endpoint()?;
+        let mut inbox = lock_until(&messaging.inbox, deadline)?;
+        let mut ended = false;
+        loop {
+            endpoint.check_open()?;
+            if self.or_break_off(messaging.greeted(&mut inbox))? {
+                let seen_by_validator = inbox.is_validated();
+                let found = if ended { inbox.last() } else { inbox.first() };
+                if let Some(message) = self.or_break_off(found)? {
+                    if !seen_by_validator {
+                        self.or_break_off(self.validate(messaging, message))?;
+                    }
+                    let taken = take(message);
+                    inbox.set_validated();
+                    let taken = taken?;
+                    let most = messaging.options.max_descriptors;
+                    if inbox.descriptors_of_first() > most {
+                        return self.or_break_off(Err(too_many_descriptors(most)));
+                    }
+                    self.messages_received.fetch_add(1, Ordering::Relaxed);
+                    return Ok((taken, inbox.take_first()));
+                }
+            }
+            if ended {
+                return Err(Status::Disconnected.into());
+            }
+            match self.fill(&endpoint, messaging, &mut inbox) {
+                Ok(received) => ended = received == 0,
+                // It may have left with something of ours unread, and what it sent before is still to be taken.
+                Err(error) if error.status() == Status::Disconnected => ended = true,
+                Err(error) if error.status() == Status::WouldBlock => {
+                    self.wait_for_rest(&endpoint, messaging, &inbox, deadline)?;
+                }
+                Err(error) if error.status() == Status::LimitReached => return self.or_break_off(Err(error)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn fill(&self, endpoint: &Endpoint<Stream>, messaging: &Messaging, inbox: &mut Inbox) -> Result<usize> {
+        let most = messaging.options.max_descriptors;
+        let received = inbox.fill(|room| endpoint.source().receive_with(room, most))?;
+        self.received.fetch_add(received as u64, Ordering::Relaxed);
+        // Those of the first message, and of the one whose beginning came with its end.
+        if inbox.descriptors() > 2 * most {
+            return Err(too_many_descriptors(most));
+        }
+        Ok(received)
+    }
+
+    fn wait_for_rest(
+        &self,
+        endpoint: &Endpoint<Stream>,
+        messaging: &Messaging,
+        inbox: &Inbox,
+        deadline: Deadline,
+    ) -> Result<()> {
+        let due = messaging.due(inbox);
+        if due.is_none_or(|(due, _)| due > Instant::now())
+            && let Err(status) = deadline.check_may_wait()
+        {
+            self.flush_if_queued(endpoint);
+            return Err(status.into());
+        }
+        let until = due.map_or(deadline, |(due, _)| deadline.earlier(due));
+        match self.wait_flushing(endpoint, Interest::READABLE, until) {
+            Err(error) if error.status() == until.expiry() => match due {
+                Some((due, what)) if due <= Instant::now() => {
+                    let context = format!("the peer took too long for {what}");
+                    self.or_break_off(Err(Error::new(Status::TimedOut, context)))
+                }
+                _ => Err(deadline.expiry().into()),
+            },
+            waited => waited.map(drop),
+        }
+    }
+
+    fn validate(&self, messaging: &Messaging, message: &[u8]) -> Result<()> {
+        let validator = messaging.validator.lock().clone();
+        match validator {
+            Some(validator) if !validator(message) => {
+                let context = format!("the validator refused a message of {} bytes", message.len());
+                Err(Error::new(Status::Refused, context))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets a function see each message first; the connection ends with `Refused` when it says no. None: all are delivered.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: the socket has no framing.
+    pub fn set_validator(&self, validator: Option<Arc<Validator>>) -> Result<()> {
+        *self.messaging()?.validator.lock() = validator;
+        Ok(())
+    }
+
+    /// What the other side of checked frames said that it is, once it has.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: the socket has no framing. `WouldBlock`: it has not said so yet.
+    pub fn peer_application(&self) -> Result<Application> {
+        let peer = self.messaging()?.peer.get().ok_or(Status::WouldBlock)?;
+        Ok(peer.application.clone())
+    }
+
+    /// The time that the peer has for the rest of a message begins now.
+    pub(crate) fn restart_peer_clock(&self) {
+        if let Some(messaging) = &self.messaging {
+            messaging.inbox.lock().restart_clock();
+        }
+    }
+
+    /// Until when the peer has to go on, if it has begun something.
+    pub(crate) fn peer_due(&self) -> Option<Instant> {
+        let messaging = self.messaging.as_deref()?;
+        // Locked: somebody is just receiving, and will see for himself.
+        let inbox = messaging.inbox.try_lock()?;
+        messaging.due(&inbox).map(|(due, _)| due)
+    }
+
+    /// The peer has broken the rules: it gets nothing more, and nothing more is taken from it.
+    fn or_break_off<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.abort();
+        }
+        result
+    }
+
+    fn messaging(&self) -> Result<&Messaging> {
+        self.messaging.as_deref().ok_or_else(|| Error::new(Status::InvalidState, "the socket has no framing"))
+    }
+}
+
+fn too_many_descriptors(most: usize) -> Error {
+    Error::new(Status::LimitReached, format!("more than {most} descriptors came with a message"))
+}

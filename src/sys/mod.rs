@@ -1,0 +1,70 @@
+//! What `interprocess` and `std` lack, behind one contract. Nothing outside this folder names a type of one
+//! operating system.
+//!
+//! A backend provides:
+//!
+//! - `Stream`: a connected socket that never waits. `connect` (until a deadline), `pair`, `adopt`; `send`,
+//!   `send_pieces`, `receive` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
+//!   `wait` until ready, woken, or the deadline; `shut_down` of a direction; `is_gone`; `release` to the caller.
+//! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
+//!   descriptor and tells the name it is bound to.
+//! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one
+//!   opened directory, so that renaming or replacing the path meanwhile changes nothing.
+//! - `Waker`: ends the `wait` of every thread that uses it, for good.
+//! - `Selector` and `Selection`: readiness of many sockets, edge-triggered, with a wake-up and a pollable descriptor.
+//! - `status_of`: the [`crate::Status`] that an error of the system means.
+//! - `probe`: whether somebody listens at a path, without disturbing a server.
+//! - `borrow` and `give_away`: descriptors as numbers, from the caller and to the caller.
+//! - `spawn_without_signals`: threads that leave the program's signals to the program.
+//! - small facts: `process_id`, `user_id`, `random`, `native_string`.
+//!
+//! Every descriptor is close-on-exec from birth.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::*;
+#[cfg(unix)]
+pub use unix::{BorrowedDescriptor, Descriptor, RawDescriptor};
+
+/// What a wait looks for, or found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    pub readable: bool,
+    pub writable: bool,
+    /// The peer has closed its sending direction, or the connection has ended. Found, never looked for.
+    pub hangup: bool,
+}
+
+/// Whether somebody listens at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    Alive,
+    Dead,
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Socket,
+    Other(&'static str),
+}
+
+/// A file that is still the same one: the same inode of the same device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileIdentity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+/// Who is at the other end, as the kernel tells: for a client the process that called listen, for a server the one
+/// that called connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// Process id, where the system tells it. The process may have ended since, and the number may be another's.
+    pub pid: Option<u32>,
+}

@@ -1,0 +1,246 @@
+//! A connected Unix socket that never waits.
+
+use super::super::{Credentials, Readiness};
+use super::address::ShortPath;
+use super::{RawDescriptor, Waker, check_stream_socket, raw, take_over};
+use crate::deadline::Deadline;
+use crate::error::{Error, Status};
+use interprocess::local_socket::traits::StreamCommon;
+use interprocess::os::unix::uds_local_socket;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout as Direction};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
+};
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::FromRawFd;
+use std::path::Path;
+
+/// The most descriptors that go with one sendmsg(2): SCM_MAX_FD, unix(7).
+const DESCRIPTORS_LIMIT: usize = 253;
+
+/// The bytes that so many descriptors need beside a message.
+fn control_space(descriptors: usize) -> usize {
+    if descriptors == 0 { 0 } else { rustix::cmsg_space!(ScmRights(descriptors)) }
+}
+
+/// A connected stream socket: non-blocking, close-on-exec, without SIGPIPE.
+pub(crate) struct Stream(uds_local_socket::Stream);
+
+impl Stream {
+    /// Connects to the server at a path.
+    pub fn connect(path: &Path, deadline: Deadline) -> Result<Stream, Error> {
+        let short = ShortPath::existing(path);
+        let address = short.as_ref().map_err(|errno| *errno).and_then(ShortPath::address);
+        address
+            .and_then(|address| connect(&address, deadline))
+            .map_err(|errno| refusal(errno, deadline, &path.display().to_string()))
+    }
+
+    /// Connects to the server of an abstract name.
+    pub fn connect_abstract(name: &[u8], deadline: Deadline) -> Result<Stream, Error> {
+        SocketAddrUnix::new_abstract_name(name).and_then(|address| connect(&address, deadline)).map_err(
+            |errno| {
+                let name = format!("abstract name {}", String::from_utf8_lossy(name));
+                refusal(errno, deadline, &name)
+            },
+        )
+    }
+
+    /// Two sockets, connected to each other.
+    pub fn pair() -> Result<(Stream, Stream), Error> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+            .map(|(first, second)| (Stream::from(first), Stream::from(second)))
+            .map_err(|errno| Error::os(errno, "make a pair of sockets"))
+    }
+
+    /// Takes over a connected socket of the caller's; on failure it stays the caller's.
+    pub fn adopt(descriptor: RawDescriptor) -> Result<Stream, Error> {
+        take_over(descriptor, |socket| {
+            check_stream_socket(socket, false)?;
+            match rustix::net::getpeername(socket) {
+                Ok(_) => Ok(()),
+                Err(errno) => Err(Error::os_as(Status::InvalidArgument, errno, "it is not connected")),
+            }
+        })
+        .map(Stream::from)
+    }
+
+    pub fn descriptor(&self) -> RawDescriptor {
+        raw(&self.0)
+    }
+
+    /// A second descriptor of the same socket, which is the caller's.
+    pub fn release(&self) -> Result<RawDescriptor, Error> {
+        rustix::io::fcntl_dupfd_cloexec(&self.0, 0)
+            .map(std::os::fd::IntoRawFd::into_raw_fd)
+            .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))
+    }
+
+    pub fn send(&self, data: &[u8]) -> rustix::io::Result<usize> {
+        retry(|| rustix::net::send(&self.0, data, SendFlags::NOSIGNAL))
+    }
+
+    /// Sends pieces in one call, and duplicates of descriptors with their first byte.
+    pub fn send_pieces<const N: usize>(
+        &self,
+        pieces: [&[u8]; N],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> rustix::io::Result<usize> {
+        let pieces = pieces.map(IoSlice::new);
+        let mut space = vec![MaybeUninit::uninit(); control_space(descriptors.len())];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if descriptors.len() > DESCRIPTORS_LIMIT {
+            return Err(Errno::TOOMANYREFS);
+        }
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Errno::TOOMANYREFS);
+        }
+        retry(|| rustix::net::sendmsg(&self.0, &pieces, &mut control, SendFlags::NOSIGNAL))
+    }
+
+    /// Receives what is there; 0 at the end of the peer's stream.
+    pub fn receive(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        let (received, _) = retry(|| rustix::net::recv(&self.0, &mut *buffer, RecvFlags::empty()))?;
+        Ok(received)
+    }
+
+    /// Ends one direction: the peer sees the end of the stream, or can send no more.
+    pub fn shut_down(&self, sending: bool) -> Result<(), Error> {
+        let direction = if sending { Shutdown::Write } else { Shutdown::Read };
+        rustix::net::shutdown(&self.0, direction).map_err(|errno| Error::os(errno, "shut down"))
+    }
+
+    /// Whether the connection has ended in both directions.
+    pub fn is_gone(&self) -> bool {
+        let mut polled = [PollFd::new(&self.0, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut polled, Some(&now)).is_ok()
+            && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+
+    /// As `receive`, and takes at most so many descriptors that came with the bytes.
+    pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>), Error> {
+        if most == 0 {
+            let received = self.receive(buffer).map_err(|errno| Error::os(errno, "receive"))?;
+            return Ok((received, Vec::new()));
+        }
+        let mut space = vec![MaybeUninit::uninit(); control_space(most.min(DESCRIPTORS_LIMIT))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let answer = retry(|| {
+            let mut buffers = [IoSliceMut::new(&mut *buffer)];
+            rustix::net::recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
+        })
+        .map_err(|errno| Error::os(errno, "receive"))?;
+        if answer.flags.contains(ReturnFlags::CTRUNC) {
+            // The kernel has closed what did not fit, and dropping the buffer closes what did.
+            let context = format!("more than {most} descriptors came at once");
+            return Err(Error::new(Status::LimitReached, context));
+        }
+        let rights = |message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        };
+        Ok((answer.bytes, control.drain().filter_map(rights).flatten().collect()))
+    }
+
+    pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
+        super::wait::wait(&self.0, wanted, waker, deadline)
+    }
+
+    /// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
+    pub fn peer_process(&self) -> Result<OwnedFd, Error> {
+        let mut descriptor: libc::c_int = -1;
+        let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
+        let answer = unsafe {
+            libc::getsockopt(
+                self.descriptor(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERPIDFD,
+                (&raw mut descriptor).cast(),
+                &raw mut length,
+            )
+        };
+        if answer != 0 {
+            let error = std::io::Error::last_os_error();
+            let status = match error.raw_os_error() {
+                Some(libc::ENOPROTOOPT) => Status::NotSupported,
+                Some(libc::ESRCH | libc::ENODATA | libc::EINVAL) => Status::NotFound,
+                _ => super::status_of(&error),
+            };
+            return Err(Error::os_as(status, error, "ask for the peer's process"));
+        }
+        // SAFETY: the system has just made this descriptor for the caller; it is close-on-exec.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    }
+
+    pub fn credentials(&self) -> Result<Credentials, Error> {
+        let peer = self.0.peer_creds().map_err(|error| Error::os(error, "ask who the peer is"))?;
+        match (peer.euid(), peer.egid()) {
+            (Some(uid), Some(gid)) => {
+                let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+                Ok(Credentials { uid, gid, pid })
+            }
+            _ => Err(Error::new(Status::NotSupported, "ask who the peer is")),
+        }
+    }
+}
+
+impl From<OwnedFd> for Stream {
+    fn from(socket: OwnedFd) -> Self {
+        Stream(socket.into())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// connect(2) has no deadline on Unix sockets, and poll(2) does not tell when a full backlog has room again. A blocking
+/// connect waits for that in the kernel, and SO_SNDTIMEO bounds its wait: socket(7).
+fn connect(address: &SocketAddrUnix, deadline: Deadline) -> rustix::io::Result<Stream> {
+    let mut flags = SocketFlags::CLOEXEC;
+    flags.set(SocketFlags::NONBLOCK, matches!(deadline, Deadline::Now));
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    loop {
+        if let Deadline::At(_) = deadline {
+            match deadline.remaining() {
+                Some(left) if left.is_zero() => return Err(Errno::AGAIN),
+                left => sockopt::set_socket_timeout(&socket, Direction::Send, left)?,
+            }
+        }
+        match rustix::net::connect(&socket, address) {
+            Ok(()) => break,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if !deadline.has_passed() => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(Stream::from(socket))
+}
+
+fn refusal(errno: Errno, deadline: Deadline, name: &str) -> Error {
+    let context = format!("connect to {name}");
+    match errno {
+        Errno::AGAIN => Error::os_as(deadline.expiry(), errno, context + ": its backlog is full"),
+        errno => Error::os(errno, context),
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            answer => return answer,
+        }
+    }
+}

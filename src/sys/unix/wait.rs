@@ -1,0 +1,68 @@
+//! Waiting for one descriptor, until it is ready, woken, or the deadline.
+
+use super::super::Readiness;
+use crate::deadline::Deadline;
+use crate::error::{Error, Status};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+
+/// Ends the waits of every thread that uses it, now and later: once signalled it stays so.
+pub(crate) struct Waker {
+    event: OwnedFd,
+    process: u32,
+}
+
+impl Waker {
+    pub fn new() -> Result<Waker, Error> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let event = rustix::event::eventfd(0, flags).map_err(|errno| Error::os(errno, "prepare to wait"))?;
+        Ok(Waker { event, process: super::process_id() })
+    }
+
+    pub fn signal(&self) {
+        // A forked child shares the eventfd with its parent, whose waits are not the child's to end.
+        if self.process == super::process_id() {
+            // Fails only when the counter is full, which is as signalled as can be: eventfd(2).
+            let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+/// Waits for `wanted`. Answers with what was found, which is nothing when the waker was signalled.
+pub(super) fn wait(
+    descriptor: impl AsFd,
+    wanted: Readiness,
+    waker: &Waker,
+    deadline: Deadline,
+) -> Result<Readiness, Error> {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::IN | PollFlags::RDHUP, wanted.readable);
+    flags.set(PollFlags::OUT, wanted.writable);
+    loop {
+        let mut polled = [PollFd::new(&descriptor, flags), PollFd::new(&waker.event, PollFlags::IN)];
+        let timeout = deadline
+            .remaining()
+            .map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }));
+        match rustix::event::poll(&mut polled, timeout.as_ref()) {
+            Ok(0) => return Err(deadline.expiry().into()),
+            Ok(_) if !polled[1].revents().is_empty() => return Ok(Readiness::default()),
+            Ok(_) => return found(polled[0].revents()),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::os(errno, "wait for a socket")),
+        }
+    }
+}
+
+fn found(events: PollFlags) -> Result<Readiness, Error> {
+    if events.contains(PollFlags::NVAL) {
+        let what = "wait for a socket: somebody else closed its descriptor";
+        return Err(Error::new(Status::InvalidState, what));
+    }
+    let ended = events.intersects(PollFlags::HUP | PollFlags::ERR);
+    Ok(Readiness {
+        readable: ended || events.intersects(PollFlags::IN | PollFlags::RDHUP),
+        writable: ended || events.contains(PollFlags::OUT),
+        hangup: ended || events.contains(PollFlags::RDHUP),
+    })
+}

@@ -1,0 +1,257 @@
+//! Messages on sockets.
+
+mod support;
+
+use moorline::{Application, Framing, MessageOptions, Socket, SocketOptions, Status, Timeout};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::*;
+
+const FRAMINGS: [Framing; 4] = [Framing::BigEndian, Framing::LittleEndian, Framing::Lines, Framing::Checked];
+
+fn socket_options(messages: MessageOptions) -> SocketOptions {
+    SocketOptions { messages: Some(Arc::new(messages)), ..SocketOptions::default() }
+}
+
+fn pair(messages: MessageOptions) -> (Socket, Socket) {
+    Socket::pair(&socket_options(messages)).unwrap()
+}
+
+/// A socket with messages, and the plain other end of its stream.
+fn against_plain(messages: MessageOptions) -> (Socket, UnixStream) {
+    use std::os::fd::IntoRawFd;
+    let (near, far) = UnixStream::pair().unwrap();
+    (Socket::adopt(near.into_raw_fd(), &socket_options(messages)).unwrap(), far)
+}
+
+fn receive(socket: &Socket) -> Vec<u8> {
+    socket.receive_message(WATCHDOG).unwrap().data
+}
+
+#[test]
+fn messages_arrive_whole_and_in_order() {
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        for message in [&b""[..], b"one", b"two", &[b'x'; 100_000]] {
+            near.send_message(message, WATCHDOG).unwrap();
+            assert_eq!(receive(&far), message, "{framing:?}");
+        }
+        assert_eq!(status(far.receive_message(Timeout::None)), Status::WouldBlock);
+        drop(near);
+        assert_eq!(status(far.receive_message(WATCHDOG)), Status::Disconnected);
+    }
+}
+
+#[test]
+fn what_several_threads_send_and_receive_stays_whole() {
+    const MESSAGES: usize = 50;
+    let (near, far) = pair(MessageOptions::new(Framing::Checked));
+    thread::scope(|scope| {
+        for tag in 1..=4_usize {
+            let near = &near;
+            scope.spawn(move || {
+                for _ in 0..MESSAGES {
+                    near.send_message(&vec![tag as u8; tag * 40_000], WATCHDOG).unwrap();
+                }
+            });
+        }
+        for _ in 0..2 {
+            let far = &far;
+            scope.spawn(move || {
+                for _ in 0..2 * MESSAGES {
+                    let message = receive(far);
+                    assert_eq!(message.len(), usize::from(message[0]) * 40_000);
+                    assert!(message.iter().all(|byte| *byte == message[0]));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn too_large_is_refused_on_both_sides() {
+    for framing in FRAMINGS {
+        let small = MessageOptions { max_message: 10, ..MessageOptions::new(framing) };
+        let (near, far) = pair(small.clone());
+        assert_eq!(status(near.send_message(b"12345678901", WATCHDOG)), Status::MessageTooLarge);
+        near.send_message(b"1234567890", WATCHDOG).unwrap();
+        assert_eq!(receive(&far), b"1234567890");
+    }
+    let small = MessageOptions { max_message: 10, ..MessageOptions::new(Framing::BigEndian) };
+    let (near, mut far) = against_plain(small);
+    far.write_all(&u32::MAX.to_be_bytes()).unwrap();
+    let error = near.receive_message(WATCHDOG).unwrap_err();
+    assert_eq!(error.status(), Status::MessageTooLarge);
+    assert!(error.to_string().contains("4294967295"), "{error}");
+    assert_eq!(status(near.receive_message(WATCHDOG)), Status::Closed);
+    assert_eq!(far.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_limit_of_the_other_side_is_respected_once_it_is_known() {
+    let (near, far) = UnixStream::pair().unwrap();
+    use std::os::fd::IntoRawFd;
+    let large = socket_options(MessageOptions::new(Framing::Checked));
+    let small = socket_options(MessageOptions { max_message: 10, ..MessageOptions::new(Framing::Checked) });
+    let near = Socket::adopt(near.into_raw_fd(), &large).unwrap();
+    let far = Socket::adopt(far.into_raw_fd(), &small).unwrap();
+    assert_eq!(status(near.send_message(b"12345678901", WATCHDOG)), Status::MessageTooLarge);
+    near.send_message(b"1234567890", WATCHDOG).unwrap();
+    assert_eq!(receive(&far), b"1234567890");
+}
+
+#[test]
+fn a_buffer_too_small_loses_nothing() {
+    let (near, far) = pair(MessageOptions::new(Framing::LittleEndian));
+    near.send_message(b"message", WATCHDOG).unwrap();
+    let mut needed = 0;
+    let mut small = [0; 3];
+    assert_eq!(status(far.receive_message_into(&mut small, &mut needed, WATCHDOG)), Status::BufferTooSmall);
+    assert_eq!(needed, 7);
+    let mut enough = [0; 7];
+    far.receive_message_into(&mut enough, &mut needed, WATCHDOG).unwrap();
+    assert_eq!(&enough, b"message");
+}
+
+#[test]
+fn applications_that_differ_are_told_what_each_side_is() {
+    let editor = |version| MessageOptions {
+        application: Application { name: "editor".to_owned(), version },
+        ..MessageOptions::new(Framing::Checked)
+    };
+    let (near, far) = UnixStream::pair().unwrap();
+    use std::os::fd::IntoRawFd;
+    let near = Socket::adopt(near.into_raw_fd(), &socket_options(editor(7))).unwrap();
+    let far = Socket::adopt(far.into_raw_fd(), &socket_options(editor(8))).unwrap();
+    let error = near.receive_message(WATCHDOG).unwrap_err();
+    assert_eq!(error.status(), Status::Mismatch);
+    let text = error.to_string();
+    assert!(text.contains("version 7") && text.contains("version 8"), "{text}");
+    assert_eq!(status(far.receive_message(WATCHDOG)), Status::Mismatch);
+}
+
+#[test]
+fn a_peer_that_drips_and_one_that_does_not_greet_lose_their_connection() {
+    let short = Duration::from_millis(30);
+    let dripping = MessageOptions { message_timeout: Some(short), ..MessageOptions::new(Framing::BigEndian) };
+    let (near, mut far) = against_plain(dripping);
+    assert_eq!(status(near.receive_message(Timeout::After(2 * short))), Status::TimedOut);
+    far.write_all(b"\0\0").unwrap();
+    let start = Instant::now();
+    let error = near.receive_message(WATCHDOG).unwrap_err();
+    assert_eq!(error.status(), Status::TimedOut);
+    assert!(error.to_string().contains("the rest of a message"), "{error}");
+    assert!(start.elapsed() >= short);
+    assert_eq!(status(near.receive_message(WATCHDOG)), Status::Closed);
+
+    let silent = MessageOptions { handshake_timeout: short, ..MessageOptions::new(Framing::Checked) };
+    let (near, _far) = against_plain(silent);
+    let error = near.receive_message(WATCHDOG).unwrap_err();
+    assert_eq!(error.status(), Status::TimedOut);
+    assert!(error.to_string().contains("handshake"), "{error}");
+}
+
+#[test]
+fn a_damaged_frame_and_an_end_in_the_middle_are_malformed() {
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::BigEndian));
+    far.write_all(b"\0\0\0\x05abc").unwrap();
+    drop(far);
+    assert_eq!(status(near.receive_message(WATCHDOG)), Status::Malformed);
+
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::Checked));
+    // The other side's greeting, sent back: the same application.
+    let mut greeting = vec![0; 21];
+    far.read_exact(&mut greeting).unwrap();
+    far.write_all(&greeting).unwrap();
+    far.write_all(b"\0\0\0\x01\0\0\0\0x").unwrap();
+    assert_eq!(status(near.receive_message(WATCHDOG)), Status::Malformed);
+}
+
+#[test]
+fn a_validator_sees_each_message_first() {
+    let (near, far) = pair(MessageOptions::new(Framing::Lines));
+    far.set_validator(Some(Arc::new(|message: &[u8]| message.starts_with(b"ok")))).unwrap();
+    near.send_message(b"ok 1", WATCHDOG).unwrap();
+    near.send_message(b"bad", WATCHDOG).unwrap();
+    assert_eq!(receive(&far), b"ok 1");
+    assert_eq!(status(far.receive_message(WATCHDOG)), Status::Refused);
+    assert_eq!(status(far.receive_message(WATCHDOG)), Status::Closed);
+}
+
+#[test]
+fn a_message_is_sent_whole_or_not_at_all() {
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    let message = vec![3; 50_000];
+    let mut accepted = 0;
+    loop {
+        match status(near.send_message(&message, Timeout::None)) {
+            Status::Ok => accepted += 1,
+            Status::WouldBlock => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let receiver = thread::spawn(move || {
+        let mut received = 0;
+        while let Ok(message) = far.receive_message(WATCHDOG) {
+            assert_eq!(message.data.len(), 50_000);
+            received += 1;
+        }
+        received
+    });
+    assert_eq!(near.close(WATCHDOG).unsent, 0);
+    assert_eq!(receiver.join().unwrap(), accepted);
+}
+
+#[test]
+fn descriptors_come_with_their_message_and_no_more_than_allowed() {
+    let with = MessageOptions { max_descriptors: 2, ..MessageOptions::new(Framing::BigEndian) };
+    let (near, far) = pair(with);
+    let (left, mut right) = UnixStream::pair().unwrap();
+    near.send_message(b"without", WATCHDOG).unwrap();
+    near.send_message_with(b"with", &[left.as_fd()], WATCHDOG).unwrap();
+    near.send_message(b"again without", WATCHDOG).unwrap();
+    drop(left);
+    assert!(far.receive_message(WATCHDOG).unwrap().descriptors.is_empty());
+    let mut message = far.receive_message(WATCHDOG).unwrap();
+    assert_eq!((&message.data[..], message.descriptors.len()), (&b"with"[..], 1));
+    let mut handed_over = UnixStream::from(message.descriptors.pop().unwrap());
+    assert!(far.receive_message(WATCHDOG).unwrap().descriptors.is_empty());
+    handed_over.write_all(b"over").unwrap();
+    let mut buffer = [0; 4];
+    right.read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"over");
+
+    let three = [right.as_fd(), right.as_fd(), right.as_fd()];
+    near.send_message_with(b"too many", &three, WATCHDOG).unwrap();
+    assert_eq!(status(far.receive_message(WATCHDOG)), Status::LimitReached);
+
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    near.send_message_with(b"none allowed", &[right.as_fd()], WATCHDOG).unwrap();
+    assert!(far.receive_message(WATCHDOG).unwrap().descriptors.is_empty());
+}
+
+#[test]
+fn parts_of_messages_are_not_for_the_caller() {
+    let (near, far) = pair(MessageOptions::new(Framing::Lines));
+    assert_eq!(status(near.send(b"x", WATCHDOG)), Status::InvalidState);
+    assert_eq!(status(far.receive(&mut [0; 1], WATCHDOG)), Status::InvalidState);
+    let (plain, _) = Socket::pair(&SocketOptions::default()).unwrap();
+    assert_eq!(status(plain.send_message(b"x", WATCHDOG)), Status::InvalidState);
+}
+
+#[test]
+fn the_peers_application_is_known_after_the_handshake() {
+    let options = MessageOptions {
+        application: Application { name: "editor".to_owned(), version: 3 },
+        ..MessageOptions::new(Framing::Checked)
+    };
+    let (near, far) = pair(options.clone());
+    assert_eq!(status(far.peer_application()), Status::WouldBlock);
+    near.send_message(b"x", WATCHDOG).unwrap();
+    receive(&far);
+    assert_eq!(far.peer_application().unwrap(), options.application);
+}

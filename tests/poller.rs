@@ -1,0 +1,125 @@
+//! The poller.
+
+mod support;
+
+use moorline::{
+    Event, Interest, Poller, PollerOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
+};
+use std::thread;
+use support::*;
+
+fn pair() -> (Socket, Socket) {
+    Socket::pair(&SocketOptions::default()).unwrap()
+}
+
+fn tokens(poller: &Poller, capacity: usize, timeout: Timeout) -> Vec<u64> {
+    let mut events = vec![Event::default(); capacity];
+    match poller.wait(&mut events, timeout) {
+        Ok(count) => events[..count].iter().map(|event| event.token).collect(),
+        Err(error) => {
+            assert!(matches!(error.status(), Status::WouldBlock | Status::TimedOut), "{error}");
+            Vec::new()
+        }
+    }
+}
+
+#[test]
+fn level_is_reported_as_long_as_it_lasts_and_edge_once() {
+    for (interest, repeats) in
+        [(Interest::READABLE, true), (Interest { edge: true, ..Interest::READABLE }, false)]
+    {
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        let (near, far) = pair();
+        poller.add(&near, interest, 42).unwrap();
+        assert_eq!(tokens(&poller, 8, Timeout::None), []);
+        far.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(tokens(&poller, 8, WATCHDOG), [42]);
+        assert_eq!(tokens(&poller, 8, Timeout::None) == [42], repeats);
+        receive_exactly(&near, 1);
+        assert_eq!(tokens(&poller, 8, Timeout::None), []);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_reported_by_the_next_wait() {
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let pairs: Vec<_> = (0..100).map(|_| pair()).collect();
+    for (token, (near, far)) in pairs.iter().enumerate() {
+        poller.add(near, Interest { edge: true, ..Interest::READABLE }, token as u64).unwrap();
+        far.send(b"x", WATCHDOG).unwrap();
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 100 {
+        seen.extend(tokens(&poller, 7, WATCHDOG));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..100).collect::<Vec<u64>>());
+    assert_eq!(tokens(&poller, 7, Timeout::None), []);
+}
+
+#[test]
+fn one_poller_at_a_time_and_gone_when_closed() {
+    let (first, second) =
+        (Poller::new(PollerOptions::default()).unwrap(), Poller::new(PollerOptions::default()).unwrap());
+    let (near, far) = pair();
+    first.add(&near, Interest::READABLE, 1).unwrap();
+    assert_eq!(status(second.add(&near, Interest::READABLE, 1)), Status::InvalidState);
+    assert_eq!(status(second.modify(&near, Interest::READABLE, 1)), Status::InvalidState);
+    assert_eq!(status(second.remove(&near)), Status::InvalidState);
+    first.remove(&near).unwrap();
+    second.add(&near, Interest::default(), 2).unwrap();
+    far.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(tokens(&second, 8, Timeout::None), []);
+    second.modify(&near, Interest::READABLE, 3).unwrap();
+    assert_eq!(tokens(&second, 8, WATCHDOG), [3]);
+    near.close(Timeout::None);
+    assert_eq!(tokens(&second, 8, Timeout::None), []);
+    assert_eq!(status(second.add(&near, Interest::READABLE, 2)), Status::Closed);
+}
+
+#[test]
+fn waking_and_closing_end_waits() {
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    poller.wake().unwrap();
+    assert_eq!(poller.wait(&mut [Event::default()], Timeout::Forever).unwrap(), 0);
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| status(poller.wait(&mut [Event::default()], Timeout::Forever))))
+            .collect();
+        thread::yield_now();
+        poller.close();
+        for wait in waiting {
+            assert_eq!(wait.join().unwrap(), Status::Closed);
+        }
+    });
+}
+
+#[test]
+fn a_server_is_readable_while_somebody_waits_to_be_accepted() {
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let server = listening(ServerOptions::default());
+    poller.add(&server, Interest::READABLE, 9).unwrap();
+    assert_eq!(tokens(&poller, 8, Timeout::None), []);
+    let _client = connect(&server);
+    assert_eq!(tokens(&poller, 8, WATCHDOG), [9]);
+    server.accept(WATCHDOG).unwrap();
+    assert_eq!(tokens(&poller, 8, Timeout::None), []);
+}
+
+#[test]
+fn a_socket_dropped_while_the_poller_waits_is_no_danger() {
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let mut events = [Event::default(); 4];
+            while poller.wait(&mut events, Timeout::Forever).is_ok() {}
+        });
+        for token in 0..2000 {
+            let (near, far) = pair();
+            poller.add(&near, Interest { writable: true, ..Interest::READABLE }, token).unwrap();
+            far.send(b"x", WATCHDOG).unwrap();
+        }
+        poller.close();
+        waiting.join().unwrap();
+    });
+}

@@ -1,0 +1,199 @@
+//! Names and servers.
+
+mod support;
+
+use moorline::{Policy, Scope, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::sync::Barrier;
+use std::{fs, thread};
+use support::*;
+
+#[test]
+fn a_live_name_is_never_taken_and_goes_on_serving() {
+    let first = listening(ServerOptions::default());
+    let second = Server::new(ServerOptions::default());
+    assert_eq!(status(second.listen(first.full_name().unwrap())), Status::NameInUse);
+    let client = connect(&first);
+    client.send(b"x", WATCHDOG).unwrap();
+    let mut buffer = [0; 4];
+    assert_eq!(first.accept(WATCHDOG).unwrap().receive(&mut buffer, WATCHDOG).unwrap(), 1);
+}
+
+#[test]
+fn a_dead_name_is_recovered_and_nothing_else_is_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let dead = directory.path().join("dead");
+    drop(UnixListener::bind(&dead).unwrap());
+    let server = Server::new(ServerOptions::default());
+    server.listen(&dead).unwrap();
+    connect(&server);
+    server.close().unwrap();
+    assert!(!dead.exists());
+
+    let file = directory.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    symlink(&file, directory.path().join("link")).unwrap();
+    fs::create_dir(directory.path().join("directory")).unwrap();
+    for name in ["file", "link", "directory"] {
+        assert_eq!(status(server.listen(directory.path().join(name))), Status::NameInUse, "{name}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn of_those_who_race_for_a_dead_name_exactly_one_wins_each_time() {
+    const RACERS: usize = 4;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("name");
+    let (start, end) = (Barrier::new(RACERS), Barrier::new(RACERS));
+    let wins: Vec<usize> = thread::scope(|scope| {
+        let race = |racer| {
+            let (path, start, end) = (&path, &start, &end);
+            scope.spawn(move || {
+                let mut wins = 0;
+                for _ in 0..100 {
+                    if racer == 0 {
+                        drop(UnixListener::bind(path).unwrap());
+                    }
+                    start.wait();
+                    let server = Server::new(ServerOptions::default());
+                    match status(server.listen(path)) {
+                        Status::Ok => wins += 1,
+                        Status::NameInUse => {}
+                        other => panic!("{other:?}"),
+                    }
+                    end.wait();
+                    drop(server);
+                    start.wait();
+                }
+                wins
+            })
+        };
+        let racers: Vec<_> = (0..RACERS).map(race).collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+    });
+    assert_eq!(wins.iter().sum::<usize>(), 100, "{wins:?}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn permissions_are_exact_and_the_file_is_a_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    for (mode, expected) in [(None, 0o600), (Some(0o777), 0o777), (Some(0o070), 0o070)] {
+        let server = Server::new(ServerOptions { mode, ..ServerOptions::default() });
+        let path = directory.path().join(format!("{expected:o}"));
+        server.listen(&path).unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o7777, expected);
+        assert!(metadata.file_type().is_socket());
+    }
+    let server = Server::new(ServerOptions { mode: Some(0o4777), ..ServerOptions::default() });
+    assert_eq!(status(server.listen_unique("x")), Status::InvalidArgument);
+}
+
+#[test]
+fn long_paths_work_on_both_sides() {
+    let directory = tempfile::tempdir().unwrap();
+    let deep = directory.path().join("d".repeat(120)).join("e".repeat(200));
+    fs::create_dir_all(&deep).unwrap();
+    let server = Server::new(ServerOptions::default());
+    server.listen(deep.join("n".repeat(255))).unwrap();
+    connect(&server);
+    server.accept(WATCHDOG).unwrap();
+    server.close().unwrap();
+    assert_eq!(fs::read_dir(&deep).unwrap().count(), 0);
+}
+
+#[test]
+fn abstract_names_are_another_world() {
+    let options = ServerOptions { scope: Scope::Abstract, ..ServerOptions::default() };
+    let server = listening(options.clone());
+    let name = server.full_name().unwrap();
+    assert_eq!(status(Socket::connect(&name, &SocketOptions::default(), WATCHDOG)), Status::NotFound);
+    let scope = SocketOptions { scope: Scope::Abstract, ..SocketOptions::default() };
+    Socket::connect(&name, &scope, WATCHDOG).unwrap();
+    assert_eq!(status(Server::new(options).listen(&name)), Status::NameInUse);
+    drop(server);
+    assert_eq!(status(Socket::connect(&name, &scope, WATCHDOG)), Status::ConnectionRefused);
+}
+
+#[test]
+fn closing_ends_an_accept_and_the_server_can_listen_again() {
+    let server = listening(ServerOptions::default());
+    thread::scope(|scope| {
+        let accepting = scope.spawn(|| status(server.accept(Timeout::Forever)));
+        // Closed before or while the other thread waits: it must end either way.
+        thread::yield_now();
+        server.close().unwrap();
+        assert!(matches!(accepting.join().unwrap(), Status::Closed | Status::InvalidState));
+    });
+    assert_eq!(status(server.full_name()), Status::InvalidState);
+    server.listen_unique("again").unwrap();
+    connect(&server);
+}
+
+#[test]
+fn a_full_backlog_makes_connect_wait_until_its_deadline() {
+    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
+    let name = server.full_name().unwrap();
+    let mut waiting = Vec::new();
+    let refused = loop {
+        match Socket::connect(&name, &SocketOptions::default(), Timeout::None) {
+            Ok(socket) => waiting.push(socket),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.status(), Status::WouldBlock);
+    let short = std::time::Duration::from_millis(50);
+    let start = std::time::Instant::now();
+    let waited = Socket::connect(&name, &SocketOptions::default(), Timeout::After(short));
+    assert_eq!(status(waited), Status::TimedOut);
+    assert!(start.elapsed() >= short);
+    thread::scope(|scope| {
+        let connecting = scope.spawn(|| status(Socket::connect(&name, &SocketOptions::default(), WATCHDOG)));
+        while server.accept(Timeout::None).is_ok() || !connecting.is_finished() {}
+        assert_eq!(connecting.join().unwrap(), Status::Ok);
+    });
+}
+
+#[test]
+fn a_client_that_has_left_before_accept_can_still_be_read() {
+    let server = listening(ServerOptions::default());
+    let client = connect(&server);
+    client.send(b"last words", WATCHDOG).unwrap();
+    drop(client);
+    let accepted = server.accept(WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&accepted, 10), b"last words");
+    assert_eq!(status(accepted.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+}
+
+#[test]
+fn a_policy_turns_others_away_and_counts_them() {
+    let nobody = Policy::Custom(std::sync::Arc::new(|_| false));
+    let server = listening(ServerOptions { policy: nobody, ..ServerOptions::default() });
+    let client = connect(&server);
+    let error = server.accept(WATCHDOG).err().unwrap();
+    assert_eq!(error.status(), Status::PermissionDenied);
+    assert_eq!(status(client.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+    assert_eq!((server.statistics().accepted, server.statistics().refused), (0, 1));
+
+    let server = listening(ServerOptions { policy: Policy::SameUser, ..ServerOptions::default() });
+    let _client = connect(&server);
+    server.accept(WATCHDOG).unwrap();
+    assert_eq!((server.statistics().accepted, server.statistics().refused), (1, 0));
+}
+
+#[test]
+fn exactly_so_many_wait_as_the_backlog_says() {
+    for backlog in [1, 2, 5] {
+        let server = listening(ServerOptions { backlog: Some(backlog), ..ServerOptions::default() });
+        let name = server.full_name().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(socket) = Socket::connect(&name, &SocketOptions::default(), Timeout::None) {
+            waiting.push(socket);
+        }
+        assert_eq!(waiting.len() as u32, backlog);
+    }
+}

@@ -1,0 +1,408 @@
+//! Services and the exchange.
+
+mod support;
+
+use moorline::exchange::{self, ExchangeOptions};
+use moorline::socket::Direction;
+use moorline::{
+    Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions, Status,
+    Timeout,
+};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+use support::*;
+
+fn connect_to(service: &Service) -> Socket {
+    Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap()
+}
+
+fn exchange_with(service: &Service, options: &ExchangeOptions) -> (u64, Status) {
+    let (report, result) = exchange::run(service.full_name().unwrap(), options, WATCHDOG, |_| true);
+    (report.round_trips, status(result))
+}
+
+#[test]
+fn an_echo_serves_many_connections_with_one_and_with_several_workers() {
+    for workers in [1, 3] {
+        let service = Service::echo(ServiceOptions { workers, ..ServiceOptions::default() }).unwrap();
+        service.start_unique("echo").unwrap();
+        for (connections, chunk, round_trips) in [(1, 1, 100), (50, 1, 1000), (7, 300_000, 30), (3, 1000, 1)]
+        {
+            let options = ExchangeOptions { connections, chunk, round_trips, ..ExchangeOptions::default() };
+            assert_eq!(exchange_with(&service, &options), (round_trips, Status::Ok));
+        }
+        let report = service.stop(WATCHDOG).unwrap();
+        assert_eq!((report.accepted, report.unsent), (61, 0));
+        assert_eq!(report.sent, report.received);
+    }
+}
+
+/// Changes one byte, which one is told.
+struct Liar {
+    at: Mutex<u64>,
+}
+
+impl Handler for Liar {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        let mut at = self.at.lock().unwrap();
+        let mut data = data.to_vec();
+        if *at < data.len() as u64 {
+            data[*at as usize] ^= 0x10;
+        }
+        *at = at.wrapping_sub(data.len() as u64);
+        connection.send(&data, WATCHDOG).unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_byte_is_found_and_named() {
+    let service =
+        Service::new(ServiceOptions::default(), Arc::new(Liar { at: Mutex::new(777_777) })).unwrap();
+    service.start_unique("liar").unwrap();
+    let options = ExchangeOptions { chunk: 100_000, round_trips: 10, ..ExchangeOptions::default() };
+    let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
+    let error = result.unwrap_err();
+    assert_eq!(error.status(), Status::Mismatch);
+    assert!(error.to_string().contains("connection 0: byte 777777 "), "{error}");
+    assert_eq!(report.round_trips, 7);
+}
+
+#[test]
+fn an_exchange_can_be_cancelled_and_has_a_deadline() {
+    let service = Service::echo(ServiceOptions::default()).unwrap();
+    service.start_unique("echo").unwrap();
+    let name = service.full_name().unwrap();
+    let endless = ExchangeOptions { round_trips: u64::MAX, ..ExchangeOptions::default() };
+    let (_, result) = exchange::run(&name, &endless, WATCHDOG, |progress| progress.done == 0);
+    assert_eq!(status(result), Status::Cancelled);
+    let short = Timeout::After(Duration::from_millis(50));
+    let (report, result) = exchange::run(&name, &endless, short, |_| true);
+    assert_eq!(status(result), Status::TimedOut);
+    assert!(report.round_trips > 0 && report.duration >= Duration::from_millis(40));
+}
+
+struct Panics;
+
+impl Handler for Panics {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        assert_ne!(data, b"panic", "asked to");
+        connection.send(data, WATCHDOG).unwrap();
+    }
+}
+
+#[test]
+fn a_panic_costs_its_connection_and_is_reported() {
+    let service = Service::new(ServiceOptions::default(), Arc::new(Panics)).unwrap();
+    service.start_unique("panics").unwrap();
+    let (good, bad) = (connect_to(&service), connect_to(&service));
+    bad.send(b"panic", WATCHDOG).unwrap();
+    assert_eq!(status(bad.receive(&mut [0; 8], WATCHDOG)), Status::Disconnected);
+    good.send(b"fine", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&good, 4), b"fine");
+    let report = service.stop(WATCHDOG).unwrap();
+    assert_eq!(report.failures.len(), 1);
+    assert!(report.failures[0].contains("asked to"));
+}
+
+/// Reports what happens; floods whoever says so.
+struct Reporter(Mutex<mpsc::Sender<String>>);
+
+impl Reporter {
+    fn say(&self, what: impl Into<String>) {
+        let _ = self.0.lock().unwrap().send(what.into());
+    }
+}
+
+impl Handler for Reporter {
+    fn connected(&self, connection: &Connection) {
+        connection.set_tag(1);
+        self.say("connected");
+    }
+
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        match data {
+            b"close" => connection.close(),
+            b"flood" => {
+                let (taken, result) = connection.send_counted(&vec![1; 1 << 20], Timeout::None);
+                self.say(format!("took all: {}", taken == 1 << 20 && result.is_ok()));
+            }
+            _ => self.say("data"),
+        }
+    }
+
+    fn disconnected(&self, connection: &Connection, reason: Status) {
+        self.say(format!("disconnected {} {reason:?}", connection.tag()));
+    }
+
+    fn high_water(&self, _: &Connection, queued: usize) {
+        self.say(format!("high {}", queued > 300_000));
+    }
+
+    fn low_water(&self, _: &Connection, queued: usize) {
+        self.say(format!("low {}", queued <= 100_000));
+    }
+}
+
+fn reporting() -> (Service, mpsc::Receiver<String>) {
+    let (sender, reports) = mpsc::channel();
+    let options = ServiceOptions {
+        queue_limit: 2 << 20,
+        high_water: 300_000,
+        low_water: 100_000,
+        ..ServiceOptions::default()
+    };
+    let service = Service::new(options, Arc::new(Reporter(Mutex::new(sender)))).unwrap();
+    service.start_unique("reporter").unwrap();
+    (service, reports)
+}
+
+fn next(reports: &mpsc::Receiver<String>) -> String {
+    reports.recv_timeout(Duration::from_secs(30)).expect("the service says something")
+}
+
+#[test]
+fn events_come_in_order_with_their_reasons() {
+    let (service, reports) = reporting();
+    let leaves = connect_to(&service);
+    assert_eq!(next(&reports), "connected");
+    leaves.send(b"hello", WATCHDOG).unwrap();
+    assert_eq!(next(&reports), "data");
+    drop(leaves);
+    assert_eq!(next(&reports), "disconnected 1 Disconnected");
+
+    let closed = connect_to(&service);
+    assert_eq!(next(&reports), "connected");
+    closed.send(b"close", WATCHDOG).unwrap();
+    assert_eq!(next(&reports), "disconnected 1 Closed");
+    assert_eq!(status(closed.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+}
+
+#[test]
+fn a_peer_that_does_not_read_pauses_reading_until_it_does() {
+    let (service, reports) = reporting();
+    let slow = connect_to(&service);
+    assert_eq!(next(&reports), "connected");
+    slow.send(b"flood", WATCHDOG).unwrap();
+    assert_eq!(next(&reports), "took all: true");
+    assert_eq!(next(&reports), "high true");
+    slow.send(b"ignored for now", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&slow, 1 << 20).len(), 1 << 20);
+    assert_eq!(next(&reports), "low true");
+    assert_eq!(next(&reports), "data");
+}
+
+#[test]
+fn a_stop_flushes_until_its_deadline_and_counts_what_was_lost() {
+    let (service, reports) = reporting();
+    let slow = connect_to(&service);
+    slow.send(b"flood", WATCHDOG).unwrap();
+    while next(&reports) != "high true" {}
+    let report = service.stop(Timeout::None).unwrap();
+    assert_eq!(report.sent + report.unsent, 1 << 20);
+    assert!(report.unsent > 0);
+    assert_eq!(report.open_at_stop, 1);
+    assert_eq!(next(&reports), "disconnected 1 Closed");
+    assert_eq!(receive_exactly(&slow, report.sent as usize).len() as u64, report.sent);
+
+    service.start_unique("again").unwrap();
+    assert_eq!(status(service.start_unique("twice")), Status::InvalidState);
+    let eager = connect_to(&service);
+    eager.send(b"flood", WATCHDOG).unwrap();
+    while next(&reports) != "high true" {}
+    let reader = std::thread::spawn(move || receive_exactly(&eager, 1 << 20));
+    assert_eq!(service.stop(WATCHDOG).unwrap().unsent, 0);
+    assert_eq!(reader.join().unwrap().len(), 1 << 20);
+    assert_eq!(status(service.stop(WATCHDOG)), Status::InvalidState);
+}
+
+#[test]
+fn more_connections_than_allowed_are_closed_at_once() {
+    let options = ServiceOptions { max_connections: Some(1), ..ServiceOptions::default() };
+    let service = Service::echo(options).unwrap();
+    service.start_unique("one").unwrap();
+    let first = connect_to(&service);
+    first.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&first, 1), b"x");
+    let second = connect_to(&service);
+    assert_eq!(status(second.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+    assert_eq!(service.stop(WATCHDOG).unwrap().refused, 1);
+}
+
+fn messages(framing: Framing) -> MessageOptions {
+    MessageOptions { max_message: 1 << 20, ..MessageOptions::new(framing) }
+}
+
+fn message_service(options: MessageOptions, handler: Arc<dyn Handler>) -> (Service, SocketOptions) {
+    let messages = Some(Arc::new(options));
+    let service =
+        Service::new(ServiceOptions { messages: messages.clone(), ..ServiceOptions::default() }, handler)
+            .unwrap();
+    service.start_unique("messages").unwrap();
+    (service, SocketOptions { messages, ..SocketOptions::default() })
+}
+
+#[test]
+fn an_echo_sends_messages_back_whole() {
+    for framing in [Framing::BigEndian, Framing::LittleEndian, Framing::Lines, Framing::Checked] {
+        let (service, options) = message_service(messages(framing), Arc::new(moorline::service::Echo));
+        let socket = Socket::connect(service.full_name().unwrap(), &options, WATCHDOG).unwrap();
+        for message in [&b""[..], b"one", &[b'x'; 1 << 20], b"two"] {
+            socket.send_message(message, WATCHDOG).unwrap();
+            assert!(socket.receive_message(WATCHDOG).unwrap().data == message, "{framing:?}");
+        }
+        assert_eq!(service.stop(WATCHDOG).unwrap().unsent, 0);
+    }
+}
+
+/// Admits only what begins with "ok"; says how connections end.
+struct Gatekeeper(Mutex<mpsc::Sender<Status>>);
+
+impl Handler for Gatekeeper {
+    fn admits(&self, _: &Connection, message: &[u8]) -> bool {
+        message.starts_with(b"ok")
+    }
+
+    fn message(&self, connection: &Connection, message: &[u8]) {
+        connection.send_message(message, WATCHDOG).unwrap();
+    }
+
+    fn disconnected(&self, _: &Connection, reason: Status) {
+        let _ = self.0.lock().unwrap().send(reason);
+    }
+}
+
+#[test]
+fn a_bad_peer_loses_its_connection_with_a_reason_and_the_others_do_not_notice() {
+    let (sender, reasons) = mpsc::channel();
+    let slow =
+        MessageOptions { message_timeout: Some(Duration::from_millis(50)), ..messages(Framing::BigEndian) };
+    let (service, options) = message_service(slow, Arc::new(Gatekeeper(Mutex::new(sender))));
+    let name = service.full_name().unwrap();
+    let good = Socket::connect(&name, &options, WATCHDOG).unwrap();
+    for (bytes, reason) in [
+        (&b"\0\0\0\x03bad"[..], Status::Refused),
+        (b"\xff\xff\xff\xff", Status::MessageTooLarge),
+        (b"\0\0", Status::TimedOut),
+    ] {
+        let bad = Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap();
+        bad.send(bytes, WATCHDOG).unwrap();
+        assert_eq!(reasons.recv_timeout(Duration::from_secs(30)).unwrap(), reason);
+        assert_eq!(status(bad.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+        good.send_message(b"ok", WATCHDOG).unwrap();
+        assert_eq!(good.receive_message(WATCHDOG).unwrap().data, b"ok");
+    }
+    let cut = Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap();
+    cut.send(b"\0\0\0\x09only", WATCHDOG).unwrap();
+    drop(cut);
+    assert_eq!(reasons.recv_timeout(Duration::from_secs(30)).unwrap(), Status::Malformed);
+}
+
+#[test]
+fn an_idle_connection_and_one_that_does_not_let_itself_be_closed_end_in_time() {
+    let (sender, reasons) = mpsc::channel();
+    let options =
+        ServiceOptions { idle_timeout: Some(Duration::from_millis(50)), ..ServiceOptions::default() };
+    let service = Service::new(options, Arc::new(Gatekeeper(Mutex::new(sender)))).unwrap();
+    service.start_unique("idle").unwrap();
+    let start = std::time::Instant::now();
+    let idle = connect_to(&service);
+    assert_eq!(reasons.recv_timeout(Duration::from_secs(30)).unwrap(), Status::TimedOut);
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    assert_eq!(status(idle.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+
+    /// Queues more than a socket takes, and closes.
+    struct Floods(mpsc::Sender<Status>);
+    impl Handler for Floods {
+        fn connected(&self, connection: &Connection) {
+            connection.send(&vec![0; 900_000], Timeout::None).unwrap();
+            connection.close();
+        }
+        fn disconnected(&self, _: &Connection, reason: Status) {
+            let _ = self.0.send(reason);
+        }
+    }
+    let (sender, reasons) = mpsc::channel();
+    let options = ServiceOptions { linger: Duration::from_millis(50), ..ServiceOptions::default() };
+    let service = Service::new(options, Arc::new(Floods(sender))).unwrap();
+    service.start_unique("linger").unwrap();
+    let _never_reads = connect_to(&service);
+    assert_eq!(reasons.recv_timeout(Duration::from_secs(30)).unwrap(), Status::TimedOut);
+    assert!(service.stop(WATCHDOG).unwrap().unsent > 0);
+}
+
+#[test]
+fn a_peer_that_has_finished_still_gets_its_answer() {
+    let service = Service::echo(ServiceOptions::default()).unwrap();
+    service.start_unique("half").unwrap();
+    let socket = connect_to(&service);
+    socket.send(&[7; 100_000], WATCHDOG).unwrap();
+    socket.shut_down(Direction::Sending, WATCHDOG).unwrap();
+    assert_eq!(status(socket.send(b"x", WATCHDOG)), Status::Closed);
+    assert_eq!(receive_exactly(&socket, 100_000).len(), 100_000);
+    assert_eq!(status(socket.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+}
+
+#[test]
+fn a_handler_may_go_on_talking_to_a_peer_that_has_finished() {
+    struct Late(Mutex<mpsc::Sender<Connection>>, mpsc::SyncSender<Status>);
+    impl Handler for Late {
+        fn finished(&self, connection: &Connection) {
+            let _ = self.0.lock().unwrap().send(connection.clone());
+        }
+        fn disconnected(&self, _: &Connection, reason: Status) {
+            let _ = self.1.send(reason);
+        }
+    }
+    let ((sender, finished), (ended, reasons)) = (mpsc::channel(), mpsc::sync_channel(8));
+    let service = Service::new(ServiceOptions::default(), Arc::new(Late(Mutex::new(sender), ended))).unwrap();
+    service.start_unique("late").unwrap();
+    let socket = connect_to(&service);
+    socket.shut_down(Direction::Sending, WATCHDOG).unwrap();
+    let connection = finished.recv_timeout(Duration::from_secs(30)).unwrap();
+    connection.send(b"late answer", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&socket, 11), b"late answer");
+    drop(socket);
+    assert_eq!(reasons.recv_timeout(Duration::from_secs(30)).unwrap(), Status::Disconnected);
+}
+
+#[test]
+fn no_more_connections_a_second_than_allowed_are_accepted() {
+    let options = ServiceOptions { connection_rate: Some(50), ..ServiceOptions::default() };
+    let service = Service::echo(options).unwrap();
+    service.start_unique("rate").unwrap();
+    let start = std::time::Instant::now();
+    let options = ExchangeOptions { connections: 16, round_trips: 16, ..ExchangeOptions::default() };
+    assert_eq!(exchange_with(&service, &options), (16, Status::Ok));
+    // A tenth of a second's worth, five, may come at once; the others take their time.
+    assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
+}
+
+#[test]
+fn statistics_say_what_happened_and_why_connections_ended() {
+    let (sender, _reasons) = mpsc::channel();
+    let (service, options) =
+        message_service(messages(Framing::BigEndian), Arc::new(Gatekeeper(Mutex::new(sender))));
+    let name = service.full_name().unwrap();
+    let good = Socket::connect(&name, &options, WATCHDOG).unwrap();
+    good.send_message(b"ok", WATCHDOG).unwrap();
+    good.receive_message(WATCHDOG).unwrap();
+    let statistics = good.statistics();
+    assert_eq!((statistics.messages_sent, statistics.messages_received), (1, 1));
+    assert_eq!((statistics.sent, statistics.received, statistics.queued), (6, 6, 0));
+    assert_eq!(service.statistics().unwrap().accepted, 1);
+    let bad = Socket::connect(&name, &options, WATCHDOG).unwrap();
+    bad.send_message(b"bad", WATCHDOG).unwrap();
+    assert_eq!(status(bad.receive_message(WATCHDOG)), Status::Disconnected);
+    let report = service.stop(WATCHDOG).unwrap();
+    let endings = report.endings;
+    assert_eq!((endings.refused, endings.closed, endings.disconnected), (1, 1, 0));
+    assert_eq!((report.accepted, report.received, report.sent), (2, 13, 6));
+
+    let (near, _far) =
+        Socket::pair(&SocketOptions { send_queue_limit: 1 << 20, ..SocketOptions::default() }).unwrap();
+    near.send(&vec![1; 1 << 20], Timeout::None).unwrap();
+    let queued = near.statistics().queued;
+    assert!(queued > 0 && near.statistics().queue_peak == queued);
+    near.abort();
+    assert_eq!((near.unsent(), near.statistics().queued), (queued, 0));
+}

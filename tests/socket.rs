@@ -1,0 +1,130 @@
+//! Sockets.
+
+mod support;
+
+use moorline::{Interest, Socket, SocketOptions, Status, Timeout};
+use std::thread;
+use support::*;
+
+fn pair(send_queue_limit: usize) -> (Socket, Socket) {
+    Socket::pair(&SocketOptions { send_queue_limit, ..SocketOptions::default() }).unwrap()
+}
+
+#[test]
+fn a_send_that_does_not_fit_says_how_much_was_taken() {
+    let (near, far) = pair(0);
+    let taken = fill(&near);
+    let (more, result) = near.send_counted(b"x", Timeout::None);
+    assert_eq!((more, status(result)), (0, Status::WouldBlock));
+    let short = std::time::Duration::from_millis(20);
+    assert_eq!(status(near.send(b"x", Timeout::After(short))), Status::TimedOut);
+    assert_eq!(receive_exactly(&far, taken).len(), taken);
+    assert_eq!(near.close(Timeout::None).sent, taken as u64);
+}
+
+#[test]
+fn what_several_threads_send_does_not_interleave() {
+    const BLOCK: usize = 300_000;
+    let (near, far) = pair(0);
+    thread::scope(|scope| {
+        for tag in 1..=4_u8 {
+            let near = &near;
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    near.send(&vec![tag; BLOCK], WATCHDOG).unwrap();
+                }
+            });
+        }
+        for _ in 0..20 {
+            let block = receive_exactly(&far, BLOCK);
+            assert!(block.iter().all(|byte| *byte == block[0]));
+        }
+    });
+}
+
+#[test]
+fn closing_ends_every_call_that_waits() {
+    let (near, _far) = pair(0);
+    fill(&near);
+    thread::scope(|scope| {
+        let calls = [
+            scope.spawn(|| status(near.receive(&mut [0; 1], Timeout::Forever))),
+            scope.spawn(|| status(near.send(b"x", Timeout::Forever))),
+            scope.spawn(|| status(near.send(b"y", Timeout::Forever))),
+            scope.spawn(|| status(near.wait(Interest::READABLE, Timeout::Forever))),
+        ];
+        thread::yield_now();
+        near.close(Timeout::None);
+        for call in calls {
+            assert_eq!(call.join().unwrap(), Status::Closed);
+        }
+    });
+}
+
+#[test]
+fn a_queue_is_flushed_by_close_and_what_stays_is_counted() {
+    let (near, far) = pair(1 << 20);
+    let data = vec![5; 1 << 20];
+    near.send(&data, Timeout::None).unwrap();
+    assert!(near.queued() > 0);
+    let reader = thread::spawn(move || receive_exactly(&far, 1 << 20));
+    let report = near.close(WATCHDOG);
+    assert_eq!((report.sent, report.unsent, report.outcome), (1 << 20, 0, Status::Ok));
+    assert_eq!(reader.join().unwrap(), data);
+
+    let (near, far) = pair(1 << 20);
+    near.send(&data, Timeout::None).unwrap();
+    let queued = near.queued() as u64;
+    let report = near.close(Timeout::None);
+    assert_eq!((report.unsent, report.outcome), (queued, Status::WouldBlock));
+    assert_eq!(report.sent + report.unsent, 1 << 20);
+    assert_eq!(receive_exactly(&far, report.sent as usize).len() as u64, report.sent);
+}
+
+#[test]
+fn an_abort_ends_a_close_that_flushes() {
+    let (near, _far) = pair(1 << 20);
+    near.send(&vec![5; 1 << 20], Timeout::None).unwrap();
+    thread::scope(|scope| {
+        let closing = scope.spawn(|| near.close(Timeout::Forever));
+        // Aborted before or while it flushes: it must end either way.
+        thread::yield_now();
+        near.abort();
+        assert!(closing.join().unwrap().unsent > 0);
+    });
+}
+
+#[test]
+fn what_is_queued_goes_out_while_waiting_for_the_answer() {
+    let (near, far) = pair(1 << 20);
+    let request = vec![9; 1 << 20];
+    near.send(&request, Timeout::None).unwrap();
+    let peer = thread::spawn(move || {
+        let request = receive_exactly(&far, 1 << 20);
+        far.send(b"answer", WATCHDOG).unwrap();
+        request
+    });
+    assert_eq!(receive_exactly(&near, 6), b"answer");
+    assert_eq!(peer.join().unwrap(), request);
+}
+
+#[test]
+fn a_peer_that_has_left_is_disconnected_after_its_last_byte() {
+    let (near, far) = pair(0);
+    far.send(b"bye", WATCHDOG).unwrap();
+    drop(far);
+    assert_eq!(status(near.send(b"x", WATCHDOG)), Status::Disconnected);
+    assert_eq!(receive_exactly(&near, 3), b"bye");
+    assert_eq!(status(near.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+}
+
+#[test]
+fn a_released_descriptor_lives_on() {
+    let (near, far) = pair(0);
+    let descriptor = near.release().unwrap();
+    assert_eq!(status(near.send(b"x", WATCHDOG)), Status::Closed);
+    let again = Socket::adopt(descriptor, &SocketOptions::default()).unwrap();
+    again.send(b"still here", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&far, 10), b"still here");
+    assert_eq!(status(Socket::adopt(-1, &SocketOptions::default())), Status::InvalidArgument);
+}

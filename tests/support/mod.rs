@@ -1,0 +1,50 @@
+//! What the integration tests share.
+
+#![allow(dead_code)] // each test file uses its part
+
+use moorline::{Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use std::time::Duration;
+
+/// Long enough that only a hang gets here.
+pub const WATCHDOG: Timeout = Timeout::After(Duration::from_secs(30));
+
+pub fn status<T>(result: Result<T>) -> Status {
+    result.err().map_or(Status::Ok, |error| error.status())
+}
+
+/// A server that listens under a new name.
+pub fn listening(options: ServerOptions) -> Server {
+    let server = Server::new(options);
+    server.listen_unique("test").unwrap();
+    server
+}
+
+pub fn connect(server: &Server) -> Socket {
+    Socket::connect(server.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap()
+}
+
+/// Receives exactly so many bytes.
+pub fn receive_exactly(socket: &Socket, length: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    while all.len() < length {
+        let room = buffer.len().min(length - all.len());
+        let received = socket.receive(&mut buffer[..room], WATCHDOG).unwrap();
+        all.extend_from_slice(&buffer[..received]);
+    }
+    all
+}
+
+/// Sends until the kernel takes no more; tells how much it took.
+pub fn fill(socket: &Socket) -> usize {
+    let mut total = 0;
+    loop {
+        let (taken, result) = socket.send_counted(&[7; 4096], Timeout::None);
+        total += taken;
+        match status(result) {
+            Status::Ok => {}
+            Status::WouldBlock => return total,
+            other => panic!("{other:?}"),
+        }
+    }
+}
