@@ -1,0 +1,123 @@
+/// Readiness of many handles at once.
+#ifndef MOORLINE_CPP_POLLER_HPP
+#define MOORLINE_CPP_POLLER_HPP
+
+#include <moorline/cpp/server.hpp>
+
+namespace moorline {
+inline namespace MOORLINE_CPP_VARIANT {
+
+struct PollerOptions {
+    std::chrono::microseconds busy_poll{0};  ///< how long wait looks again and again before it sleeps
+};
+
+/// One answer of Poller::wait. Has the fields of moorline_event: `token`, as given to add, and `readiness`.
+struct Event : moorline_event {
+    [[nodiscard]] bool readable() const noexcept { return ready().readable(); }
+    [[nodiscard]] bool writable() const noexcept { return ready().writable(); }
+    [[nodiscard]] bool hangup() const noexcept { return ready().hangup(); }
+    [[nodiscard]] Readiness ready() const noexcept { return Readiness(readiness); }
+};
+static_assert(sizeof(Event) == sizeof(moorline_event), "the C ABI fills an array of events in place");
+
+/// Waits for thousands of servers and sockets at the cost of one. Level-triggered unless Interest::edge is asked.
+/// Move-only; the destructor lets go of what was added. Any member function may be called from any thread at any
+/// time; see Owner for what that means and for native_handle(), release() and destroy().
+class Poller : public Owner<moorline_poller, moorline_poller_destroy> {
+public:
+    constexpr Poller() noexcept = default;
+
+    /// Takes over a handle of the C ABI, as release() gave it.
+    [[nodiscard]] static Poller adopt(moorline_poller* handle) noexcept { return Poller(handle); }
+
+    /// An empty poller. Never blocks. Errors: limit_reached, os_error.
+    [[nodiscard]] static Result<Poller> create(const PollerOptions& options = {},
+                                               SourceLocation where = SourceLocation::current()) noexcept {
+        moorline_poller_options raw = {};
+        raw.struct_size = sizeof raw;
+        raw.busy_poll_us = detail::microseconds(options.busy_poll);
+        moorline_poller* handle = nullptr;
+        const moorline_status status = moorline_poller_create(&raw, &handle);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return Poller(handle, where);
+    }
+
+    /// Watches a socket or a server, whose events carry `token`. A closed or destroyed one leaves by itself. Never
+    /// blocks. Errors: invalid_state (in a poller already, or not listening), closed, stale_handle, invalid_argument
+    /// (empty), limit_reached.
+    [[nodiscard]] Result<void> add(const Socket& socket, Interest interest, std::uint64_t token) noexcept {
+        return detail::done(moorline_poller_add_socket(native_handle(), socket.native_handle(), bits(interest), token));
+    }
+    [[nodiscard]] Result<void> add(const Server& server, Interest interest, std::uint64_t token) noexcept {
+        return detail::done(moorline_poller_add_server(native_handle(), server.native_handle(), bits(interest), token));
+    }
+
+    /// Changes interest and token; what is ready now is reported anew. Never blocks. Errors: invalid_state (not in
+    /// this poller), closed, stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<void> modify(const Socket& socket, Interest interest, std::uint64_t token) noexcept {
+        return detail::done(moorline_poller_modify_socket(native_handle(), socket.native_handle(), bits(interest), token));
+    }
+    [[nodiscard]] Result<void> modify(const Server& server, Interest interest, std::uint64_t token) noexcept {
+        return detail::done(moorline_poller_modify_server(native_handle(), server.native_handle(), bits(interest), token));
+    }
+
+    /// Watches it no longer. Never blocks. Errors: invalid_state (not in this poller), closed, stale_handle,
+    /// invalid_argument (empty).
+    [[nodiscard]] Result<void> remove(const Socket& socket) noexcept {
+        return detail::done(moorline_poller_remove_socket(native_handle(), socket.native_handle()));
+    }
+    [[nodiscard]] Result<void> remove(const Server& server) noexcept {
+        return detail::done(moorline_poller_remove_server(native_handle(), server.native_handle()));
+    }
+
+    /// Fills the front of `events` with what is ready and returns how many; 0 means that wake() was called. Blocks
+    /// until then or until the timeout is over; of several threads one waits for events and the others for their
+    /// turn. Errors: would_block, timed_out, closed, stale_handle, invalid_argument (empty, or no room for events),
+    /// os_error.
+    [[nodiscard]] Result<std::size_t> wait(Event* events, std::size_t capacity, Timeout timeout) noexcept {
+        std::size_t count = 0;
+        const moorline_status status =
+            moorline_poller_wait(native_handle(), events, capacity, timeout.milliseconds(), &count);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return count;
+    }
+
+    /// The same for a std::array, a std::vector (its size, not its capacity, is the room) or a std::span of events.
+    template <class Events>
+    [[nodiscard]] Result<std::size_t> wait(Events&& events, Timeout timeout) noexcept {
+        return wait(events.data(), events.size(), timeout);
+    }
+
+    /// Ends one wait, the present or the next one, with no events. Never blocks. Errors: closed, stale_handle,
+    /// invalid_argument (empty), os_error.
+    [[nodiscard]] Result<void> wake() noexcept { return detail::done(moorline_poller_wake(native_handle())); }
+
+    /// A descriptor that is readable when wait(Timeout::none()) would have something: for a foreign event loop. Still
+    /// the poller's; never read from it. Never blocks. Errors: closed, stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<std::ptrdiff_t> descriptor() const noexcept {
+        std::ptrdiff_t descriptor = -1;
+        const moorline_status status = moorline_poller_descriptor(native_handle(), &descriptor);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return descriptor;
+    }
+
+    /// Lets go of everything; blocked calls end with closed, and so do later ones. Never blocks. Errors:
+    /// stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<void> close() noexcept { return detail::done(moorline_poller_close(native_handle())); }
+
+private:
+    using Owner::Owner;
+
+    [[nodiscard]] static std::uint32_t bits(Interest interest) noexcept { return static_cast<std::uint32_t>(interest); }
+};
+
+}  // namespace MOORLINE_CPP_VARIANT
+}  // namespace moorline
+
+#endif

@@ -1,0 +1,357 @@
+/// A server on its own thread.
+#ifndef MOORLINE_CPP_SERVICE_HPP
+#define MOORLINE_CPP_SERVICE_HPP
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <moorline/cpp/callback.hpp>
+#include <moorline/cpp/server.hpp>
+
+namespace moorline {
+inline namespace MOORLINE_CPP_VARIANT {
+
+/// One connection of a Service, which owns it: this is a name for it, as small as a pointer, to be copied freely.
+/// Once Handler::disconnected has returned it leads nowhere, and calls answer stale_handle. Any function may be
+/// called from any thread at any time, in a callback too.
+class Connection {
+public:
+    /// A connection's handle of the C ABI.
+    explicit constexpr Connection(moorline_connection* handle) noexcept : handle_(handle) {}
+
+    /// The same at any time for the same connection: what to keep it by in a map.
+    [[nodiscard]] constexpr moorline_connection* native_handle() const noexcept { return handle_; }
+
+    /// Sends all of `data`; what the kernel does not take is queued. Calls from several threads never interleave
+    /// within one call. Blocks while the queue is full, until the timeout is over; in a callback that holds up every
+    /// connection of its thread. Errors: would_block and timed_out (not all was taken: Error::sent() says how much),
+    /// disconnected, closed (after close(), too), stale_handle.
+    [[nodiscard]] Result<void> send(BytesView data, Timeout timeout) const noexcept {
+        std::size_t sent = 0;
+        const moorline_status status =
+            moorline_connection_send(handle_, data.data(), data.size(), timeout.milliseconds(), &sent);
+        return detail::done(status, sent);
+    }
+    [[nodiscard]] Result<void> send(const void* data, std::size_t size, Timeout timeout) const noexcept {
+        return send(BytesView(data, size), timeout);
+    }
+
+    /// Sends a message, whole or not at all; what the kernel does not take is queued. One larger than the queue's limit
+    /// waits for an empty queue. Blocks as send() does. Errors: would_block and timed_out (nothing was taken),
+    /// message_too_large (more than either side takes), invalid_state (no framing), invalid_argument (a line with a line
+    /// feed in it), disconnected, closed, stale_handle.
+    [[nodiscard]] Result<void> send_message(BytesView message, Timeout timeout) const noexcept {
+        return detail::done(
+            moorline_connection_send_message(handle_, message.data(), message.size(), timeout.milliseconds()));
+    }
+
+    /// Ends the connection when what is queued is sent; nothing more is read. Never blocks. Errors: stale_handle.
+    [[nodiscard]] Result<void> close() const noexcept { return detail::done(moorline_connection_close(handle_)); }
+
+    /// Ends the connection at once; what is queued is dropped. Never blocks. Errors: stale_handle.
+    [[nodiscard]] Result<void> abort() const noexcept { return detail::done(moorline_connection_abort(handle_)); }
+
+    /// Who connected. Never blocks. Errors: stale_handle, closed, not_supported.
+    [[nodiscard]] Result<Credentials> peer_credentials() const noexcept {
+        moorline_credentials raw = {};
+        raw.struct_size = sizeof raw;
+        const moorline_status status = moorline_connection_peer_credentials(handle_, &raw);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return Credentials{raw.uid, raw.gid, raw.pid};
+    }
+
+    [[nodiscard]] friend constexpr bool operator==(Connection a, Connection b) noexcept { return a.handle_ == b.handle_; }
+    [[nodiscard]] friend constexpr bool operator!=(Connection a, Connection b) noexcept { return !(a == b); }
+
+private:
+    moorline_connection* handle_;
+};
+
+struct ServiceOptions {
+    Scope scope = Scope::temporary;          ///< where a plain name lives
+    std::uint32_t mode = 0600;               ///< permission bits of the socket file, exact whatever the umask
+    std::uint32_t backlog = 0;               ///< connections that may wait to be accepted; 0: the system's maximum
+    std::uint32_t workers = 1;               ///< threads, each with its share of the connections
+    std::size_t queue_limit = 1024 * 1024;   ///< bytes queued to one peer at most
+    std::size_t high_water = 0;              ///< above so many, nothing more is read from that peer; 0: half the limit
+    std::size_t low_water = 0;               ///< at so few, reading goes on; 0: a quarter of the high water
+    std::chrono::microseconds busy_poll{0};  ///< how long a worker looks again and again before it sleeps
+    std::uint32_t max_connections = 0;       ///< at once, more are closed as they come; 0: as many as there are descriptors
+    std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
+};
+
+/// Exceptions that came out of callbacks, oldest first.
+struct Exceptions {
+    std::vector<std::exception_ptr> kept;  ///< the first ones, at most Service::max_kept_exceptions
+    std::uint64_t dropped = 0;             ///< how many came after those
+};
+
+/// What a service did between start and stop.
+struct ServiceReport {
+    std::uint64_t accepted = 0;      ///< connections
+    std::uint64_t refused = 0;       ///< connections beyond ServiceOptions::max_connections
+    std::uint64_t open_at_stop = 0;  ///< connections that were there when it was told to stop
+    std::uint64_t received = 0;      ///< bytes
+    std::uint64_t sent = 0;          ///< bytes handed to the kernel
+    std::uint64_t unsent = 0;        ///< bytes queued and never handed to the kernel
+    Exceptions exceptions;           ///< that nobody has taken before
+};
+
+/// A server that runs on threads of its own and calls back. Move-only; the destructor stops it without waiting for
+/// what is queued: stop() first to flush and to know. Any member function may be called from any thread at any time;
+/// see Owner for what that means and for native_handle() and destroy().
+///
+/// A callback cannot wait for the thread that it runs on: stop() and destroy() of its own service answer
+/// invalid_state there. If a callback ends the Service object itself, a thread made for the purpose ends the service
+/// as soon as its callbacks have returned; until then some may still be called.
+class Service : public Owner<moorline_service, moorline_service_destroy> {
+public:
+    /// What to call when. Each may be empty. Called on the service's threads, for one connection one call at a time,
+    /// with several workers for several connections at the same time; the data of `received` is there until it
+    /// returns. Without messages `received` gets the bytes; with them `admits` and `message` get each message instead.
+    /// The reason of `disconnected` is Status::disconnected if the peer has gone, Status::closed if this
+    /// side ended it. An exception ends its connection (abort) and is kept for take_exceptions() and stop().
+    struct Handler {
+        std::function<void(Connection)> connected;
+        std::function<void(Connection, BytesView data)> received;
+        std::function<void(Connection, Status reason)> disconnected;
+        /// The peer reads too slowly: send less. Nothing is read from it for now.
+        std::function<void(Connection, std::size_t queued)> high_water;
+        /// The queue has drained: go on.
+        std::function<void(Connection, std::size_t queued)> low_water;
+        /// Whether a message may be delivered. False ends the connection with Status::refused; so does an exception.
+        std::function<bool(Connection, BytesView message)> admits;
+        std::function<void(Connection, BytesView message)> message;
+    };
+
+    static constexpr std::size_t max_kept_exceptions = 64;
+
+    Service() noexcept = default;
+
+    /// A service that calls `handler`. It does not listen yet. Never blocks. Errors: invalid_argument (an option out
+    /// of range, or not low water < high water < queue limit), limit_reached.
+    [[nodiscard]] static Result<Service> create(Handler handler, const ServiceOptions& options = {},
+                                                SourceLocation where = SourceLocation::current()) noexcept {
+        auto state = std::make_unique<State>(std::move(handler));
+        const moorline_service_callbacks callbacks = state->callbacks();
+        return make(&callbacks, std::move(state), options, where);
+    }
+
+    /// A service that sends back what it receives. Otherwise as create().
+    [[nodiscard]] static Result<Service> echo(const ServiceOptions& options = {},
+                                              SourceLocation where = SourceLocation::current()) noexcept {
+        return make(nullptr, std::make_unique<State>(Handler()), options, where);
+    }
+
+    /// Takes `name` and serves: whoever finds the name from now on is served. Waits for its threads to be up. Errors:
+    /// as Server::listen(), where invalid_state means started already.
+    [[nodiscard]] Result<void> start(const std::string& name) noexcept {
+        return detail::with_name(name, [&](const char* text) { return moorline_service_start(native_handle(), text); });
+    }
+
+    /// The same with a name made for the purpose, which starts with `prefix` and nobody else has: full_name() says
+    /// which.
+    [[nodiscard]] Result<void> start_unique(const std::string& prefix) noexcept {
+        return detail::with_name(prefix,
+                                 [&](const char* text) { return moorline_service_start_unique(native_handle(), text); });
+    }
+
+    /// The full path or abstract name that the service listens on: what a client connects to. Never blocks. Errors:
+    /// invalid_state (not started), stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<std::string> full_name() const noexcept {
+        return detail::text([this](char* buffer, std::size_t capacity, std::size_t* needed) {
+            return moorline_service_full_name(native_handle(), buffer, capacity, needed);
+        });
+    }
+
+    /// Gives the name back, sends what is queued until the timeout is over, ends every connection and joins the
+    /// threads: no callback runs after a success. Reports in either case; ServiceReport::unsent says what was lost.
+    /// It may start again. Blocks until the timeout, and a quarter of a second longer for a callback that runs.
+    /// Errors: would_block and timed_out (a callback runs still: stop again to wait for it), invalid_state (not
+    /// started, or called in a callback), stale_handle, invalid_argument (empty), the system's reason why the file
+    /// could not be removed.
+    [[nodiscard]] Outcome<ServiceReport> stop(Timeout timeout) noexcept {
+        moorline_service_report raw = {};
+        raw.struct_size = sizeof raw;
+        const moorline_status status = moorline_service_stop(native_handle(), timeout.milliseconds(), &raw);
+        ServiceReport report;
+        report.accepted = raw.accepted;
+        report.refused = raw.refused;
+        report.open_at_stop = raw.open_at_stop;
+        report.received = raw.received;
+        report.sent = raw.sent;
+        report.unsent = raw.unsent;
+        report.exceptions = take_exceptions();
+        return {detail::done(status), std::move(report)};
+    }
+
+    /// The exceptions that came out of callbacks since the last time. Never blocks; any thread.
+    [[nodiscard]] Exceptions take_exceptions() noexcept { return state_ ? state_->take_exceptions() : Exceptions(); }
+
+    /// Not here: the callables belong to the Service, and the handle must not outlive them.
+    moorline_service* release() noexcept = delete;
+
+    Service(Service&&) noexcept = default;
+    Service& operator=(Service&& other) noexcept {
+        if (this != &other) {
+            end();
+            Owner::operator=(std::move(other));
+            state_ = std::move(other.state_);
+        }
+        return *this;
+    }
+    ~Service() { end(); }
+
+private:
+    /// What the callbacks use; at one address for as long as the C handle lives.
+    class State {
+    public:
+        explicit State(Handler handler) noexcept : handler_(std::move(handler)) {
+            // So that keeping an exception needs no memory and cannot fail.
+            exceptions_.kept.reserve(max_kept_exceptions);
+        }
+
+        /// Empty callables are not called, so they are no callbacks for the library.
+        [[nodiscard]] moorline_service_callbacks callbacks() noexcept {
+            moorline_service_callbacks raw = {};
+            raw.struct_size = sizeof raw;
+            raw.context = this;
+            if (handler_.connected) {
+                raw.connected = [](void* context, moorline_connection* connection) {
+                    run(context, &Handler::connected, connection);
+                };
+            }
+            if (handler_.received) {
+                raw.received = [](void* context, moorline_connection* connection, const void* data, std::size_t size) {
+                    run(context, &Handler::received, connection, BytesView(data, size));
+                };
+            }
+            if (handler_.disconnected) {
+                raw.disconnected = [](void* context, moorline_connection* connection, moorline_status reason) {
+                    run(context, &Handler::disconnected, connection, static_cast<Status>(reason));
+                };
+            }
+            if (handler_.high_water) {
+                raw.high_water = [](void* context, moorline_connection* connection, std::size_t queued) {
+                    run(context, &Handler::high_water, connection, queued);
+                };
+            }
+            if (handler_.low_water) {
+                raw.low_water = [](void* context, moorline_connection* connection, std::size_t queued) {
+                    run(context, &Handler::low_water, connection, queued);
+                };
+            }
+            if (handler_.admits) {
+                raw.admits = [](void* context, moorline_connection* connection, const void* data, std::size_t size) {
+                    auto& state = *static_cast<State*>(context);
+                    bool admitted = false;
+                    detail::guarded(
+                        [&] { admitted = state.handler_.admits(Connection(connection), BytesView(data, size)); },
+                        [&](std::exception_ptr exception) { state.keep(std::move(exception)); });
+                    return std::int32_t{admitted};
+                };
+            }
+            if (handler_.message) {
+                raw.message = [](void* context, moorline_connection* connection, const void* data, std::size_t size) {
+                    run(context, &Handler::message, connection, BytesView(data, size));
+                };
+            }
+            return raw;
+        }
+
+        [[nodiscard]] Exceptions take_exceptions() noexcept {
+            Exceptions empty;
+            empty.kept.reserve(max_kept_exceptions);
+            const std::lock_guard<std::mutex> lock(mutex_);
+            return std::exchange(exceptions_, std::move(empty));
+        }
+
+    private:
+        template <class Callable, class... Arguments>
+        static void run(void* context, Callable Handler::*callable, moorline_connection* connection,
+                        Arguments... arguments) noexcept {
+            auto& state = *static_cast<State*>(context);
+            detail::guarded([&] { (state.handler_.*callable)(Connection(connection), arguments...); },
+                            [&](std::exception_ptr exception) {
+                                state.keep(std::move(exception));
+                                // In `disconnected` there is nothing left to abort, and the library says so.
+                                static_cast<void>(moorline_connection_abort(connection));
+                            });
+        }
+
+        void keep(std::exception_ptr exception) noexcept {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (exceptions_.kept.size() < max_kept_exceptions) {
+                exceptions_.kept.push_back(std::move(exception));
+            } else {
+                ++exceptions_.dropped;
+            }
+        }
+
+        const Handler handler_;
+        std::mutex mutex_;
+        Exceptions exceptions_;
+    };
+
+    Service(moorline_service* handle, std::unique_ptr<State> state, SourceLocation where) noexcept
+        : Owner(handle, where), state_(std::move(state)) {}
+
+    [[nodiscard]] static Result<Service> make(const moorline_service_callbacks* callbacks, std::unique_ptr<State> state,
+                                              const ServiceOptions& options, SourceLocation where) noexcept {
+        moorline_service_options raw = {};
+        raw.struct_size = sizeof raw;
+        raw.scope = static_cast<std::uint32_t>(options.scope);
+        raw.mode = options.mode;
+        raw.backlog = options.backlog;
+        raw.workers = options.workers;
+        raw.queue_limit = options.queue_limit;
+        raw.high_water = options.high_water;
+        raw.low_water = options.low_water;
+        raw.busy_poll_us = detail::microseconds(options.busy_poll);
+        raw.max_connections = options.max_connections;
+        moorline_service* handle = nullptr;
+        const Result<void> created = detail::with_messages(options.messages, [&](const moorline_message_options* messages) {
+            raw.messages = messages;
+            return detail::done(moorline_service_create(&raw, callbacks, &handle));
+        });
+        if (!created) {
+            return Unexpected(created.error());
+        }
+        return Service(handle, std::move(state), where);
+    }
+
+    /// Destroys the handle before the state that its threads use.
+    void end() noexcept {
+        if (!*this) {
+            return;
+        }
+        const Result<void> destroyed = destroy();
+        if (!destroyed && destroyed.error().status() == Status::invalid_state) {
+            end_elsewhere(Owner::release(), state_.release());
+        }
+    }
+
+    /// The end in one of the service's own callbacks, which cannot wait for itself. Another thread can.
+    static void end_elsewhere(moorline_service* handle, State* state) noexcept {
+        const auto end = [handle, state] {
+            static_cast<void>(moorline_service_destroy(handle));
+            delete state;
+        };
+        // Without a thread both stay alive, and live_handles_report() shows the service.
+        detail::guarded([&] { std::thread(end).detach(); }, [](const std::exception_ptr&) {});
+    }
+
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace MOORLINE_CPP_VARIANT
+}  // namespace moorline
+
+#endif
