@@ -1,0 +1,150 @@
+#include "support.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static void *worker_main(void *argument)
+{
+    struct worker *self = argument;
+    atomic_store(&self->id, gettid());
+    self->body(self->context);
+    atomic_store(&self->finished, true);
+    return NULL;
+}
+
+void worker_start(struct worker *worker, void (*body)(void *), void *context)
+{
+    atomic_init(&worker->id, 0);
+    atomic_init(&worker->finished, false);
+    worker->body = body;
+    worker->context = context;
+    CHECK_NUMBER(pthread_create(&worker->thread, NULL, worker_main, worker), 0);
+}
+
+/* The line of /proc that names the system call that the thread is in; "running" when it is in none. */
+static void read_task_file(pid_t id, const char *name, char *buffer, size_t capacity)
+{
+    char file[64];
+    snprintf(file, sizeof file, "/proc/self/task/%d/%s", (int)id, name);
+    buffer[0] = '\0';
+    int descriptor = open(file, O_RDONLY | O_CLOEXEC);
+    if (descriptor != -1) {
+        ssize_t length = read(descriptor, buffer, capacity - 1);
+        buffer[length > 0 ? length : 0] = '\0';
+        close(descriptor);
+    }
+}
+
+static char task_state(pid_t id)
+{
+    char text[512];
+    read_task_file(id, "stat", text, sizeof text);
+    const char *end_of_name = strrchr(text, ')');
+    return end_of_name != NULL && end_of_name[1] == ' ' ? end_of_name[2] : '?';
+}
+
+void worker_wait_until_blocked(struct worker *worker)
+{
+    char before[256] = "";
+    for (;;) {
+        if (atomic_load(&worker->finished)) {
+            fail("a call that should block came back");
+        }
+        pid_t id = atomic_load(&worker->id);
+        char now[256] = "";
+        if (id != 0 && task_state(id) == 'S') {
+            read_task_file(id, "syscall", now, sizeof now);
+            /* Asleep in the same call on two looks in a row: not a short wait for some lock on the way. */
+            if (strcmp(now, before) == 0 && strncmp(now, "running", 7) != 0) {
+                return;
+            }
+        }
+        strcpy(before, now);
+        let_time_pass_ms(1);
+    }
+}
+
+void worker_join(struct worker *worker)
+{
+    CHECK_NUMBER(pthread_join(worker->thread, NULL), 0);
+}
+
+struct child child_start(void (*body)(int line, void *context), void *context)
+{
+    int line[2];
+    CHECK_SYSTEM(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line));
+    fflush(NULL);
+    pid_t parent = getpid();
+    struct child result = {.pid = CHECK_SYSTEM(fork()), .line = line[0]};
+    if (result.pid == 0) {
+        CHECK_SYSTEM(prctl(PR_SET_PDEATHSIG, SIGKILL));
+        if (getppid() != parent) {
+            _exit(1);
+        }
+        alarm(WATCHDOG_SECONDS); /* fork does not inherit it */
+        CHECK_SYSTEM(close(line[0]));
+        body(line[1], context);
+        fflush(NULL);
+        _exit(0);
+    }
+    CHECK_SYSTEM(close(line[1]));
+    return result;
+}
+
+void line_say(int line, char word)
+{
+    CHECK_NUMBER(CHECK_SYSTEM(send(line, &word, 1, MSG_NOSIGNAL)), 1);
+}
+
+int line_hear_any(int line)
+{
+    for (;;) {
+        char word = 0;
+        ssize_t count = recv(line, &word, 1, 0);
+        if (count == 1) {
+            return word;
+        }
+        if (count == 0 || errno != EINTR) {
+            return -1;
+        }
+    }
+}
+
+void line_hear(int line, char word)
+{
+    int heard = line_hear_any(line);
+    if (heard != word) {
+        fail("the other process should have said '%c', but said '%c' (%d)", word, heard < 32 ? '?' : heard, heard);
+    }
+}
+
+int child_wait(struct child *child)
+{
+    int status = 0;
+    while (waitpid(child->pid, &status, 0) == -1) {
+        CHECK_NUMBER(errno, EINTR);
+    }
+    CHECK_SYSTEM(close(child->line));
+    return status;
+}
+
+void child_expect_success(struct child *child)
+{
+    int status = child_wait(child);
+    if (WIFSIGNALED(status)) {
+        fail("the child process was ended by signal %d", WTERMSIG(status));
+    }
+    CHECK_NUMBER(WEXITSTATUS(status), 0);
+}
+
+void child_kill(struct child *child)
+{
+    CHECK_SYSTEM(kill(child->pid, SIGKILL));
+    int status = child_wait(child);
+    CHECK(WIFSIGNALED(status));
+    CHECK_NUMBER(WTERMSIG(status), SIGKILL);
+}

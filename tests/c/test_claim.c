@@ -1,0 +1,240 @@
+/* Taking a name, keeping it, recovering a dead one and giving it back. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+static uint32_t state_of(const char *name)
+{
+    uint32_t state = 77;
+    CHECK_OK(moorline_name_state(name, MOORLINE_SCOPE_TEMPORARY, &state));
+    return state;
+}
+
+static ino_t inode_of(const char *file)
+{
+    struct stat status;
+    CHECK_SYSTEM(lstat(file, &status));
+    return status.st_ino;
+}
+
+static void test_a_live_name_is_never_taken(void)
+{
+    moorline_server *first = listening("name");
+    ino_t inode = inode_of(in_test_directory("name").text);
+    CHECK_NUMBER(state_of("name"), MOORLINE_NAME_LIVE);
+    moorline_server *second = new_server();
+    for (int i = 0; i < 10; ++i) {
+        CHECK_STATUS(moorline_server_listen(second, "name"), MOORLINE_NAME_IN_USE);
+        CHECK_CONTAINS(last_error().text, in_test_directory("name").text);
+        CHECK_OK(moorline_server_close(second));
+    }
+    CHECK_OK(moorline_server_destroy(second));
+    CHECK_NUMBER(inode_of(in_test_directory("name").text), inode);
+    CHECK_NUMBER(files_in(test_directory()), 1);
+    /* None of the attempts is in the backlog as a client. */
+    moorline_socket *nobody = NULL;
+    CHECK_STATUS(moorline_server_accept(first, 0, &nobody), MOORLINE_WOULD_BLOCK);
+    expect_served(first, "name", NULL);
+    CHECK_OK(moorline_server_destroy(first));
+}
+
+static void serve_until_killed(int line, void *context)
+{
+    moorline_server *server = listening(context);
+    line_say(line, 'r');
+    line_hear(line, '-');
+    (void)server;
+}
+
+static void test_the_name_of_a_killed_process_is_recovered(void)
+{
+    char name[] = "name";
+    struct child child = child_start(serve_until_killed, name);
+    line_hear(child.line, 'r');
+    moorline_server *server = new_server();
+    CHECK_STATUS(moorline_server_listen(server, name), MOORLINE_NAME_IN_USE);
+    child_kill(&child);
+
+    CHECK(exists(in_test_directory(name).text));
+    CHECK_NUMBER(state_of(name), MOORLINE_NAME_DEAD);
+    moorline_socket *socket = NULL;
+    CHECK_STATUS(moorline_socket_connect(name, NULL, 0, &socket), MOORLINE_CONNECTION_REFUSED);
+    CHECK_OK(moorline_server_listen(server, name));
+    CHECK_NUMBER(mode_of(in_test_directory(name).text), 0600);
+    expect_served(server, name, NULL);
+    CHECK_OK(moorline_server_close(server));
+    CHECK_NUMBER(files_in(test_directory()), 0);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+static void destroy_listener(moorline_server *server)
+{
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+static void close_listener(moorline_server *server)
+{
+    CHECK_OK(moorline_server_close(server));
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+/* What somebody else put in the place of our socket file survives our close. */
+static void test_a_replaced_path_is_theirs(void)
+{
+    struct path file = in_test_directory("name");
+    void (*const endings[])(moorline_server *) = {destroy_listener, close_listener};
+    for (int i = 0; i < 2; ++i) {
+        moorline_server *server = listening("name");
+        CHECK_SYSTEM(unlink(file.text));
+        write_file(file.text, "theirs");
+        endings[i](server);
+        check_file(file.text, "theirs");
+        CHECK_SYSTEM(unlink(file.text));
+
+        server = listening("name");
+        CHECK_SYSTEM(unlink(file.text));
+        int listener = raw_listen(file.text);
+        endings[i](server);
+        CHECK_SYSTEM(close(raw_connect(file.text)));
+        CHECK_SYSTEM(close(listener));
+        CHECK_SYSTEM(unlink(file.text));
+
+        /* Another server of this very process. */
+        server = listening("name");
+        CHECK_SYSTEM(unlink(file.text));
+        moorline_server *successor = listening("name");
+        endings[i](server);
+        expect_served(successor, "name", NULL);
+        CHECK_OK(moorline_server_destroy(successor));
+
+        /* Simply gone. */
+        server = listening("name");
+        CHECK_SYSTEM(unlink(file.text));
+        endings[i](server);
+        CHECK(!exists(file.text));
+    }
+}
+
+static void test_close_gives_the_name_back_and_listen_takes_it_again(void)
+{
+    moorline_server *server = new_server();
+    for (int i = 0; i < 100; ++i) {
+        const char *name = i % 2 == 0 ? "even" : "odd";
+        CHECK_OK(moorline_server_listen(server, name));
+        CHECK_STATUS(moorline_server_listen(server, "other"), MOORLINE_INVALID_STATE);
+        CHECK_STATUS(moorline_server_listen_unique(server, "other"), MOORLINE_INVALID_STATE);
+        expect_served(server, name, NULL);
+        CHECK_OK(moorline_server_close(server));
+        CHECK(!exists(in_test_directory(name).text));
+        CHECK_NUMBER(state_of(name), MOORLINE_NAME_ABSENT);
+        moorline_socket *socket = NULL;
+        CHECK_STATUS(moorline_socket_connect(name, NULL, 0, &socket), MOORLINE_NOT_FOUND);
+        CHECK_STATUS(moorline_server_accept(server, 0, &socket), MOORLINE_INVALID_STATE);
+    }
+    CHECK_OK(moorline_server_close(server)); /* harmless when it does not listen */
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+static void test_remove_is_the_explicit_take_over(void)
+{
+    CHECK_OK(moorline_name_remove("name", MOORLINE_SCOPE_TEMPORARY)); /* nothing there: fine */
+    moorline_server *victim = listening("name");
+    CHECK_OK(moorline_name_remove("name", MOORLINE_SCOPE_TEMPORARY));
+    CHECK(!exists(in_test_directory("name").text));
+    moorline_server *successor = listening("name");
+    CHECK_OK(moorline_server_destroy(victim));
+    expect_served(successor, "name", NULL);
+    CHECK_OK(moorline_server_destroy(successor));
+
+    CHECK_SYSTEM(close(raw_listen(in_test_directory("name").text)));
+    CHECK_OK(moorline_name_remove("name", MOORLINE_SCOPE_TEMPORARY));
+    CHECK(!exists(in_test_directory("name").text));
+}
+
+/* Servers that know nothing of this library are respected alive and recovered dead. */
+static void test_plain_c_servers(void)
+{
+    struct path file = in_test_directory("name");
+    int listener = raw_listen(file.text);
+    moorline_server *server = new_server();
+    CHECK_STATUS(moorline_server_listen(server, "name"), MOORLINE_NAME_IN_USE);
+    CHECK_NUMBER(state_of("name"), MOORLINE_NAME_LIVE);
+    /* The probe left nothing in its queue: the first that it accepts is the client below. */
+    int client = raw_connect(file.text);
+    raw_write_all(client, "x", 1);
+    int accepted = CHECK_SYSTEM(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+    char byte = 0;
+    CHECK_NUMBER(raw_read_all(accepted, &byte, 1), 1);
+    CHECK_SYSTEM(close(client));
+    CHECK_SYSTEM(close(accepted));
+    CHECK_SYSTEM(close(listener));
+
+    CHECK_OK(moorline_server_listen(server, "name"));
+    expect_served(server, "name", NULL);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+static void listen_as_nobody(int line, void *context)
+{
+    (void)line;
+    CHECK_SYSTEM(setgid(65534));
+    CHECK_SYSTEM(setuid(65534));
+    moorline_server *server = new_server();
+    CHECK_STATUS(moorline_server_listen(server, context), MOORLINE_PERMISSION_DENIED);
+    CHECK_CONTAINS(last_error().text, context);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+/* In a directory like /tmp only the owner may remove a dead name; the others are told so. */
+static void test_a_dead_name_of_another_user(void)
+{
+    if (getuid() != 0) {
+        skip("only root can be two users");
+        return;
+    }
+    struct path file = in_test_directory("name");
+    CHECK_SYSTEM(chmod(test_directory(), 01777));
+    CHECK_SYSTEM(close(raw_listen(file.text)));
+    CHECK_SYSTEM(chmod(file.text, 0777));
+    struct child child = child_start(listen_as_nobody, file.text);
+    child_expect_success(&child);
+    CHECK(exists(file.text));
+    CHECK_NUMBER(files_in(test_directory()), 1);
+    CHECK_SYSTEM(unlink(file.text));
+}
+
+/* Recovering takes a lock on the directory. Who keeps it delays a recovery, and nothing else, and not for ever. */
+static void test_a_lock_that_is_kept(void)
+{
+    struct path file = in_test_directory("name");
+    int lock = CHECK_SYSTEM(open(test_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    CHECK_SYSTEM(flock(lock, LOCK_EX));
+    moorline_server *server = listening("name");
+    expect_served(server, "name", NULL);
+    CHECK_OK(moorline_server_close(server));
+
+    CHECK_SYSTEM(close(raw_listen(file.text)));
+    CHECK_STATUS(moorline_server_listen(server, "name"), MOORLINE_NAME_IN_USE);
+    CHECK_CONTAINS(last_error().text, "lock");
+    CHECK_NUMBER(files_in(test_directory()), 1);
+    CHECK_SYSTEM(close(lock));
+    CHECK_OK(moorline_server_listen(server, "name"));
+    expect_served(server, "name", NULL);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+int main(void)
+{
+    RUN(test_a_live_name_is_never_taken);
+    RUN(test_the_name_of_a_killed_process_is_recovered);
+    RUN(test_a_replaced_path_is_theirs);
+    RUN(test_close_gives_the_name_back_and_listen_takes_it_again);
+    RUN(test_remove_is_the_explicit_take_over);
+    RUN(test_plain_c_servers);
+    RUN(test_a_dead_name_of_another_user);
+    RUN(test_a_lock_that_is_kept);
+    return 0;
+}

@@ -1,0 +1,178 @@
+/* A forked child has copies of its parent's handles. Whatever it does with them, and however it exits, the parent does not
+   notice. */
+#include "support.h"
+
+static moorline_server *server;
+static moorline_service *service;
+static moorline_poller *poller;
+static moorline_socket *first;
+static moorline_socket *second;
+
+static void exit_at_once(int line, void *context)
+{
+    (void)line;
+    (void)context;
+}
+
+static void run_exit_handlers(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    exit(0);
+}
+
+/* What these answer is the child's affair. */
+static void close_all_and_exit(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    (void)!moorline_server_close(server);
+    (void)!moorline_socket_close(first, 0, NULL);
+    (void)!moorline_poller_close(poller);
+    (void)!moorline_service_stop(service, 0, NULL);
+}
+
+static void destroy_all_and_exit(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    (void)!moorline_poller_remove_socket(poller, first);
+    (void)!moorline_server_destroy(server);
+    (void)!moorline_socket_destroy(first);
+    (void)!moorline_socket_destroy(second);
+    (void)!moorline_poller_destroy(poller);
+    (void)!moorline_service_destroy(service);
+    exit(0);
+}
+
+static void (*const bodies[])(int, void *) = {exit_at_once, run_exit_handlers, close_all_and_exit, destroy_all_and_exit};
+#define BODIES (sizeof bodies / sizeof bodies[0])
+
+static void run_in_a_child(size_t body)
+{
+    struct child child = child_start(bodies[body], NULL);
+    child_expect_success(&child);
+}
+
+static void send_byte(moorline_socket *socket)
+{
+    size_t sent = 0;
+    CHECK_OK(moorline_socket_send(socket, "x", 1, -1, &sent));
+}
+
+static void expect_byte(moorline_socket *socket)
+{
+    char byte = 0;
+    receive_exactly(socket, &byte, 1);
+    CHECK_NUMBER(byte, 'x');
+}
+
+static void make_all(void)
+{
+    server = listening("server");
+    CHECK_OK(moorline_service_create(NULL, NULL, &service));
+    CHECK_OK(moorline_service_start(service, "service"));
+    CHECK_OK(moorline_socket_pair(NULL, &first, &second));
+    CHECK_OK(moorline_poller_create(NULL, &poller));
+    CHECK_OK(moorline_poller_add_socket(poller, first, MOORLINE_READABLE, 7));
+}
+
+static void destroy_all(void)
+{
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_OK(moorline_service_destroy(service));
+    CHECK_OK(moorline_socket_destroy(first));
+    CHECK_OK(moorline_socket_destroy(second));
+    CHECK_OK(moorline_poller_destroy(poller));
+}
+
+static void test_everything_goes_on(void)
+{
+    make_all();
+    for (size_t i = 0; i < BODIES; ++i) {
+        run_in_a_child(i);
+
+        moorline_socket *client = connected("server");
+        moorline_socket *accepted = NULL;
+        CHECK_OK(moorline_server_accept(server, -1, &accepted));
+        send_byte(client);
+        expect_byte(accepted);
+        CHECK_OK(moorline_socket_destroy(client));
+        CHECK_OK(moorline_socket_destroy(accepted));
+
+        client = connected("service");
+        send_byte(client);
+        expect_byte(client);
+        CHECK_OK(moorline_socket_destroy(client));
+
+        moorline_event event;
+        size_t count = 0;
+        CHECK_STATUS(moorline_poller_wait(poller, &event, 1, 0, &count), MOORLINE_WOULD_BLOCK);
+        send_byte(second);
+        CHECK_OK(moorline_poller_wait(poller, &event, 1, -1, &count));
+        CHECK_NUMBER(event.token, 7);
+        expect_byte(first);
+        send_byte(first);
+        expect_byte(second);
+    }
+    destroy_all();
+    CHECK_NUMBER(files_in(test_directory()), 0);
+}
+
+static void wait_for_byte(void *context)
+{
+    (void)context;
+    expect_byte(second);
+}
+
+static void wait_for_client(void *context)
+{
+    moorline_socket *accepted = NULL;
+    (void)context;
+    CHECK_OK(moorline_server_accept(server, -1, &accepted));
+    CHECK_OK(moorline_socket_destroy(accepted));
+}
+
+static void wait_for_event(void *context)
+{
+    moorline_event event;
+    size_t count = 0;
+    (void)context;
+    CHECK_OK(moorline_poller_wait(poller, &event, 1, -1, &count));
+    CHECK_NUMBER(count, 1);
+    CHECK_NUMBER(event.token, 7);
+}
+
+/* A close in the child is not one in the parent: who waits there goes on waiting, until what it waits for comes. */
+static void test_nobody_is_woken(void)
+{
+    void (*const waits[])(void *) = {wait_for_byte, wait_for_client, wait_for_event};
+    struct worker waiting[3];
+    make_all();
+    for (size_t body = 0; body < BODIES; ++body) {
+        for (int i = 0; i < 3; ++i) {
+            worker_start(&waiting[i], waits[i], NULL);
+            worker_wait_until_blocked(&waiting[i]);
+        }
+        run_in_a_child(body);
+        for (int i = 0; i < 3; ++i) {
+            worker_wait_until_blocked(&waiting[i]);
+        }
+        send_byte(first);
+        send_byte(second);
+        moorline_socket *client = connected("server");
+        for (int i = 0; i < 3; ++i) {
+            worker_join(&waiting[i]);
+        }
+        expect_byte(first);
+        CHECK_OK(moorline_socket_destroy(client));
+    }
+    destroy_all();
+}
+
+int main(void)
+{
+    RUN(test_everything_goes_on);
+    RUN(test_nobody_is_woken);
+    return 0;
+}

@@ -1,0 +1,89 @@
+// Compiled for its warnings, never run: each line that says so ignores a result.
+#include <moorline/moorline.hpp>
+
+using namespace moorline;
+
+Result<int> of_the_user();
+Outcome<int> with_a_report();
+
+void ignore(Server& server, Socket& socket, Poller& poller, Service& service, Connection connection, Event* events) {
+    const Timeout timeout = Timeout::none();
+    char buffer[8];
+
+    Server::create();  // warns
+    server.listen("name");  // warns
+    server.listen_unique("prefix");  // warns
+    server.listen_descriptor(0);  // warns
+    server.full_name();  // warns
+    server.accept(timeout);  // warns
+    server.descriptor();  // warns
+    server.close();  // warns
+    server.destroy();  // warns
+    server.release();  // warns
+
+    Socket::connect("name", timeout);  // warns
+    Socket::pair();  // warns
+    Socket::adopt_descriptor(0);  // warns
+    socket.release_descriptor();  // warns
+    socket.descriptor();  // warns
+    socket.send("x", timeout);  // warns
+    socket.send("x", 1, timeout);  // warns
+    socket.receive(buffer, timeout);  // warns
+    socket.receive(buffer, sizeof buffer, timeout);  // warns
+    socket.send_message("x", timeout);  // warns
+    socket.send_message_with_descriptors("x", {}, timeout);  // warns
+    socket.receive_message(buffer, timeout);  // warns
+    socket.receive_message(timeout);  // warns
+    socket.receive_message_with_descriptors(timeout);  // warns
+    socket.set_validator({});  // warns
+    socket.take_exception();  // warns
+    socket.peer_application();  // warns
+    socket.release();  // warns
+    socket.flush(timeout);  // warns
+    socket.wait(Interest::readable, timeout);  // warns
+    socket.peer_credentials();  // warns
+    socket.close(timeout);  // warns
+
+    Poller::create();  // warns
+    poller.add(socket, Interest::readable, 0);  // warns
+    poller.modify(socket, Interest::readable, 0);  // warns
+    poller.remove(socket);  // warns
+    poller.add(server, Interest::readable, 0);  // warns
+    poller.modify(server, Interest::readable, 0);  // warns
+    poller.remove(server);  // warns
+    poller.wait(events, 1, timeout);  // warns
+    poller.wake();  // warns
+    poller.descriptor();  // warns
+    poller.close();  // warns
+
+    Service::create({});  // warns
+    Service::echo();  // warns
+    service.start("name");  // warns
+    service.start_unique("prefix");  // warns
+    service.full_name();  // warns
+    service.stop(timeout);  // warns
+    service.take_exceptions();  // warns
+    connection.send("x", timeout);  // warns
+    connection.send("x", 1, timeout);  // warns
+    connection.send_message("x", timeout);  // warns
+    connection.close();  // warns
+    connection.abort();  // warns
+    connection.peer_credentials();  // warns
+
+    run_exchange("name", {}, timeout);  // warns
+    resolve_name("name");  // warns
+    name_state("name");  // warns
+    remove_name("name");  // warns
+    live_handles();  // warns
+    live_handles_report();  // warns
+    with_a_report();  // warns
+#if !defined(__cpp_lib_expected)
+    of_the_user();  // warns before std::expected
+#endif
+
+    // Said to be ignored: no warning.
+    static_cast<void>(server.close());
+    if (!server.close()) {
+        return;
+    }
+}

@@ -1,0 +1,262 @@
+// Each field of each options struct does what it says, with a value that the default does not have. Trust has a test of its
+// own, since it needs another user.
+#include <sys/stat.h>
+
+#include <array>
+
+#include "support.hpp"
+
+namespace {
+
+using moorline::BytesView;
+using moorline::Connection;
+using moorline::Scope;
+using moorline::Server;
+using moorline::ServerOptions;
+using moorline::Service;
+using moorline::ServiceOptions;
+using moorline::Socket;
+using moorline::SocketOptions;
+
+using OptionsTest = Clean;
+
+// More than any kernel takes for a socket whose peer does not read.
+constexpr std::size_t much = 64 * 1024 * 1024;
+
+mode_t mode_of(const std::string& path) {
+    struct stat status = {};
+    return stat(path.c_str(), &status) == 0 ? status.st_mode & 07777 : 0;
+}
+
+// An abstract name that nobody else has: the test's own directory is one as well.
+std::string own_name(const std::string& directory) { return directory.substr(directory.rfind('/') + 1); }
+
+// How the attempt to connect ends that finds no room, of many that nobody accepts.
+Status fill_backlog(const std::string& name, std::vector<Socket>& waiting) {
+    for (int i = 0; i < 50; ++i) {
+        auto client = Socket::connect(name, Timeout::none());
+        if (!client) {
+            return client.error().status();
+        }
+        waiting.push_back(std::move(*client));
+    }
+    return Status::ok;
+}
+
+TEST_F(OptionsTest, ServerMode) {
+    ServerOptions options;
+    options.mode = 0642;
+    Server server = must(Server::create(options));
+    must(server.listen("mode"));
+    EXPECT_EQ(mode_of(path("mode")), 0642u);
+}
+
+TEST_F(OptionsTest, ServerBacklog) {
+    ServerOptions options;
+    options.backlog = 1;
+    Server server = must(Server::create(options));
+    must(server.listen("backlog"));
+    std::vector<Socket> waiting;
+    EXPECT_EQ(fill_backlog("backlog", waiting), Status::would_block);
+}
+
+TEST_F(OptionsTest, ServerAndSocketScope) {
+    const std::string name = own_name(directory());
+    ServerOptions options;
+    options.scope = Scope::abstract;
+    Server server = must(Server::create(options));
+    must(server.listen(name));
+    EXPECT_EQ(mode_of(path(name)), 0u);
+    EXPECT_FAILS(Socket::connect(name, Timeout::none()), Status::not_found);
+    SocketOptions socket_options;
+    socket_options.scope = Scope::abstract;
+    Socket client = must(Socket::connect(name, patience, socket_options));
+    EXPECT_OK(server.accept(patience));
+}
+
+TEST_F(OptionsTest, ServerSendQueueLimit) {
+    ServerOptions options;
+    options.send_queue_limit = 2 * much;
+    Server server = must(Server::create(options));
+    must(server.listen("queue"));
+    Socket client = must(Socket::connect("queue", patience));
+    Socket accepted = must(server.accept(patience));
+    EXPECT_OK(accepted.send(std::string(much, 'x'), Timeout::none()));
+    EXPECT_FAILS(client.send(std::string(much, 'x'), Timeout::none()), Status::would_block);
+}
+
+TEST_F(OptionsTest, SocketSendQueueLimit) {
+    SocketOptions options;
+    options.send_queue_limit = 2 * much;
+    auto pair = must(Socket::pair(options));
+    EXPECT_OK(pair.first.send(std::string(much, 'x'), Timeout::none()));
+
+    Server server = must(Server::create());
+    must(server.listen("queue"));
+    Socket client = must(Socket::connect("queue", patience, options));
+    EXPECT_OK(client.send(std::string(much, 'x'), Timeout::none()));
+}
+
+TEST_F(OptionsTest, PollerBusyPoll) {
+    moorline::PollerOptions options;
+    options.busy_poll = 10s;
+    std::array<moorline::Event, 4> events;
+    {
+        moorline::Poller poller = must(moorline::Poller::create(options));
+        // Until it has been seen to work and not to sleep: a busy machine may not give it much time.
+        EXPECT_TRUE(eventually([&] {
+            const auto before = processor_time();
+            EXPECT_FAILS(poller.wait(events, 50ms), Status::timed_out);
+            return processor_time() - before > 10ms;
+        }));
+    }
+    // Too long and negative times are no surprise either.
+    options.busy_poll = std::chrono::microseconds::max();
+    must(moorline::Poller::create(options));
+    options.busy_poll = -1us;
+    moorline::Poller poller = must(moorline::Poller::create(options));
+    EXPECT_FAILS(poller.wait(events, 10ms), Status::timed_out);
+}
+
+TEST_F(OptionsTest, ServiceModeAndScope) {
+    ServiceOptions options;
+    options.mode = 0642;
+    Service service = must(Service::echo(options));
+    must(service.start("mode"));
+    EXPECT_EQ(mode_of(path("mode")), 0642u);
+
+    options.scope = Scope::abstract;
+    const std::string name = own_name(directory());
+    Service abstract = must(Service::echo(options));
+    must(abstract.start(name));
+    EXPECT_EQ(mode_of(path(name)), 0u);
+    SocketOptions socket_options;
+    socket_options.scope = Scope::abstract;
+    EXPECT_OK(Socket::connect(name, patience, socket_options));
+}
+
+TEST_F(OptionsTest, ServiceBacklog) {
+    std::promise<void> connected;
+    std::promise<void> go_on;
+    Service::Handler handler;
+    handler.connected = [&, first = true](Connection) mutable {
+        if (first) {
+            first = false;
+            connected.set_value();
+            go_on.get_future().wait();
+        }
+    };
+    ServiceOptions options;
+    options.backlog = 1;
+    Service service = must(Service::create(handler, options));
+    must(service.start("backlog"));
+    std::vector<Socket> waiting;
+    waiting.push_back(must(Socket::connect("backlog", patience)));
+    // The worker is busy with the first one, and accepts no more.
+    EXPECT_EQ(connected.get_future().wait_for(patience), std::future_status::ready);
+    EXPECT_EQ(fill_backlog("backlog", waiting), Status::would_block);
+    go_on.set_value();
+}
+
+TEST_F(OptionsTest, ServiceWorkers) {
+    const std::size_t threads = running_threads();
+    ServiceOptions options;
+    options.workers = 3;
+    Service service = must(Service::echo(options));
+    must(service.start("workers"));
+    EXPECT_GE(running_threads(), threads + 3);
+}
+
+TEST_F(OptionsTest, ServiceMaxConnections) {
+    ServiceOptions options;
+    options.max_connections = 1;
+    Service service = must(Service::echo(options));
+    must(service.start("max"));
+    Socket first = must(Socket::connect("max", patience));
+    must(first.send("x", patience));
+    EXPECT_EQ(receive_exactly(first, 1), "x");
+    Socket second = must(Socket::connect("max", patience));
+    char buffer[1];
+    EXPECT_FAILS(second.receive(buffer, patience), Status::disconnected);
+    EXPECT_EQ(service.stop(patience).report.refused, 1u);
+}
+
+TEST_F(OptionsTest, ServiceBusyPoll) {
+    ServiceOptions options;
+    options.busy_poll = 1h;
+    Service service = must(Service::echo(options));
+    must(service.start("busy"));
+    const auto before = processor_time_of_others();
+    EXPECT_TRUE(eventually([&] { return processor_time_of_others() - before > 50ms; }));
+}
+
+// The marks are far from their defaults, half of the limit and a quarter of that.
+TEST_F(OptionsTest, ServiceQueueLimitAndWaterMarks) {
+    constexpr std::size_t million = 1'000'000;
+    std::atomic<std::size_t> high{0};
+    std::atomic<std::size_t> low{0};
+    std::promise<Connection> connected;
+    Service::Handler handler;
+    handler.connected = [&](Connection connection) { connected.set_value(connection); };
+    handler.high_water = [&](Connection, std::size_t queued) { high = queued; };
+    handler.low_water = [&](Connection, std::size_t queued) { low = queued; };
+    ServiceOptions options;
+    options.queue_limit = 100 * million;
+    options.high_water = 20 * million;
+    options.low_water = 15 * million;
+    Service service = must(Service::create(handler, options));
+    must(service.start("queue"));
+    Socket client = must(Socket::connect("queue", patience));
+    auto future = connected.get_future();
+    ASSERT_EQ(future.wait_for(patience), std::future_status::ready);
+    const Connection connection = future.get();
+
+    const std::string data(40 * million, 'x');
+    must(connection.send(data, Timeout::none()));
+    EXPECT_TRUE(eventually([&] { return high > 0; }));
+    EXPECT_GT(high, 20 * million);
+    EXPECT_EQ(low, 0u);
+    // Not all of it: of a queue that empties while it is read, the mark would tell nothing but that.
+    EXPECT_EQ(receive_exactly(client, 27 * million).size(), 27 * million);
+    EXPECT_TRUE(eventually([&] { return low > 0; }));
+    EXPECT_LE(low, 15 * million);
+    EXPECT_GT(low, 10 * million);
+    EXPECT_EQ(receive_exactly(client, 13 * million).size(), 13 * million);
+
+    // And the limit is one.
+    std::size_t taken = 0;
+    auto sent = connection.send(data, Timeout::none());
+    for (; sent; sent = connection.send(data, Timeout::none())) {
+        taken += data.size();
+    }
+    EXPECT_FAILS(sent, Status::would_block);
+    taken += sent.error().sent();
+    EXPECT_GE(taken, 90 * million);
+    EXPECT_LE(taken, 120 * million);
+}
+
+TEST_F(OptionsTest, ExchangeScope) {
+    ServiceOptions service_options;
+    service_options.scope = Scope::abstract;
+    Service service = must(Service::echo(service_options));
+    const std::string name = own_name(directory());
+    must(service.start(name));
+    moorline::ExchangeOptions options;
+    EXPECT_FAILS(run_exchange(name, options, patience), Status::not_found);
+    options.scope = Scope::abstract;
+    EXPECT_OK(run_exchange(name, options, patience));
+}
+
+TEST_F(OptionsTest, ExchangeBusyPoll) {
+    Service service = must(Service::create({}));
+    must(service.start("silence"));
+    moorline::ExchangeOptions options;
+    options.busy_poll = 10s;
+    EXPECT_TRUE(eventually([&] {
+        const auto before = processor_time();
+        EXPECT_FAILS(run_exchange("silence", options, 50ms), Status::timed_out);
+        return processor_time() - before > 10ms;
+    }));
+}
+
+}  // namespace
