@@ -1,0 +1,2 @@
+#include_next <QtNetwork/qlocalserver.h>
+#include <moorline/qt/dropin.h>

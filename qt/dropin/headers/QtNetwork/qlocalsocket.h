@@ -1,0 +1,2 @@
+#include_next <QtNetwork/qlocalsocket.h>
+#include <moorline/qt/dropin.h>

@@ -1,0 +1,2 @@
+#include_next <qlocalserver.h>
+#include <moorline/qt/dropin.h>

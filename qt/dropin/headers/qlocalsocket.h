@@ -1,0 +1,2 @@
+#include_next <qlocalsocket.h>
+#include <moorline/qt/dropin.h>

@@ -1,0 +1,70 @@
+// moorline::MessageSocket: whole messages over a local socket, as signals.
+#ifndef MOORLINE_QT_MESSAGESOCKET_H
+#define MOORLINE_QT_MESSAGESOCKET_H
+
+#include <moorline/qt/global.h>
+
+#include <QtCore/qbytearray.h>
+#include <QtCore/qobject.h>
+#include <QtCore/qstring.h>
+
+#include <memory>
+
+namespace moorline {
+
+class LocalSocket;
+class MessageSocketPrivate;
+
+/// A connection on which both sides send messages. The limit of a message is checked before memory is taken for it, and
+/// each is sent whole. It belongs to one thread and stays there while it is connected; it may be deleted in any slot. Nothing
+/// blocks.
+class MOORLINE_QT_EXPORT MessageSocket : public QObject {
+    Q_OBJECT
+
+public:
+    /// How a message is told from the next.
+    enum class Framing {
+        BigEndian, ///< Its length first, as four bytes: what QDataStream does with a QByteArray.
+        LittleEndian, ///< The same, least significant byte first.
+        Lines, ///< A line feed after each, which has none itself.
+        Checked ///< A handshake, then length, checksum and message: ours at both ends.
+    };
+
+    explicit MessageSocket(Framing framing = Framing::BigEndian, QObject *parent = nullptr);
+    /// Drops what is not sent yet; disconnectFromServer() first if it matters.
+    ~MessageSocket() override;
+
+    /// Bytes of a message at most, either way; 16 MiB by default. For the next connection.
+    void setMaxMessageSize(quint64 bytes);
+
+    /// Connects to a server; connected() or ended() tells the outcome. Tries again while the server's backlog is full.
+    void connectToServer(const QString &name);
+    /// Takes over a connected socket's connection, as one of LocalServer::nextPendingConnection(); the socket is then
+    /// unconnected. False if it is not connected, or has bytes that were not read or not sent yet.
+    bool takeOver(LocalSocket *socket);
+    bool isConnected() const;
+
+    /// Queues a message. False if it is not connected, or the message is larger than either side takes.
+    bool sendMessage(const QByteArray &message);
+    /// Bytes of the messages that are queued.
+    quint64 bytesToWrite() const;
+    /// Ends the connection when everything queued is sent; ended() tells.
+    void disconnectFromServer();
+
+Q_SIGNALS:
+    void connected();
+    void messageReceived(const QByteArray &message);
+    /// Everything queued was sent.
+    void drained();
+    /// The connection is over, or was not made. The text is empty if either side ended it in the ordinary way; otherwise it
+    /// says what was wrong: a message too large, one that is malformed, a peer of another version.
+    void ended(const QString &failure);
+
+private:
+    Q_DISABLE_COPY(MessageSocket)
+    const std::unique_ptr<MessageSocketPrivate> d;
+};
+
+} // namespace moorline
+
+#endif

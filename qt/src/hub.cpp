@@ -1,0 +1,263 @@
+#include "hub.h"
+
+#include <QtCore/qabstracteventdispatcher.h>
+#include <QtCore/qcoreapplication.h>
+#include <QtCore/qcoreevent.h>
+#include <QtCore/qsocketnotifier.h>
+#include <QtCore/qthread.h>
+
+#include <algorithm>
+
+namespace moorline {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+
+// The longest that one activation keeps the thread's other work waiting, while bytes keep coming.
+constexpr microseconds longestActivation{2000};
+constexpr microseconds longestBusyPoll{1000};
+// Looking for more that finds nothing so often in a row is done only now and then from there on.
+constexpr int patience = 8;
+constexpr int nowAndThen = 16;
+
+thread_local std::weak_ptr<Hub> thisThreadsHub;
+thread_local microseconds thisThreadsBusyPoll{50};
+
+bool hasOneProcessor()
+{
+    static const bool one = QThread::idealThreadCount() <= 1;
+    return one;
+}
+
+quint32 indexOf(Hub::Token token)
+{
+    return static_cast<quint32>(token);
+}
+
+quint32 generationOf(Hub::Token token)
+{
+    return static_cast<quint32>(token >> 32);
+}
+
+} // namespace
+
+std::shared_ptr<Hub> Hub::ofThisThread()
+{
+    std::shared_ptr<Hub> hub = thisThreadsHub.lock();
+    if (!hub) {
+        moorline_poller *poller = nullptr;
+        if (moorline_poller_create(nullptr, &poller) != MOORLINE_OK)
+            return nullptr;
+        hub.reset(new Hub(poller));
+        thisThreadsHub = hub;
+    }
+    hub->ensureNotifier();
+    return hub;
+}
+
+Hub::Hub(moorline_poller *poller) : poller_(poller)
+{
+}
+
+Hub::~Hub()
+{
+    delete notifier_; // before the descriptor that it watches
+    (void)moorline_poller_destroy(poller_);
+}
+
+void Hub::ensureNotifier()
+{
+    if (notifier_)
+        return;
+    QAbstractEventDispatcher *dispatcher = QAbstractEventDispatcher::instance();
+    if (!dispatcher) {
+        // A thread gets its dispatcher with its first event loop, and that will deliver this.
+        wakeLater();
+        return;
+    }
+    intptr_t descriptor = -1;
+    if (moorline_poller_descriptor(poller_, &descriptor) != MOORLINE_OK)
+        return;
+    notifier_ = new QSocketNotifier(descriptor, QSocketNotifier::Read);
+    connect(notifier_, &QSocketNotifier::activated, this, [this] { dispatch(Why::Notified); });
+    // An event loop that a slot runs is not woken for what the outer dispatch has taken from the poller already.
+    const auto beforeLoop = [this] {
+        if (depth_ > 0 && hasWaiting())
+            wakeLater();
+    };
+    connect(dispatcher, &QAbstractEventDispatcher::awake, this, beforeLoop);
+    connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, beforeLoop);
+}
+
+void Hub::wakeLater()
+{
+    if (wakePosted_)
+        return;
+    wakePosted_ = true;
+    QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+}
+
+bool Hub::event(QEvent *event)
+{
+    if (event->type() != QEvent::User)
+        return QObject::event(event);
+    wakePosted_ = false;
+    ensureNotifier();
+    dispatch(Why::Posted); // may end with the hub gone
+    return true;
+}
+
+Hub::Token Hub::add(Client *client)
+{
+    quint32 index;
+    if (free_.empty()) {
+        index = static_cast<quint32>(slots_.size());
+        slots_.emplace_back();
+    } else {
+        index = free_.back();
+        free_.pop_back();
+    }
+    slots_[index].client = client;
+    return (Token(slots_[index].generation) << 32) | index;
+}
+
+void Hub::remove(Token token)
+{
+    Slot *slot = find(token);
+    if (!slot)
+        return;
+    slot->client = nullptr;
+    slot->scheduled = false;
+    // A slot whose generations are used up is never used again.
+    if (++slot->generation != 0)
+        free_.push_back(indexOf(token));
+}
+
+Hub::Slot *Hub::find(Token token)
+{
+    const quint32 index = indexOf(token);
+    if (index >= slots_.size())
+        return nullptr;
+    Slot &slot = slots_[index];
+    return slot.client && slot.generation == generationOf(token) ? &slot : nullptr;
+}
+
+void Hub::schedule(Token token)
+{
+    Slot *slot = find(token);
+    if (!slot || slot->scheduled)
+        return;
+    slot->scheduled = true;
+    turns_.push_back(token);
+    if (depth_ == 0)
+        wakeLater();
+}
+
+moorline_status Hub::watch(moorline_socket *socket, quint32 interest, Token token)
+{
+    return moorline_poller_add_socket(poller_, socket, interest | MOORLINE_EDGE, token);
+}
+
+moorline_status Hub::change(moorline_socket *socket, quint32 interest, Token token)
+{
+    return moorline_poller_modify_socket(poller_, socket, interest | MOORLINE_EDGE, token);
+}
+
+void Hub::unwatch(moorline_socket *socket)
+{
+    (void)moorline_poller_remove_socket(poller_, socket);
+}
+
+moorline_status Hub::watch(moorline_server *server, Token token)
+{
+    return moorline_poller_add_server(poller_, server, MOORLINE_READABLE | MOORLINE_EDGE, token);
+}
+
+void Hub::unwatch(moorline_server *server)
+{
+    (void)moorline_poller_remove_server(poller_, server);
+}
+
+bool Hub::hasWaiting() const
+{
+    return eventsNext_ < eventsCount_ || turnsNext_ < turns_.size();
+}
+
+// Tells one batch of events and gives the turns that were asked for until then. False if there was nothing.
+bool Hub::tellOnce()
+{
+    if (eventsNext_ == eventsCount_) {
+        eventsNext_ = 0;
+        if (moorline_poller_wait(poller_, events_.data(), events_.size(), 0, &eventsCount_) != MOORLINE_OK)
+            eventsCount_ = 0;
+    }
+    const bool any = hasWaiting();
+    while (eventsNext_ < eventsCount_) {
+        const moorline_event event = events_[eventsNext_++];
+        if (Slot *slot = find(event.token))
+            slot->client->onReady(event.readiness);
+    }
+    // Turns asked for from here on wait for the next round, so that no client keeps the others waiting.
+    for (size_t count = turns_.size() - turnsNext_; count > 0 && turnsNext_ < turns_.size(); --count) {
+        Slot *slot = find(turns_[turnsNext_++]);
+        if (slot) {
+            slot->scheduled = false;
+            slot->client->onTurn();
+        }
+    }
+    if (turnsNext_ == turns_.size()) {
+        turns_.clear();
+        turnsNext_ = 0;
+    }
+    return any;
+}
+
+void Hub::dispatch(Why why)
+{
+    const std::shared_ptr<Hub> self = shared_from_this();
+    ++depth_;
+    const bool spins = !hasOneProcessor() && (misses_ < patience || misses_ % nowAndThen == 0);
+    const microseconds spin = spins ? thisThreadsBusyPoll : microseconds::zero();
+    const Clock::time_point start = Clock::now();
+    Clock::time_point worked = start;
+    bool foundMore = false;
+    int rounds = 0;
+    for (;;) {
+        const bool any = tellOnce();
+        const Clock::time_point now = Clock::now();
+        if (any) {
+            foundMore = foundMore || rounds > 0;
+            worked = now;
+        }
+        ++rounds;
+        if (now - start >= longestActivation || (!any && now - worked >= spin))
+            break;
+        // Whoever we are looking for may be waiting for this very processor.
+        if (!any)
+            QThread::yieldCurrentThread();
+    }
+    misses_ = foundMore ? 0 : misses_ + 1; // the first round tells of what woke us
+    --depth_;
+    if (!hasWaiting())
+        return;
+    // By the other way than this time: Qt delivers events that are posted meanwhile before it does anything else, and GLib
+    // runs timers only when no descriptor is ready, or after such events.
+    if (why == Why::Posted && notifier_)
+        (void)moorline_poller_wake(poller_);
+    else
+        wakeLater();
+}
+
+void Hub::setBusyPoll(microseconds duration)
+{
+    thisThreadsBusyPoll = std::clamp(duration, microseconds::zero(), longestBusyPoll);
+}
+
+microseconds Hub::busyPoll()
+{
+    return thisThreadsBusyPoll;
+}
+
+} // namespace moorline

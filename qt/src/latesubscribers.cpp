@@ -1,0 +1,106 @@
+#include "latesubscribers.h"
+
+#include "localsocket_p.h"
+
+#include <moorline/qt/options.h>
+
+#include <QtCore/qmetaobject.h>
+#include <QtCore/qthread.h>
+
+namespace moorline {
+
+namespace {
+
+struct Told {
+    LateSubscribers::Event event;
+    QMetaMethod signal;
+};
+
+const std::array<Told, 5> &toldSignals()
+{
+    static const std::array<Told, 5> all = {{
+        {LateSubscribers::Connected, QMetaMethod::fromSignal(&LocalSocket::connected)},
+        {LateSubscribers::ReadyRead, QMetaMethod::fromSignal(&QIODevice::readyRead)},
+        {LateSubscribers::Error, QMetaMethod::fromSignal(&LocalSocket::errorOccurred)},
+        {LateSubscribers::Finished, QMetaMethod::fromSignal(&QIODevice::readChannelFinished)},
+        {LateSubscribers::Disconnected, QMetaMethod::fromSignal(&LocalSocket::disconnected)},
+    }};
+    return all;
+}
+
+const QMetaMethod &signalOf(LateSubscribers::Event event)
+{
+    for (const Told &told : toldSignals()) {
+        if (told.event == event)
+            return told.signal;
+    }
+    Q_UNREACHABLE();
+}
+
+} // namespace
+
+LateSubscribers::LateSubscribers(LocalSocket *socket) : socket_(socket), on_(!qt::isStrict())
+{
+}
+
+void LateSubscribers::telling(Event event)
+{
+    if (!on_ || (event == ReadyRead && readyReadHeard_.load(std::memory_order_relaxed)))
+        return;
+    if (socket_->isSignalConnected(signalOf(event)))
+        missed_ &= ~quint32(event);
+    else
+        missed_ |= event;
+}
+
+void LateSubscribers::connected(const QMetaMethod &signal)
+{
+    if (!on_)
+        return;
+    for (const Told &told : toldSignals()) {
+        if (told.signal != signal)
+            continue;
+        const Event event = told.event;
+        if (event == ReadyRead)
+            readyReadHeard_ = true;
+        if (QThread::currentThread() == socket_->thread())
+            want(event);
+        else
+            QMetaObject::invokeMethod(socket_, [this, event] { want(event); }, Qt::QueuedConnection);
+    }
+}
+
+void LateSubscribers::want(Event event)
+{
+    if (!(missed_ & event))
+        return;
+    // From the event loop, when the caller has connected its other signals too.
+    if (wanted_ == 0)
+        QMetaObject::invokeMethod(socket_, [this] { replay(); }, Qt::QueuedConnection);
+    wanted_ |= event;
+}
+
+void LateSubscribers::replay()
+{
+    const QPointer<LocalSocket> alive(socket_);
+    const quint32 wanted = wanted_;
+    wanted_ = 0;
+    for (const Told &told : toldSignals()) {
+        // A slot may have deleted the socket, or made what was missed a matter of the past.
+        if (!alive)
+            return;
+        if (!(wanted & missed_ & told.event))
+            continue;
+        forget(told.event);
+        if (told.event == ReadyRead) {
+            if (socket_->bytesAvailable() > 0)
+                socket_->d->emitReadyRead();
+        } else if (told.event == Error) {
+            emit socket_->errorOccurred(socket_->error());
+        } else {
+            told.signal.invoke(socket_, Qt::DirectConnection);
+        }
+    }
+}
+
+} // namespace moorline

@@ -1,0 +1,49 @@
+// What a socket's signals told when nobody listened.
+#ifndef MOORLINE_QT_LATESUBSCRIBERS_H
+#define MOORLINE_QT_LATESUBSCRIBERS_H
+
+#include <QtCore/qglobal.h>
+
+#include <atomic>
+
+QT_BEGIN_NAMESPACE
+class QMetaMethod;
+QT_END_NAMESPACE
+
+namespace moorline {
+
+class LocalSocket;
+
+/// Whoever connects to a signal after its event gets the event then, from the event loop, provided that nobody was
+/// connected when it happened. So a socket that was connected, got data or ended before the caller looked at it is
+/// noticed all the same. It ends with the connection that it is about.
+class LateSubscribers {
+public:
+    explicit LateSubscribers(LocalSocket *socket);
+
+    /// In the order in which they are told again.
+    enum Event : quint32 { Connected = 1, ReadyRead = 2, Error = 4, Finished = 8, Disconnected = 16 };
+
+    /// The signal is about to be emitted: remembers it if nobody is connected.
+    void telling(Event event);
+    /// The caller knows of it by other means.
+    void forget(Event event) { missed_ &= ~quint32(event); }
+    /// The connection is of no interest any more.
+    void forgetAll() { missed_ = 0; }
+    /// Somebody has connected to a signal. Any thread.
+    void connected(const QMetaMethod &signal);
+
+private:
+    void want(Event event);
+    void replay();
+
+    LocalSocket *const socket_;
+    const bool on_;
+    quint32 missed_ = 0;
+    quint32 wanted_ = 0;
+    std::atomic<bool> readyReadHeard_ = false; ///< readyRead is emitted too often to ask each time.
+};
+
+} // namespace moorline
+
+#endif

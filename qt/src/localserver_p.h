@@ -1,0 +1,79 @@
+// The state of a LocalServer.
+#ifndef MOORLINE_QT_LOCALSERVER_P_H
+#define MOORLINE_QT_LOCALSERVER_P_H
+
+#include "channel.h"
+#include "hub.h"
+#include "names.h"
+
+#include <moorline/qt/localserver.h>
+#include <moorline/qt/localsocket.h>
+
+#include <QtCore/qlist.h>
+#include <QtCore/qpointer.h>
+
+#include <memory>
+
+namespace moorline {
+
+struct ServerDeleter {
+    void operator()(moorline_server *server) const { (void)moorline_server_destroy(server); }
+};
+using ServerHandle = std::unique_ptr<moorline_server, ServerDeleter>;
+
+class LocalServerPrivate final : public Hub::Client {
+public:
+    explicit LocalServerPrivate(LocalServer *object) : q(object) {}
+    ~LocalServerPrivate() { leaveHub(); }
+
+    bool listen(const QString &name);
+    bool listen(qintptr descriptor);
+    void close();
+    bool waitForNewConnection(int msecs, bool *timedOut);
+    LocalSocket *takePending();
+    bool hasPending();
+    void enqueue(LocalSocket *socket);
+
+    void onReady(quint32 readiness) override;
+    void onTurn() override;
+    void joinHub();
+    void leaveHub();
+    /// Accepts, if it has been stopped by the limit of pending connections.
+    void resumeAccepting();
+
+    LocalServer *const q;
+    ServerHandle server;
+    SocketHandle unnamed; ///< Adopted in the place of a listening socket, which it is not.
+    BoundName names;
+    QString errorString;
+    QAbstractSocket::SocketError error = QAbstractSocket::UnknownSocketError;
+    QProperty<LocalServer::SocketOptions> options{LocalServer::NoOptions};
+    int maxPending = 30;
+    int backlog = 50;
+    bool backlogAsked = false;
+    bool parented = true;
+    bool newConnectionMissed = false; ///< Emitted when nobody was connected to it.
+
+private:
+    bool refuseSecondListen();
+    bool start();
+    bool finishListening(moorline_status status, const BoundName &bound);
+    void setError(QAbstractSocket::SocketError newError, const char *where, const QString &details);
+    moorline_status acceptOne(qint64 timeoutMs);
+    void acceptAll();
+    void acceptFailed(moorline_status status);
+    void acceptLater();
+
+    std::shared_ptr<Hub> hub_;
+    Hub::Token token_ = 0;
+    QList<QPointer<LocalSocket>> pending_;
+    quint64 listening_ = 0; ///< Counts the listens, so that a slot that closes or listens anew is noticed.
+    bool paused_ = false; ///< Stopped by the limit of pending connections.
+    bool acceptFails_ = false;
+    bool retryArmed_ = false;
+    int retryMs_ = 0;
+};
+
+} // namespace moorline
+
+#endif

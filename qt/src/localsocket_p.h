@@ -1,0 +1,113 @@
+// The states of a LocalSocket, and the signals that tell of them.
+#ifndef MOORLINE_QT_LOCALSOCKET_P_H
+#define MOORLINE_QT_LOCALSOCKET_P_H
+
+#include "channel.h"
+#include "latesubscribers.h"
+
+#include <moorline/qt/localsocket.h>
+
+#include <QtCore/qdeadlinetimer.h>
+#include <QtCore/qpointer.h>
+#include <QtCore/qproperty.h>
+
+namespace moorline {
+
+class LocalSocketPrivate final : public Hub::Client {
+public:
+    using OpenMode = QIODevice::OpenMode;
+    using State = LocalSocket::LocalSocketState;
+    using Error = LocalSocket::LocalSocketError;
+
+    explicit LocalSocketPrivate(LocalSocket *socket);
+
+    // Connecting: socketconnect.cpp.
+    void connectTo(OpenMode mode);
+    enum class Retry { Later, No };
+    void tryToConnect(qint64 timeoutMs, Retry retry);
+    bool setDescriptor(qintptr descriptor, State newState, OpenMode mode);
+
+    // Leaving: socketclose.cpp.
+    void disconnect();
+    void close();
+    void abort();
+    void cancelConnecting();
+    void handOver();
+
+    // Data: socketio.cpp.
+    void onReady(quint32 readiness) override;
+    void onTurn() override;
+    bool flush();
+    void resumeReading();
+    void emitReadyRead();
+
+    // Waiting: socketwait.cpp.
+    bool waitForConnected(const QDeadlineTimer &deadline);
+    bool waitForReadyRead(const QDeadlineTimer &deadline);
+    bool waitForBytesWritten(const QDeadlineTimer &deadline);
+    bool waitForDisconnected(const QDeadlineTimer &deadline);
+
+    bool isUp() const { return state == LocalSocket::ConnectedState || state == LocalSocket::ClosingState; }
+    void setState(State newState);
+    void setError(Error newError, const char *where, const QString &details = QString());
+    void fail(Error newError, const char *where, const QString &details = QString());
+
+    LocalSocket *const q;
+    Channel channel{this};
+    LateSubscribers late;
+    State state = LocalSocket::UnconnectedState;
+    Error error = LocalSocket::UnknownSocketError;
+    QString serverName;
+    QString fullServerName;
+    QProperty<LocalSocket::SocketOptions> options{LocalSocket::NoOptions};
+    OpenMode mode = QIODevice::NotOpen; ///< Of the connection: the device's own is reset when it closes.
+    qint64 readBufferSize = 0;
+    int lingerTimeout;
+    quint64 arrivals = 0; ///< Counts the batches of bytes that came.
+    quint64 departures = 0; ///< Counts those that went.
+    bool isUsable = false; ///< What QLocalSocket::isValid() says.
+    bool unbufferedAsked = false;
+
+private:
+    /// Tells, after slots have run, whether what was begun may go on.
+    class Watch {
+    public:
+        explicit Watch(LocalSocketPrivate *d) : d_(d), socket_(d->q), connection_(d->connection_) {}
+        bool isAlive() const { return !socket_.isNull(); }
+        bool holds() const { return isAlive() && d_->connection_ == connection_; }
+
+    private:
+        LocalSocketPrivate *const d_;
+        const QPointer<LocalSocket> socket_;
+        const quint64 connection_;
+    };
+    enum class Announce { Closing, Nothing };
+    enum class Waited { Ready, TimedOut, Gone };
+
+    void becomeConnected(SocketHandle socket);
+    void connectLater();
+    void closeDevice();
+    void end(Announce announce);
+    void loseConnection(Announce announce);
+    qint64 sendSome(Announce announce);
+    void emitBytesWritten(qint64 bytes);
+    bool isFull() const { return readBufferSize > 0 && channel.in.size() >= readBufferSize; }
+    void takeBytes(bool untilEnd, Announce announce);
+    Waited waitFor(quint32 interest, const QDeadlineTimer &deadline);
+    quint32 wantedNow() const;
+    bool handle(quint32 readiness, bool untilEnd);
+    void tellTimeout(const char *where);
+
+    quint64 connection_ = 0; ///< Counts the connections, so that a slot that makes a new one is noticed.
+    int retryMs_ = 0;
+    qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.
+    bool paused_ = false; ///< The read buffer is full, or its share is used up.
+    bool peerHungUp_ = false;
+    bool discards_ = false; ///< Closed while bytes are sent still: nobody will read.
+    bool emittingReadyRead_ = false;
+    bool emittingBytesWritten_ = false;
+};
+
+} // namespace moorline
+
+#endif

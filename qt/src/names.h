@@ -1,0 +1,63 @@
+// What a server's name means: the same as to QLocalServer and QLocalSocket.
+#ifndef MOORLINE_QT_NAMES_H
+#define MOORLINE_QT_NAMES_H
+
+#include <moorline/moorline.h>
+
+#include <QtCore/qbytearray.h>
+#include <QtCore/qstring.h>
+
+namespace moorline {
+
+/// A name as the library takes it. A plain one means the temporary directory of Qt, unless it is abstract.
+class NativeName {
+public:
+    NativeName(const QString &name, bool isAbstract);
+
+    /// The path, or the abstract name.
+    const QString &full() const { return full_; }
+
+    /// As the library's functions; a path with a NUL, which would cut it, is MOORLINE_NAME_INVALID.
+    moorline_status listen(moorline_server *server) const;
+    moorline_status connect(qint64 timeoutMs, moorline_socket **socket,
+                            const moorline_message_options *messages = nullptr) const;
+    moorline_status start(moorline_service *service) const;
+    moorline_status remove() const;
+    /// A server that has gone has left its file there.
+    bool isDead() const;
+
+private:
+    QString full_;
+    QByteArray bytes_; ///< The same in the encoding of file names.
+    bool isAbstract_;
+    bool isValid_;
+};
+
+/// The names of the server that a descriptor listens at, or that its connection was made through; both empty where it has
+/// none, as a socket of a pair.
+struct BoundName {
+    QString name; ///< After the last slash, or what the server was told to listen at.
+    QString full;
+
+    /// As the system tells. A server of this library binds another name than it publishes, so that one's is known only
+    /// inside its Accepting.
+    static BoundName of(qintptr descriptor);
+
+    /// Meanwhile `of` tells these names for a descriptor that a server of this thread has accepted.
+    class Accepting {
+    public:
+        Accepting(qintptr descriptor, const BoundName &names);
+        ~Accepting();
+        Q_DISABLE_COPY_MOVE(Accepting)
+
+    private:
+        friend struct BoundName;
+        const qintptr descriptor_;
+        const BoundName &names_;
+        const Accepting *const outer_;
+    };
+};
+
+} // namespace moorline
+
+#endif

@@ -1,0 +1,184 @@
+// How a LocalServer accepts.
+#include "errors.h"
+#include "localserver_p.h"
+
+#include <QtCore/qabstracteventdispatcher.h>
+#include <QtCore/qdeadlinetimer.h>
+#include <QtCore/qthread.h>
+#include <QtCore/qtimer.h>
+
+#include <algorithm>
+
+namespace moorline {
+
+namespace {
+// How long to wait after an accept that failed; twice as long each time.
+constexpr int shortestRetryMs = 10;
+constexpr int longestRetryMs = 1000;
+}
+
+void LocalServerPrivate::joinHub()
+{
+    if (!server || unnamed || hub_)
+        return;
+    hub_ = Hub::ofThisThread();
+    if (!hub_) {
+        acceptLater(); // without descriptors for a hub, the tries alone
+        return;
+    }
+    token_ = hub_->add(this);
+    (void)hub_->watch(server.get(), token_);
+}
+
+void LocalServerPrivate::leaveHub()
+{
+    if (!hub_)
+        return;
+    hub_->unwatch(server.get());
+    hub_->remove(token_);
+    hub_.reset();
+}
+
+void LocalServerPrivate::onReady(quint32)
+{
+    acceptAll();
+}
+
+void LocalServerPrivate::onTurn()
+{
+    acceptAll();
+}
+
+void LocalServerPrivate::resumeAccepting()
+{
+    if (paused_ && hub_)
+        hub_->schedule(token_);
+}
+
+void LocalServerPrivate::acceptAll()
+{
+    const QPointer<LocalServer> alive(q);
+    const quint64 listening = listening_;
+    while (server && listening == listening_) {
+        hasPending(); // forgets those that were deleted
+        paused_ = pending_.size() >= maxPending;
+        if (paused_)
+            return;
+        const moorline_status status = acceptOne(0);
+        if (!alive)
+            return;
+        if (status != MOORLINE_OK) {
+            if (status != MOORLINE_WOULD_BLOCK && listening == listening_)
+                acceptFailed(status);
+            return;
+        }
+    }
+}
+
+moorline_status LocalServerPrivate::acceptOne(qint64 timeoutMs)
+{
+    moorline_socket *socket = nullptr;
+    moorline_status status = moorline_server_accept(server.get(), timeoutMs, &socket);
+    if (status != MOORLINE_OK)
+        return status;
+    acceptFails_ = false;
+    retryMs_ = shortestRetryMs;
+    intptr_t descriptor = -1;
+    status = moorline_socket_release_descriptor(socket, &descriptor);
+    if (status != MOORLINE_OK)
+        return status;
+    // A copy: a slot may close the server.
+    const BoundName ours = names;
+    const BoundName::Accepting accepting(descriptor, ours);
+    q->incomingConnection(static_cast<quintptr>(descriptor));
+    return status;
+}
+
+// The server goes on listening, whatever happens here.
+void LocalServerPrivate::acceptFailed(moorline_status status)
+{
+    const QPointer<LocalServer> alive(q);
+    const bool news = !acceptFails_;
+    acceptFails_ = true;
+    setError(serverErrorOf(status), "moorline::LocalServer::accept", failureDetails());
+    if (news) {
+        retryMs_ = shortestRetryMs;
+        emit q->acceptError(error);
+        if (!alive || !server)
+            return;
+    }
+    acceptLater();
+}
+
+void LocalServerPrivate::acceptLater()
+{
+    // Without an event loop to come back to, waitForNewConnection() tries again.
+    if (retryArmed_ || !QAbstractEventDispatcher::instance())
+        return;
+    retryArmed_ = true;
+    QTimer::singleShot(std::max(retryMs_, shortestRetryMs), q, [this, listening = listening_] {
+        retryArmed_ = false;
+        if (listening != listening_)
+            return;
+        joinHub();
+        acceptAll();
+    });
+    retryMs_ = std::min(std::max(retryMs_, shortestRetryMs) * 2, longestRetryMs);
+}
+
+bool LocalServerPrivate::hasPending()
+{
+    pending_.removeIf([](const QPointer<LocalSocket> &socket) { return socket.isNull(); });
+    return !pending_.isEmpty();
+}
+
+LocalSocket *LocalServerPrivate::takePending()
+{
+    if (!hasPending())
+        return nullptr;
+    LocalSocket *socket = pending_.takeFirst();
+    resumeAccepting();
+    return socket;
+}
+
+void LocalServerPrivate::enqueue(LocalSocket *socket)
+{
+    pending_.append(socket);
+}
+
+bool LocalServerPrivate::waitForNewConnection(int msecs, bool *timedOut)
+{
+    if (timedOut)
+        *timedOut = false;
+    if (!server)
+        return false;
+    if (q->hasPendingConnections())
+        return true;
+    if (unnamed) {
+        if (timedOut)
+            *timedOut = true;
+        return false;
+    }
+    const QPointer<LocalServer> alive(q);
+    const QDeadlineTimer deadline(msecs);
+    const quint64 listening = listening_;
+    moorline_status status = acceptOne(deadline.remainingTime());
+    // The system says at once that it has no descriptors left, so this waits itself.
+    while (alive && listening == listening_ && status == MOORLINE_LIMIT_REACHED && !deadline.hasExpired()) {
+        QThread::msleep(static_cast<unsigned long>(shortestRetryMs));
+        status = acceptOne(deadline.remainingTime());
+    }
+    if (!alive)
+        return false;
+    if (status == MOORLINE_OK)
+        return q->hasPendingConnections();
+    if (status == MOORLINE_TIMED_OUT || status == MOORLINE_WOULD_BLOCK) {
+        if (timedOut)
+            *timedOut = true;
+    } else if (listening == listening_) {
+        acceptFailed(status);
+    }
+    return false;
+}
+
+} // namespace moorline

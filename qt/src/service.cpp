@@ -1,0 +1,214 @@
+#include <moorline/qt/service.h>
+
+#include "errors.h"
+#include "names.h"
+
+#include <QtCore/qpointer.h>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+
+namespace moorline::qt {
+
+namespace {
+// Bytes that were received and wait for the event loop.
+constexpr qint64 mostUntold = 4 * 1024 * 1024;
+
+Service::Connection idOf(moorline_connection *connection)
+{
+    return reinterpret_cast<quintptr>(connection);
+}
+
+// A key in the shape of a pointer, which the library checks.
+moorline_connection *handleOf(Service::Connection connection)
+{
+    return reinterpret_cast<moorline_connection *>(static_cast<quintptr>(connection));
+}
+}
+
+class ServicePrivate {
+public:
+    explicit ServicePrivate(Service *object) : q(object) {}
+
+    static ServicePrivate *from(void *context) { return static_cast<ServicePrivate *>(context); }
+
+    // From any thread into that of the object.
+    void tell(std::function<void()> signal) { QMetaObject::invokeMethod(q, std::move(signal), Qt::QueuedConnection); }
+
+    // Waits for room, in a thread of the service; a stop does not wait for it.
+    void reserve(qint64 bytes)
+    {
+        std::unique_lock lock(mutex);
+        hasRoom.wait(lock, [this] { return isStopping || untold < mostUntold; });
+        untold += bytes;
+    }
+
+    void release(qint64 bytes)
+    {
+        {
+            const std::lock_guard lock(mutex);
+            untold -= bytes;
+        }
+        hasRoom.notify_all();
+    }
+
+    void setStopping(bool stopping)
+    {
+        {
+            const std::lock_guard lock(mutex);
+            isStopping = stopping;
+        }
+        hasRoom.notify_all();
+    }
+
+    Service *const q;
+    moorline_service_options options = MOORLINE_SERVICE_OPTIONS_INIT;
+    moorline_service *service = nullptr;
+    QString fullName;
+    QString errorString;
+
+    std::mutex mutex;
+    std::condition_variable hasRoom;
+    qint64 untold = 0;
+    bool isStopping = false;
+};
+
+static void onConnected(void *context, moorline_connection *connection)
+{
+    auto *d = ServicePrivate::from(context);
+    d->tell([q = d->q, id = idOf(connection)] { emit q->connected(id); });
+}
+
+static void onReceived(void *context, moorline_connection *connection, const void *data, size_t length)
+{
+    auto *d = ServicePrivate::from(context);
+    const QByteArray bytes(static_cast<const char *>(data), static_cast<qsizetype>(length));
+    d->reserve(bytes.size());
+    d->tell([d, q = QPointer<Service>(d->q), id = idOf(connection), bytes] {
+        emit q->received(id, bytes);
+        if (q)
+            d->release(bytes.size());
+    });
+}
+
+static void onDisconnected(void *context, moorline_connection *connection, moorline_status reason)
+{
+    auto *d = ServicePrivate::from(context);
+    d->tell([q = d->q, id = idOf(connection), reason] {
+        emit q->disconnected(id, QString::fromLatin1(moorline_status_name(reason)));
+    });
+}
+
+static void onHighWater(void *context, moorline_connection *connection, size_t queued)
+{
+    auto *d = ServicePrivate::from(context);
+    d->tell([q = d->q, id = idOf(connection), queued] { emit q->congested(id, queued); });
+}
+
+static void onLowWater(void *context, moorline_connection *connection, size_t queued)
+{
+    auto *d = ServicePrivate::from(context);
+    d->tell([q = d->q, id = idOf(connection), queued] { emit q->drained(id, queued); });
+}
+
+Service::Service(QObject *parent) : QObject(parent), d(std::make_unique<ServicePrivate>(this))
+{
+}
+
+Service::~Service()
+{
+    stop(0);
+}
+
+void Service::setWorkers(quint32 workers)
+{
+    d->options.workers = workers;
+}
+
+void Service::setMaxConnections(quint32 connections)
+{
+    d->options.max_connections = connections;
+}
+
+void Service::setQueueLimit(quint64 bytes)
+{
+    d->options.queue_limit = static_cast<size_t>(bytes);
+}
+
+bool Service::start(const QString &name)
+{
+    if (d->service) {
+        d->errorString = tr("the service runs already");
+        return false;
+    }
+    moorline_service_callbacks callbacks = MOORLINE_SERVICE_CALLBACKS_INIT;
+    callbacks.context = d.get();
+    callbacks.connected = onConnected;
+    callbacks.received = onReceived;
+    callbacks.disconnected = onDisconnected;
+    callbacks.high_water = onHighWater;
+    callbacks.low_water = onLowWater;
+    const NativeName native(name, false);
+    moorline_status status = moorline_service_create(&d->options, &callbacks, &d->service);
+    if (status == MOORLINE_OK)
+        status = native.start(d->service);
+    if (status != MOORLINE_OK) {
+        d->errorString = errorText("moorline::qt::Service::start", serverErrorOf(status), failureDetails(native.full()));
+        (void)moorline_service_destroy(d->service);
+        d->service = nullptr;
+        return false;
+    }
+    d->fullName = native.full();
+    d->errorString.clear();
+    return true;
+}
+
+bool Service::isRunning() const
+{
+    return d->service != nullptr;
+}
+
+QString Service::fullServerName() const
+{
+    return d->fullName;
+}
+
+QString Service::errorString() const
+{
+    return d->errorString;
+}
+
+ServiceReport Service::stop(int timeoutMs)
+{
+    if (!d->service)
+        return {};
+    moorline_service_report report = {};
+    report.struct_size = sizeof(report);
+    d->setStopping(true);
+    (void)moorline_service_stop(d->service, timeoutMs, &report);
+    (void)moorline_service_destroy(d->service);
+    d->setStopping(false);
+    d->service = nullptr;
+    d->fullName.clear();
+    return {report.accepted, report.refused, report.open_at_stop, report.received, report.sent, report.unsent};
+}
+
+bool Service::send(Connection connection, const QByteArray &data)
+{
+    size_t sent = 0;
+    return moorline_connection_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size()), 0, &sent)
+        == MOORLINE_OK;
+}
+
+void Service::closeConnection(Connection connection)
+{
+    (void)moorline_connection_close(handleOf(connection));
+}
+
+void Service::abortConnection(Connection connection)
+{
+    (void)moorline_connection_abort(handleOf(connection));
+}
+
+} // namespace moorline::qt

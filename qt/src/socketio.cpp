@@ -1,0 +1,136 @@
+// How bytes come and go while a LocalSocket is connected.
+#include "localsocket_p.h"
+
+#include <utility>
+
+namespace moorline {
+
+void LocalSocketPrivate::onReady(quint32 readiness)
+{
+    if (readiness & MOORLINE_HANGUP)
+        peerHungUp_ = true;
+    handle(readiness, peerHungUp_);
+}
+
+// Deals with what the system says; takes bytes up to the end of the connection, or only what is there at once. False if
+// the connection has ended, or the socket with it.
+bool LocalSocketPrivate::handle(quint32 readiness, bool untilEnd)
+{
+    const Watch watch(this);
+    if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP)) {
+        takeBytes(untilEnd, Announce::Closing);
+        if (!watch.holds() || !isUp())
+            return false;
+    }
+    if ((readiness & MOORLINE_WRITABLE) && !channel.out.isEmpty()) {
+        sendSome(Announce::Closing);
+        return watch.holds() && isUp();
+    }
+    return true;
+}
+
+void LocalSocketPrivate::onTurn()
+{
+    if (!isUp() || !channel.attach())
+        return;
+    const Watch watch(this);
+    if (!channel.out.isEmpty())
+        sendSome(Announce::Closing);
+    if (watch.holds() && isUp() && paused_ && !isFull())
+        takeBytes(peerHungUp_, Announce::Closing);
+}
+
+// Takes what has come, and tells.
+void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce)
+{
+    paused_ = isFull();
+    if (paused_)
+        return;
+    const Watch watch(this);
+    const Channel::Result result = channel.receive(readBufferSize, untilEnd);
+    paused_ = result.more;
+    // What nobody can read is taken all the same, to notice the end.
+    if (discards_ || !mode.testFlag(QIODevice::ReadOnly)) {
+        channel.in.clear();
+    } else if (result.bytes > 0) {
+        ++arrivals;
+        emitReadyRead();
+        if (!watch.holds() || !isUp())
+            return;
+    }
+    if (result.gone) {
+        loseConnection(announce);
+        return;
+    }
+    // The hub tells of a hang-up once, so somebody has to come back for the end.
+    if (peerHungUp_)
+        paused_ = true;
+    resumeReading();
+}
+
+void LocalSocketPrivate::resumeReading()
+{
+    if (paused_ && !isFull())
+        channel.schedule();
+}
+
+void LocalSocketPrivate::emitReadyRead()
+{
+    // What comes while a slot runs is told when that has returned, not inside it.
+    if (emittingReadyRead_)
+        return;
+    const QPointer<LocalSocket> alive(q);
+    emittingReadyRead_ = true;
+    quint64 told;
+    do {
+        told = arrivals;
+        late.telling(LateSubscribers::ReadyRead);
+        emit q->readyRead();
+        if (!alive)
+            return;
+    } while (arrivals != told && q->bytesAvailable() > 0);
+    emittingReadyRead_ = false;
+}
+
+bool LocalSocketPrivate::flush()
+{
+    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing) > 0;
+}
+
+// Sends what the system takes, and tells.
+qint64 LocalSocketPrivate::sendSome(Announce announce)
+{
+    const Watch watch(this);
+    const Channel::Result result = channel.send();
+    if (result.bytes > 0) {
+        ++departures;
+        emitBytesWritten(result.bytes);
+        if (!watch.holds() || !isUp())
+            return result.bytes;
+    }
+    if (result.gone) {
+        // What the peer sent before it went comes first.
+        takeBytes(true, announce);
+    } else if (state == LocalSocket::ClosingState && channel.out.isEmpty()) {
+        end(Announce::Nothing);
+    }
+    return result.bytes;
+}
+
+void LocalSocketPrivate::emitBytesWritten(qint64 bytes)
+{
+    written_ += bytes;
+    // What a slot flushes is told when that has returned, not inside it.
+    if (emittingBytesWritten_)
+        return;
+    const QPointer<LocalSocket> alive(q);
+    emittingBytesWritten_ = true;
+    while (written_ > 0) {
+        emit q->bytesWritten(std::exchange(written_, 0));
+        if (!alive)
+            return;
+    }
+    emittingBytesWritten_ = false;
+}
+
+} // namespace moorline

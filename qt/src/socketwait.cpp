@@ -1,0 +1,116 @@
+// The wait functions of LocalSocket: they look at the socket itself, so they need no event loop.
+#include "errors.h"
+#include "localsocket_p.h"
+
+#include <QtCore/qdeadlinetimer.h>
+
+namespace moorline {
+
+// Waits for the socket, and deals with what happened. The connection may have ended then, or the socket be gone.
+LocalSocketPrivate::Waited LocalSocketPrivate::waitFor(quint32 interest, const QDeadlineTimer &deadline)
+{
+    quint32 ready = 0;
+    const moorline_status status = moorline_socket_wait(channel.socket(), interest, deadline.remainingTime(), &ready);
+    if (status == MOORLINE_TIMED_OUT || status == MOORLINE_WOULD_BLOCK)
+        return Waited::TimedOut;
+    if (status != MOORLINE_OK)
+        ready = MOORLINE_READABLE;
+    if (ready & MOORLINE_HANGUP)
+        peerHungUp_ = true;
+    // Bytes first: the end that follows them is for the next wait, or for the event loop.
+    return handle(ready, false) ? Waited::Ready : Waited::Gone;
+}
+
+quint32 LocalSocketPrivate::wantedNow() const
+{
+    return (isFull() ? 0u : quint32(MOORLINE_READABLE)) | (channel.out.isEmpty() ? 0u : quint32(MOORLINE_WRITABLE));
+}
+
+void LocalSocketPrivate::tellTimeout(const char *where)
+{
+    fail(LocalSocket::SocketTimeoutError, where, fullServerName);
+}
+
+bool LocalSocketPrivate::waitForConnected(const QDeadlineTimer &deadline)
+{
+    if (state == LocalSocket::ConnectingState) {
+        const Watch watch(this);
+        tryToConnect(deadline.remainingTime(), Retry::No);
+        if (!watch.isAlive())
+            return false;
+    }
+    late.forget(LateSubscribers::Connected);
+    return state == LocalSocket::ConnectedState;
+}
+
+bool LocalSocketPrivate::waitForReadyRead(const QDeadlineTimer &deadline)
+{
+    if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
+        return false;
+    const Watch watch(this);
+    const quint64 before = arrivals;
+    // A full buffer gets no more until something is read.
+    while (isUp() && !isFull()) {
+        if (waitFor(wantedNow(), deadline) == Waited::TimedOut) {
+            tellTimeout("moorline::LocalSocket::waitForReadyRead");
+            return false;
+        }
+        if (!watch.holds())
+            return false;
+        if (arrivals != before) {
+            late.forget(LateSubscribers::ReadyRead);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool LocalSocketPrivate::waitForBytesWritten(const QDeadlineTimer &deadline)
+{
+    if (state == LocalSocket::UnconnectedState) {
+        qWarning("moorline::LocalSocket::waitForBytesWritten() is not allowed in UnconnectedState");
+        return false;
+    }
+    if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
+        return false;
+    const Watch watch(this);
+    const quint64 before = departures;
+    while (isUp() && !channel.out.isEmpty()) {
+        if (waitFor(wantedNow(), deadline) == Waited::TimedOut) {
+            tellTimeout("moorline::LocalSocket::waitForBytesWritten");
+            return false;
+        }
+        if (!watch.holds())
+            return false;
+        if (departures != before)
+            return true;
+        if (peerHungUp_ && isFull()) // nothing will ever be sent, and the end comes when the buffer is read
+            return false;
+    }
+    return false;
+}
+
+bool LocalSocketPrivate::waitForDisconnected(const QDeadlineTimer &deadline)
+{
+    if (state == LocalSocket::UnconnectedState) {
+        qWarning("moorline::LocalSocket::waitForDisconnected() is not allowed in UnconnectedState");
+        return false;
+    }
+    if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
+        return false;
+    const Watch watch(this);
+    while (isUp() && watch.holds()) {
+        const quint32 wanted = wantedNow();
+        // A full buffer hides the end until it is read.
+        if (wanted == 0 || (peerHungUp_ && isFull()) || waitFor(wanted, deadline) == Waited::TimedOut) {
+            tellTimeout("moorline::LocalSocket::waitForDisconnected");
+            return false;
+        }
+        if (!watch.isAlive())
+            return false;
+    }
+    late.forget(LateSubscribers::Disconnected);
+    return true;
+}
+
+} // namespace moorline

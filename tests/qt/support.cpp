@@ -1,0 +1,108 @@
+#include "support.h"
+
+#include <QtCore/QDir>
+#include <QtCore/QElapsedTimer>
+#include <QtCore/QMutex>
+#include <QtCore/QRandomGenerator>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace support {
+
+QString uniqueName()
+{
+    static std::atomic<int> count;
+    return QStringLiteral("mt-%1-%2-%3").arg(::getpid()).arg(++count).arg(QRandomGenerator::global()->generate(), 0, 36);
+}
+
+bool until(const std::function<bool()> &condition)
+{
+    QElapsedTimer time;
+    time.start();
+    while (!condition()) {
+        if (time.elapsed() > watchdogMs)
+            return false;
+        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents | QEventLoop::AllEvents, 20);
+        QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    }
+    return true;
+}
+
+void settle()
+{
+    for (int round = 0; round < 50; ++round) {
+        QCoreApplication::processEvents();
+        QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    }
+}
+
+int openDescriptors()
+{
+    return static_cast<int>(QDir(QStringLiteral("/proc/self/fd")).entryList(QDir::System | QDir::Files | QDir::NoDotAndDotDot).size());
+}
+
+qsizetype raiseDescriptorLimit()
+{
+    rlimit limit = {};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    (void)::getrlimit(RLIMIT_NOFILE, &limit);
+    return static_cast<qsizetype>(limit.rlim_cur);
+}
+
+DescriptorShortage::DescriptorShortage(int left)
+{
+    for (;;) {
+        const int descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (descriptor < 0)
+            break;
+        taken_.append(descriptor);
+    }
+    for (int i = 0; i < left && !taken_.isEmpty(); ++i)
+        ::close(taken_.takeLast());
+}
+
+DescriptorShortage::~DescriptorShortage()
+{
+    end();
+}
+
+void DescriptorShortage::end()
+{
+    for (const int descriptor : std::as_const(taken_))
+        ::close(descriptor);
+    taken_.clear();
+}
+
+static QMutex messagesMutex;
+static QStringList messages;
+static QtMessageHandler previousHandler = nullptr;
+
+Messages::Messages()
+{
+    const QMutexLocker lock(&messagesMutex);
+    messages.clear();
+    previousHandler = qInstallMessageHandler([](QtMsgType, const QMessageLogContext &, const QString &text) {
+        const QMutexLocker inner(&messagesMutex);
+        messages.append(text);
+    });
+}
+
+Messages::~Messages()
+{
+    qInstallMessageHandler(previousHandler);
+}
+
+QStringList Messages::take()
+{
+    const QMutexLocker lock(&messagesMutex);
+    return std::exchange(messages, {});
+}
+
+} // namespace support

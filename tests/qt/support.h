@@ -1,0 +1,65 @@
+// What the tests of the Qt adapter share.
+#ifndef MOORLINE_TESTS_QT_SUPPORT_H
+#define MOORLINE_TESTS_QT_SUPPORT_H
+
+#include <QtCore/QCoreApplication>
+#include <QtCore/QTemporaryDir>
+#include <QtTest/QtTest>
+
+#include <functional>
+
+namespace support {
+
+// Far longer than anything takes, on however busy a machine; only a defect reaches it.
+constexpr int watchdogMs = 60000;
+
+/// A name that no other test has, not even one that runs at the same time.
+QString uniqueName();
+
+/// Runs the event loop until the condition holds; false if it never does.
+bool until(const std::function<bool()> &condition);
+
+/// Lets everything happen that is due already: for the claim that something does not happen.
+void settle();
+
+/// How many descriptors this process has.
+int openDescriptors();
+
+/// Makes the soft limit of descriptors as large as it may be; tells it.
+qsizetype raiseDescriptorLimit();
+
+/// Takes all descriptors but so many, until it goes.
+class DescriptorShortage {
+public:
+    explicit DescriptorShortage(int left = 0);
+    ~DescriptorShortage();
+    void end();
+
+private:
+    QList<int> taken_;
+};
+
+/// Collects the warnings and other messages meanwhile.
+class Messages {
+public:
+    Messages();
+    ~Messages();
+    QStringList take();
+};
+
+} // namespace support
+
+#define EVENTUALLY(condition) QVERIFY2(support::until([&] { return bool(condition); }), "never: " #condition)
+
+/// The main function of a test: plain names get a directory of the test's own.
+#define MOORLINE_TEST_MAIN(TestClass) \
+    int main(int argc, char **argv) \
+    { \
+        const QTemporaryDir directory; \
+        qputenv("TMPDIR", directory.path().toLocal8Bit()); \
+        QCoreApplication application(argc, argv); \
+        TestClass test; \
+        return QTest::qExec(&test, argc, argv); \
+    }
+
+#endif

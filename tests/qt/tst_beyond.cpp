@@ -1,0 +1,375 @@
+// What the adapter does beyond Qt's classes.
+#include "subject.h"
+
+#include <moorline/qt/backgroundsender.h>
+#include <moorline/qt/options.h>
+
+#include <QtCore/QDir>
+#include <QtCore/QFileInfo>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <cstring>
+#include <memory>
+
+using moorline::BackgroundSender;
+
+namespace {
+
+class StrictMode {
+public:
+    StrictMode() { moorline::qt::setStrict(true); }
+    ~StrictMode() { moorline::qt::setStrict(false); }
+};
+
+} // namespace
+
+class tst_Beyond : public QObject {
+    Q_OBJECT
+
+private slots:
+    void lateSubscribers()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        peer->write("early");
+        peer->flush();
+        peer->abort();
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+
+        // In the order in which it happened, whatever the order of connecting.
+        QStringList told;
+        connect(&socket, &LocalSocket::disconnected, this, [&] { told += QStringLiteral("disconnected"); });
+        connect(&socket, &QIODevice::readChannelFinished, this, [&] { told += QStringLiteral("readChannelFinished"); });
+        connect(&socket, &LocalSocket::errorOccurred, this, [&] { told += QStringLiteral("errorOccurred"); });
+        connect(&socket, &QIODevice::readyRead, this, [&] { told += QStringLiteral("readyRead"); });
+        connect(&socket, &LocalSocket::connected, this, [&] { told += QStringLiteral("connected"); });
+        QCOMPARE(told, QStringList());
+        EVENTUALLY(told.size() == 5);
+        support::settle();
+        QCOMPARE(told, QStringList({QStringLiteral("connected"), QStringLiteral("readyRead"), QStringLiteral("errorOccurred"),
+                                    QStringLiteral("readChannelFinished"), QStringLiteral("disconnected")}));
+        QCOMPARE(socket.readAll(), QByteArray("early"));
+    }
+
+    void lateSubscribersAreNotToldTwice()
+    {
+        Pair pair;
+        int first = 0;
+        int second = 0;
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { ++first; });
+        pair.peer->write("unread");
+        EVENTUALLY(first == 1);
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { ++second; });
+        support::settle();
+        QCOMPARE(first, 1);
+        QCOMPARE(second, 0);
+    }
+
+    void lateSubscribersOfWhatWasRead()
+    {
+        Pair pair;
+        pair.peer->write("read already");
+        QVERIFY(pair.peer->flush());
+        QVERIFY(pair.client.waitForReadyRead(support::watchdogMs));
+        pair.client.readAll();
+        int told = 0;
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { ++told; });
+        support::settle();
+        QCOMPARE(told, 0);
+        pair.peer->write("more");
+        EVENTUALLY(told == 1);
+    }
+
+    void lateSubscribersOfAnotherConnection()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        server.nextPendingConnection()->abort();
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+        socket.connectToServer(name);
+        QSignalSpy disconnected(&socket, &LocalSocket::disconnected);
+        support::settle();
+        QCOMPARE(disconnected.size(), 0);
+        socket.abort();
+        QCOMPARE(disconnected.size(), 1);
+    }
+
+    void lateSubscriberOfNewConnection()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        EVENTUALLY(server.hasPendingConnections());
+        QSignalSpy newConnections(&server, &LocalServer::newConnection);
+        EVENTUALLY(newConnections.size() == 1);
+        support::settle();
+        QCOMPARE(newConnections.size(), 1);
+    }
+
+    void backgroundReportsSuccess()
+    {
+        QSignalSpy finished(BackgroundSender::instance(), &BackgroundSender::finished);
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        auto *socket = new LocalSocket;
+        QCOMPARE(socket->lingerTimeout(), 5000);
+        socket->setLingerTimeout(support::watchdogMs);
+        socket->connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        const QByteArray data(3000000, 'b');
+        socket->write(data);
+        delete socket;
+        EVENTUALLY(peer->state() == LocalSocket::UnconnectedState);
+        QVERIFY(peer->readAll() == data);
+        QVERIFY(BackgroundSender::instance()->waitForFinished(support::watchdogMs));
+        EVENTUALLY(finished.size() == 1);
+        QCOMPARE(finished[0][0].toString(), QDir::tempPath() + QLatin1Char('/') + name);
+        QVERIFY(finished[0][1].toLongLong() > 0);
+        QCOMPARE(finished[0][2].toLongLong(), 0);
+    }
+
+    void backgroundReportsLoss_data()
+    {
+        QTest::addColumn<bool>("peerLeaves");
+        QTest::newRow("the peer never reads") << false;
+        QTest::newRow("the peer leaves") << true;
+    }
+
+    void backgroundReportsLoss()
+    {
+        QFETCH(bool, peerLeaves);
+        QSignalSpy finished(BackgroundSender::instance(), &BackgroundSender::finished);
+        const support::Messages messages;
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        auto *socket = new LocalSocket;
+        socket->setLingerTimeout(peerLeaves ? support::watchdogMs : 20);
+        socket->connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        peer->setReadBufferSize(1);
+        socket->write(QByteArray(3000000, 'b'));
+        delete socket;
+        if (peerLeaves)
+            peer->abort();
+        EVENTUALLY(finished.size() == 1);
+        QVERIFY(finished[0][2].toLongLong() > 0);
+        QVERIFY(finished[0][1].toLongLong() + finished[0][2].toLongLong() < 3000001);
+    }
+
+    void manyInTheBackground()
+    {
+        constexpr int count = 50;
+        LocalServer server;
+        server.setMaxPendingConnections(count);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        const QByteArray data(500000, 'b');
+        std::vector<LocalSocket *> peers;
+        for (int i = 0; i < count; ++i) {
+            LocalSocket socket;
+            socket.setLingerTimeout(support::watchdogMs);
+            socket.connectToServer(name);
+            QVERIFY(server.waitForNewConnection(support::watchdogMs));
+            peers.push_back(server.nextPendingConnection());
+            socket.write(data);
+        }
+        for (LocalSocket *peer : peers) {
+            EVENTUALLY(peer->state() == LocalSocket::UnconnectedState);
+            QCOMPARE(peer->bytesAvailable(), data.size());
+        }
+    }
+
+    void reconnectingKeepsWhatWasClosing()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.setLingerTimeout(support::watchdogMs);
+        socket.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        const QByteArray data(3000000, 'r');
+        socket.write(data);
+        socket.disconnectFromServer();
+        QCOMPARE(socket.state(), LocalSocket::ClosingState);
+        socket.connectToServer(QIODevice::ReadWrite);
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+        EVENTUALLY(peer->state() == LocalSocket::UnconnectedState);
+        QVERIFY(peer->readAll() == data);
+    }
+
+    void abortIsNotSentOn()
+    {
+        Pair pair;
+        pair.client.write(QByteArray(3000000, 'a'));
+        pair.client.abort();
+        EVENTUALLY(pair.peer->state() == LocalSocket::UnconnectedState);
+        QVERIFY(pair.peer->bytesAvailable() < 3000000);
+    }
+
+    void readAllOfASubclass()
+    {
+        // readAll() has a short way, which must not pass by what a subclass or QIODevice does.
+        class Upper : public LocalSocket {
+        protected:
+            qint64 readData(char *data, qint64 size) override
+            {
+                const qint64 count = LocalSocket::readData(data, size);
+                for (qint64 i = 0; i < count; ++i)
+                    data[i] = char(std::toupper(data[i]));
+                return count;
+            }
+        };
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        Upper upper;
+        upper.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        peer->write("small");
+        EVENTUALLY(upper.bytesAvailable() == 5);
+        LocalSocket *socket = &upper;
+        QCOMPARE(socket->readAll(), QByteArray("SMALL"));
+
+        upper.write("peeked at and more");
+        EVENTUALLY(peer->bytesAvailable() == 18);
+        QCOMPARE(peer->peek(6), QByteArray("peeked"));
+        QCOMPARE(peer->readAll(), QByteArray("peeked at and more"));
+        QCOMPARE(peer->readAll(), QByteArray());
+        upper.write("again");
+        EVENTUALLY(peer->bytesAvailable() == 5);
+        peer->startTransaction();
+        QCOMPARE(peer->readAll(), QByteArray("again"));
+        peer->rollbackTransaction();
+        QCOMPARE(peer->readAll(), QByteArray("again"));
+    }
+
+    void credentials()
+    {
+        LocalSocket unconnected;
+        QVERIFY(!unconnected.peerCredentials());
+        Pair pair;
+        for (LocalSocket *socket : {&pair.client, pair.peer}) {
+            const auto credentials = socket->peerCredentials();
+            QVERIFY(credentials.has_value());
+            QCOMPARE(credentials->uid, ::geteuid());
+            QCOMPARE(credentials->gid, ::getegid());
+            QCOMPARE(credentials->pid, qint64(::getpid()));
+        }
+    }
+
+    void deadNameIsTakenOver_data()
+    {
+        QTest::addColumn<bool>("strict");
+        QTest::newRow("by default") << false;
+        QTest::newRow("not in strict mode") << true;
+    }
+
+    void deadNameIsTakenOver()
+    {
+        QFETCH(bool, strict);
+        const QString path = QDir::tempPath() + QLatin1Char('/') + support::uniqueName();
+        sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        std::strcpy(address.sun_path, QFile::encodeName(path).constData());
+        const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        QCOMPARE(::bind(descriptor, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+        ::close(descriptor);
+        moorline::qt::setStrict(strict);
+        LocalServer server;
+        const bool listens = server.listen(path);
+        moorline::qt::setStrict(false);
+        QCOMPARE(listens, !strict);
+        if (strict)
+            QCOMPARE(server.serverError(), QAbstractSocket::AddressInUseError);
+        QFile::remove(path);
+    }
+
+    void strictMode()
+    {
+        const StrictMode strict;
+        QVERIFY(moorline::qt::isStrict());
+        // Who is late gets nothing, and what is not sent is lost.
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        auto socket = std::make_unique<LocalSocket>();
+        QCOMPARE(socket->lingerTimeout(), 0);
+        socket->connectToServer(name);
+        QSignalSpy connected(socket.get(), &LocalSocket::connected);
+        EVENTUALLY(server.hasPendingConnections());
+        QSignalSpy newConnections(&server, &LocalServer::newConnection);
+        LocalSocket *peer = server.nextPendingConnection();
+        socket->write(QByteArray(3000000, 's'));
+        socket.reset();
+        EVENTUALLY(peer->state() == LocalSocket::UnconnectedState);
+        QVERIFY(peer->bytesAvailable() < 3000000);
+        QSignalSpy disconnected(peer, &LocalSocket::disconnected);
+        support::settle();
+        QCOMPARE(newConnections.size(), 0);
+        QCOMPARE(disconnected.size(), 0);
+    }
+
+    void busyPollIsTheThreads()
+    {
+        using namespace std::chrono_literals;
+        QCOMPARE(moorline::qt::busyPoll(), 50us);
+        moorline::qt::setBusyPoll(0us);
+        std::chrono::microseconds elsewhere{0};
+        const std::unique_ptr<QThread> thread(QThread::create([&] { elsewhere = moorline::qt::busyPoll(); }));
+        thread->start();
+        QVERIFY(thread->wait(support::watchdogMs));
+        QCOMPARE(elsewhere, 50us);
+        Pair pair;
+        connect(pair.peer, &QIODevice::readyRead, pair.peer, [&] { pair.peer->write(pair.peer->readAll()); });
+        pair.client.write("still works");
+        EVENTUALLY(pair.client.bytesAvailable() == 11);
+        moorline::qt::setBusyPoll(10s);
+        QCOMPARE(moorline::qt::busyPoll(), 1000us);
+        moorline::qt::setBusyPoll(50us);
+    }
+
+    void otherWorkIsNotKeptWaiting()
+    {
+        // A connection that never stops must not stop the timers.
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket client;
+        client.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        connect(peer, &QIODevice::readyRead, peer, [=] { peer->write(peer->readAll()); });
+        connect(&client, &QIODevice::readyRead, &client, [&] { client.write(client.readAll()); });
+        client.write("for ever");
+        int ticks = 0;
+        QTimer timer;
+        connect(&timer, &QTimer::timeout, this, [&] { ++ticks; });
+        timer.start(1);
+        EVENTUALLY(ticks >= 20);
+    }
+};
+
+MOORLINE_TEST_MAIN(tst_Beyond)
+#include "tst_beyond.moc"

@@ -1,0 +1,371 @@
+// How bytes go through a LocalSocket, point by point.
+#include "subject.h"
+
+#include <QtCore/QDataStream>
+#include <QtCore/QTextStream>
+#include <QtCore/QThread>
+
+class tst_Data : public QObject {
+    Q_OBJECT
+
+private slots:
+    void writesAreBuffered()
+    {
+        Pair pair;
+        QSignalSpy written(&pair.client, &QIODevice::bytesWritten);
+        QVERIFY(!pair.client.flush());
+        QCOMPARE(pair.client.write("one"), 3);
+        QCOMPARE(pair.client.write("two"), 3);
+        QCOMPARE(pair.client.bytesToWrite(), 6);
+        QVERIFY(!pair.peer->waitForReadyRead(1));
+        EVENTUALLY(written.size() > 0);
+        QCOMPARE(pair.client.bytesToWrite(), 0);
+        QCOMPARE(written.size(), 1);
+        QCOMPARE(written[0][0].toLongLong(), 6);
+        EVENTUALLY(pair.peer->bytesAvailable() == 6);
+
+        pair.client.write("three");
+        QVERIFY(pair.client.flush());
+        QVERIFY(!pair.client.flush());
+        QCOMPARE(pair.client.bytesToWrite(), 0);
+        QCOMPARE(written.size(), 2);
+
+        pair.client.write("four");
+        QVERIFY(pair.client.waitForBytesWritten(support::watchdogMs));
+        QVERIFY(!pair.client.waitForBytesWritten(0));
+        QCOMPARE(written.size(), 3);
+    }
+
+    void bytesWrittenAcrossThreads()
+    {
+        Pair pair;
+        QThread thread;
+        QObject receiver;
+        qint64 total = 0;
+        QThread *seenIn = nullptr;
+        receiver.moveToThread(&thread);
+        connect(&pair.client, &QIODevice::bytesWritten, &receiver, [&](qint64 bytes) {
+            seenIn = QThread::currentThread();
+            total += bytes;
+        }, Qt::QueuedConnection);
+        thread.start();
+        pair.client.write(QByteArray(100000, 'x'));
+        EVENTUALLY(pair.peer->bytesAvailable() == 100000);
+        EVENTUALLY(pair.client.bytesToWrite() == 0);
+        QMetaObject::invokeMethod(&receiver, [&] { thread.quit(); });
+        QVERIFY(thread.wait(support::watchdogMs));
+        QCOMPARE(total, 100000);
+        QCOMPARE(seenIn, &thread);
+    }
+
+    void writeToTheGone()
+    {
+        Pair pair;
+        QSignalSpy errors(&pair.client, &LocalSocket::errorOccurred);
+        pair.peer->abort();
+        QCOMPARE(pair.client.write("data"), 4);
+        QCOMPARE(pair.client.bytesToWrite(), 4);
+        QVERIFY(!pair.client.waitForBytesWritten(support::watchdogMs));
+        QCOMPARE(errors.size(), 1);
+        QCOMPARE(pair.client.error(), LocalSocket::PeerClosedError);
+        QCOMPARE(pair.client.state(), LocalSocket::UnconnectedState);
+        QCOMPARE(pair.client.write("data"), -1);
+    }
+
+    void writeUnconnected()
+    {
+        LocalSocket socket;
+        support::Messages messages;
+        QCOMPARE(socket.write("data"), -1);
+    }
+
+    void dataThenClose_data()
+    {
+        QTest::addColumn<int>("pieces");
+        QTest::newRow("one piece") << 1;
+        QTest::newRow("twenty pieces") << 20;
+    }
+
+    void dataThenClose()
+    {
+        QFETCH(int, pieces);
+        Pair pair;
+        qint64 atTheEnd = -1;
+        connect(pair.peer, &LocalSocket::disconnected, this, [&] { atTheEnd = pair.peer->bytesAvailable(); });
+        for (int piece = 0; piece < pieces; ++piece) {
+            pair.client.write(QByteArray(1000, 'p'));
+            if (piece % 3 == 0)
+                pair.client.flush();
+        }
+        pair.client.close();
+        EVENTUALLY(pair.peer->state() == LocalSocket::UnconnectedState);
+        QCOMPARE(atTheEnd, qint64(pieces) * 1000);
+    }
+
+    void readyReadIsNotRecursive()
+    {
+        Pair pair;
+        int depth = 0;
+        int deepest = 0;
+        int times = 0;
+        QByteArray all;
+        connect(&pair.client, &QIODevice::readyRead, this, [&] {
+            deepest = std::max(deepest, ++depth);
+            if (times++ == 0) {
+                pair.peer->write("second");
+                pair.peer->flush();
+                QVERIFY(pair.client.waitForReadyRead(support::watchdogMs));
+                pair.peer->write("third");
+                pair.peer->flush();
+                EVENTUALLY(pair.client.bytesAvailable() == 16);
+            }
+            all += pair.client.readAll();
+            --depth;
+        });
+        pair.peer->write("first");
+        EVENTUALLY(all == "firstsecondthird");
+        QCOMPARE(deepest, 1);
+        pair.peer->write("fourth");
+        EVENTUALLY(all == "firstsecondthirdfourth");
+        QCOMPARE(deepest, 1);
+    }
+
+    void whatANestedLoopBringsIsTold()
+    {
+        NOT_WITH_QT("what comes while a slot of readyRead runs an event loop is never told");
+        Pair pair;
+        int times = 0;
+        QByteArray all;
+        connect(&pair.client, &QIODevice::readyRead, this, [&] {
+            all += pair.client.readAll();
+            if (times++ == 0) {
+                pair.peer->write("second");
+                pair.peer->flush();
+                EVENTUALLY(pair.client.bytesAvailable() == 6);
+            }
+        });
+        pair.peer->write("first");
+        EVENTUALLY(all == "firstsecond");
+        QCOMPARE(times, 2);
+    }
+
+    void unreadDataStays()
+    {
+        Pair pair;
+        int times = 0;
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { ++times; });
+        pair.peer->write("one");
+        EVENTUALLY(times == 1);
+        support::settle();
+        QCOMPARE(times, 1);
+        pair.peer->write("two");
+        EVENTUALLY(times == 2);
+        QCOMPARE(pair.client.readAll(), QByteArray("onetwo"));
+    }
+
+    void readBufferLimit()
+    {
+        Pair pair;
+        const qint64 limit = 1000;
+        const QByteArray data(5 * 1000 * 1000, 'l');
+        pair.client.setReadBufferSize(limit);
+        QCOMPARE(pair.client.readBufferSize(), limit);
+        int arrivals = 0;
+        bool kept = true;
+        connect(&pair.client, &QIODevice::readyRead, this, [&] {
+            ++arrivals;
+            kept = kept && pair.client.bytesAvailable() <= limit;
+        });
+        pair.peer->write(data);
+        EVENTUALLY(pair.client.bytesAvailable() == limit);
+        // While nothing is read the system's buffer holds the peer up.
+        support::settle();
+        QVERIFY(pair.peer->bytesToWrite() > 0);
+        QCOMPARE(arrivals, 1);
+        QByteArray all;
+        EVENTUALLY([&] {
+            all += pair.client.read(pair.client.bytesAvailable());
+            return all.size() == data.size();
+        }());
+        QVERIFY(all == data);
+        QVERIFY(kept);
+        QVERIFY(arrivals >= 5000);
+        pair.client.setReadBufferSize(0);
+        pair.peer->write(data);
+        EVENTUALLY(pair.client.bytesAvailable() == data.size());
+    }
+
+    void exactReadsEmptyAFullBuffer()
+    {
+        Pair pair;
+        pair.client.setReadBufferSize(4);
+        pair.peer->write("0123456789");
+        pair.peer->flush();
+        QByteArray all;
+        EVENTUALLY(pair.client.bytesAvailable() == 4);
+        // Each read takes exactly what it asks for, so none comes up short.
+        EVENTUALLY([&] {
+            if (pair.client.bytesAvailable() >= 2)
+                all += pair.client.read(2);
+            return all.size() == 10;
+        }());
+        QCOMPARE(all, QByteArray("0123456789"));
+    }
+
+    void lines()
+    {
+        Pair pair;
+        pair.peer->write("first\nsecond and longer\nrest");
+        EVENTUALLY(pair.client.bytesAvailable() == 28);
+        QVERIFY(pair.client.canReadLine());
+        char line[100];
+        QCOMPARE(pair.client.readLine(line, 4), 3);
+        QCOMPARE(QByteArray(line), QByteArray("fir"));
+        QCOMPARE(pair.client.readLine(line, sizeof(line)), 3);
+        QCOMPARE(QByteArray(line), QByteArray("st\n"));
+        QCOMPARE(pair.client.readLine(7), QByteArray("second"));
+        QCOMPARE(pair.client.readLine(), QByteArray(" and longer\n"));
+        QVERIFY(!pair.client.canReadLine());
+        QCOMPARE(pair.client.readLine(), QByteArray("rest"));
+        QCOMPARE(pair.client.readLine(line, sizeof(line)), 0);
+        QCOMPARE(pair.client.read(line, 1), 0);
+    }
+
+    void longLinesAcrossChunks()
+    {
+        Pair pair;
+        const QByteArray line = QByteArray(300000, 'x') + '\n';
+        for (int piece = 0; piece < line.size(); piece += 7001) {
+            pair.peer->write(line.mid(piece, 7001));
+            pair.peer->flush();
+            support::settle();
+        }
+        EVENTUALLY(pair.client.canReadLine());
+        QByteArray all;
+        while (all.size() < line.size()) {
+            const QByteArray piece = pair.client.readLine(10000);
+            QVERIFY(!piece.isEmpty());
+            QVERIFY(piece.size() <= 10000);
+            all += piece;
+        }
+        QVERIFY(all == line);
+    }
+
+    void endOfData()
+    {
+        Pair pair;
+        pair.peer->write("xy");
+        pair.peer->flush();
+        pair.peer->abort();
+        EVENTUALLY(pair.client.state() == LocalSocket::UnconnectedState);
+        char data[4];
+        QCOMPARE(pair.client.read(data, 1), 1);
+        QCOMPARE(pair.client.read(data, 4), 1);
+        QCOMPARE(pair.client.read(data, 4), -1);
+        QCOMPARE(pair.client.readLine(data, 4), -1);
+        QCOMPARE(pair.client.readAll(), QByteArray());
+    }
+
+    void devicesOnTop_data()
+    {
+        QTest::addColumn<bool>("gone");
+        QTest::newRow("connected") << false;
+        QTest::newRow("after the peer has gone") << true;
+    }
+
+    void devicesOnTop()
+    {
+        QFETCH(bool, gone);
+        Pair pair;
+        QByteArray data("skipped peeked ");
+        {
+            QDataStream out(&data, QIODevice::Append);
+            out << QStringLiteral("stream") << quint32(42);
+            QTextStream text(&data, QIODevice::Append);
+            text << "words and 7\n";
+        }
+        pair.peer->write(data);
+        pair.peer->flush();
+        if (gone) {
+            pair.peer->abort();
+            EVENTUALLY(pair.client.state() == LocalSocket::UnconnectedState);
+        }
+        EVENTUALLY(pair.client.bytesAvailable() == data.size());
+        QCOMPARE(pair.client.skip(8), 8);
+        QCOMPARE(pair.client.peek(6), QByteArray("peeked"));
+        QCOMPARE(pair.client.bytesAvailable(), data.size() - 8);
+        QCOMPARE(pair.client.read(7), QByteArray("peeked "));
+
+        QDataStream in(&pair.client);
+        QString string;
+        quint32 number = 0;
+        in.startTransaction();
+        in >> string;
+        in.rollbackTransaction();
+        in.startTransaction();
+        in >> string >> number;
+        QVERIFY(in.commitTransaction());
+        QCOMPARE(string, QStringLiteral("stream"));
+        QCOMPARE(number, 42u);
+
+        pair.client.startTransaction();
+        QCOMPARE(pair.client.read(5), QByteArray("words"));
+        pair.client.rollbackTransaction();
+        QTextStream text(&pair.client);
+        QCOMPARE(text.readLine(), QStringLiteral("words and 7"));
+        QCOMPARE(pair.client.bytesAvailable(), 0);
+    }
+
+    void incompleteTransaction()
+    {
+        Pair pair;
+        QByteArray data;
+        {
+            QDataStream out(&data, QIODevice::WriteOnly);
+            out << QByteArray(1000, 'm');
+        }
+        QByteArray message;
+        QDataStream in(&pair.client);
+        for (const char byte : data) {
+            QVERIFY(message.isEmpty());
+            pair.peer->write(&byte, 1);
+            pair.peer->flush();
+            QVERIFY(pair.client.waitForReadyRead(support::watchdogMs));
+            in.startTransaction();
+            in >> message;
+            if (!in.commitTransaction())
+                message.clear();
+        }
+        QCOMPARE(message, QByteArray(1000, 'm'));
+    }
+
+    void getAndUngetChar()
+    {
+        Pair pair;
+        pair.peer->write("ab");
+        EVENTUALLY(pair.client.bytesAvailable() == 2);
+        char byte = 0;
+        QVERIFY(pair.client.getChar(&byte));
+        pair.client.ungetChar(byte);
+        QCOMPARE(pair.client.bytesAvailable(), 2);
+        QCOMPARE(pair.client.readAll(), QByteArray("ab"));
+    }
+
+    void manyBytes()
+    {
+        Pair pair;
+        QByteArray data;
+        data.reserve(32 * 1024 * 1024);
+        for (int i = 0; i < 8 * 1024 * 1024; ++i)
+            data.append(reinterpret_cast<const char *>(&i), sizeof(i));
+        QByteArray echoed;
+        connect(pair.peer, &QIODevice::readyRead, this, [&] { pair.peer->write(pair.peer->readAll()); });
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { echoed += pair.client.readAll(); });
+        pair.client.write(data);
+        EVENTUALLY(echoed.size() == data.size());
+        QVERIFY(echoed == data);
+    }
+};
+
+MOORLINE_TEST_MAIN(tst_Data)
+#include "tst_data.moc"

@@ -1,0 +1,426 @@
+// What Qt's own classes get wrong, each shown not to happen here.
+#include "subject.h"
+
+#include <QtCore/QDir>
+#include <QtCore/QFile>
+#include <QtCore/QFileInfo>
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+
+namespace {
+
+QString inTemp(const QString &name)
+{
+    return QDir::tempPath() + QLatin1Char('/') + name;
+}
+
+quint64 inodeOf(const QString &path)
+{
+    struct stat status = {};
+    return ::lstat(QFile::encodeName(path).constData(), &status) == 0 ? status.st_ino : 0;
+}
+
+/// A listening socket whose backlog is full: nobody accepts.
+class FullServer {
+public:
+    explicit FullServer(const QString &path)
+    {
+        sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        std::strcpy(address.sun_path, QFile::encodeName(path).constData());
+        descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (::bind(descriptor, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0 || ::listen(descriptor, 0) != 0)
+            qFatal("cannot listen");
+        first.connectToServer(path);
+    }
+
+    ~FullServer() { ::close(descriptor); }
+
+    int acceptOne() const { return ::accept(descriptor, nullptr, nullptr); }
+
+    int descriptor;
+    LocalSocket first;
+};
+
+/// Processor time of this thread, in milliseconds.
+qint64 processorMs()
+{
+    rusage usage = {};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    const auto ms = [](const timeval &time) { return qint64(time.tv_sec) * 1000 + time.tv_usec / 1000; };
+    return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
+} // namespace
+
+class tst_QtsFaults : public QObject {
+    Q_OBJECT
+
+private slots:
+    void noHijacking_data()
+    {
+        QTest::addColumn<int>("options");
+        QTest::newRow("no options") << int(LocalServer::NoOptions);
+        QTest::newRow("user") << int(LocalServer::UserAccessOption);
+        QTest::newRow("world") << int(LocalServer::WorldAccessOption);
+    }
+
+    void noHijacking()
+    {
+        QFETCH(int, options);
+        const QString name = support::uniqueName();
+        auto victim = std::make_unique<LocalServer>();
+        QVERIFY(victim->listen(name));
+        const quint64 inode = inodeOf(inTemp(name));
+        LocalServer hijacker;
+        hijacker.setSocketOptions(LocalServer::SocketOptions(options));
+        QVERIFY(!hijacker.listen(name));
+        QCOMPARE(hijacker.serverError(), QAbstractSocket::AddressInUseError);
+        QVERIFY2(hijacker.errorString().contains(inTemp(name)), qPrintable(hijacker.errorString()));
+        QCOMPARE(inodeOf(inTemp(name)), inode);
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QVERIFY(victim->waitForNewConnection(support::watchdogMs));
+        victim.reset();
+        QVERIFY(hijacker.listen(name));
+        QVERIFY(inodeOf(inTemp(name)) != 0);
+    }
+
+    void failedListenDeletesNothing_data()
+    {
+        QTest::addColumn<QString>("kind");
+        QTest::newRow("a live server's socket") << QStringLiteral("server");
+        QTest::newRow("a regular file") << QStringLiteral("file");
+    }
+
+    void failedListenDeletesNothing()
+    {
+        QFETCH(QString, kind);
+        const QString name = support::uniqueName();
+        LocalServer owner;
+        if (kind == QLatin1String("server")) {
+            QVERIFY(owner.listen(name));
+        } else {
+            QFile file(inTemp(name));
+            QVERIFY(file.open(QIODevice::WriteOnly));
+        }
+        const quint64 inode = inodeOf(inTemp(name));
+        QVERIFY(inode != 0);
+        LocalServer server;
+        server.setSocketOptions(LocalServer::WorldAccessOption);
+        QVERIFY(!server.listen(name));
+        {
+            const support::DescriptorShortage shortage;
+            QVERIFY(!server.listen(name));
+        }
+        QVERIFY(!server.listen(inTemp(name) + QLatin1Char('/') + QString(300, QLatin1Char('l'))));
+        QCOMPARE(inodeOf(inTemp(name)), inode);
+        QVERIFY(!server.isListening());
+    }
+
+    void noDescriptorsToListen()
+    {
+        const QString name = support::uniqueName();
+        LocalServer server;
+        {
+            const support::DescriptorShortage shortage;
+            QVERIFY(!server.listen(name));
+            QCOMPARE(server.serverError(), QAbstractSocket::SocketResourceError);
+            QVERIFY(!server.errorString().isEmpty());
+        }
+        QVERIFY(server.listen(name));
+    }
+
+    void adoptedFileStays()
+    {
+        const QString name = support::uniqueName();
+        LocalServer owner;
+        QVERIFY(owner.listen(name));
+        {
+            LocalServer second;
+            QVERIFY(second.listen(qintptr(::dup(int(owner.socketDescriptor())))));
+        }
+        QVERIFY(QFileInfo::exists(inTemp(name)));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QVERIFY(owner.waitForNewConnection(support::watchdogMs));
+    }
+
+    void forkedChildTakesNothing()
+    {
+        const QString name = support::uniqueName();
+        auto *owner = new LocalServer;
+        QVERIFY(owner->listen(name));
+        const pid_t child = ::fork();
+        if (child == 0) {
+            delete owner;
+            ::_exit(0);
+        }
+        int status = -1;
+        QCOMPARE(::waitpid(child, &status, 0), child);
+        QCOMPARE(status, 0);
+        QVERIFY(QFileInfo::exists(inTemp(name)));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QVERIFY(owner->waitForNewConnection(support::watchdogMs));
+        delete owner;
+        QVERIFY(!QFileInfo::exists(inTemp(name)));
+    }
+
+    void deletedWithUnsentBytes()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        const QByteArray data(8 * 1024 * 1024, 'u');
+        auto *socket = new LocalSocket;
+        socket->connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        socket->write(data);
+        delete socket;
+        EVENTUALLY(peer->state() == LocalSocket::UnconnectedState);
+        QVERIFY(peer->readAll() == data);
+    }
+
+    void clientThatHasLeftAlready()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        {
+            LocalSocket socket;
+            socket.connectToServer(name);
+            socket.write("was here");
+            QVERIFY(socket.flush());
+        }
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        // The event loop runs before anybody looks at the socket.
+        support::settle();
+        QSignalSpy readyRead(peer, &QIODevice::readyRead);
+        QSignalSpy disconnected(peer, &LocalSocket::disconnected);
+        EVENTUALLY(readyRead.size() == 1 && disconnected.size() == 1);
+        QCOMPARE(peer->readAll(), QByteArray("was here"));
+        support::settle();
+        QCOMPARE(readyRead.size(), 1);
+        QCOMPARE(disconnected.size(), 1);
+    }
+
+    void fullBacklog()
+    {
+        const QString path = inTemp(support::uniqueName());
+        FullServer server(path);
+        LocalSocket socket;
+        QSignalSpy connected(&socket, &LocalSocket::connected);
+        QSignalSpy errors(&socket, &LocalSocket::errorOccurred);
+        socket.connectToServer(path);
+        QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+        QVERIFY(!socket.waitForConnected(20));
+        QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+
+        // It waits without working.
+        QEventLoop loop;
+        QTimer::singleShot(300, &loop, &QEventLoop::quit);
+        const qint64 before = processorMs();
+        loop.exec();
+        QVERIFY(processorMs() - before < 100);
+        QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+        QCOMPARE(errors.size(), 0);
+
+        const int accepted = server.acceptOne();
+        EVENTUALLY(connected.size() == 1);
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+        ::close(accepted);
+    }
+
+    void fullBacklogGivenUp()
+    {
+        const QString path = inTemp(support::uniqueName());
+        FullServer server(path);
+        for (const bool closes : {true, false}) {
+            LocalSocket socket;
+            QSignalSpy connected(&socket, &LocalSocket::connected);
+            socket.connectToServer(path);
+            QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+            if (closes)
+                socket.close();
+            else
+                socket.abort();
+            QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+            QEventLoop loop;
+            QTimer::singleShot(20, &loop, &QEventLoop::quit);
+            loop.exec();
+            QCOMPARE(connected.size(), 0);
+            QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+        }
+    }
+
+    void fullBacklogAndAWait()
+    {
+        const QString path = inTemp(support::uniqueName());
+        FullServer server(path);
+        LocalSocket socket;
+        socket.connectToServer(path);
+        QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+        int accepted = -1;
+        const std::unique_ptr<QThread> thread(QThread::create([&] { accepted = server.acceptOne(); }));
+        thread->start();
+        QVERIFY(socket.waitForConnected(support::watchdogMs));
+        QVERIFY(thread->wait(support::watchdogMs));
+        ::close(accepted);
+    }
+
+    void noDescriptorsToAccept()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        QSignalSpy acceptErrors(&server, &LocalServer::acceptError);
+        QSignalSpy newConnections(&server, &LocalServer::newConnection);
+        LocalSocket early;
+        early.connectToServer(name);
+        EVENTUALLY(newConnections.size() == 1);
+        LocalSocket socket;
+        {
+            // One for the client, none for the server.
+            support::DescriptorShortage shortage(1);
+            socket.connectToServer(name);
+            QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+            EVENTUALLY(acceptErrors.size() == 1);
+            QVERIFY(server.isListening());
+            QVERIFY(!server.errorString().isEmpty());
+            QEventLoop loop;
+            QTimer::singleShot(100, &loop, &QEventLoop::quit);
+            const qint64 before = processorMs();
+            loop.exec();
+            QVERIFY(processorMs() - before < 50);
+            QCOMPARE(acceptErrors.size(), 1);
+        }
+        QCOMPARE(*static_cast<const int *>(acceptErrors[0][0].constData()), int(QAbstractSocket::SocketResourceError));
+        EVENTUALLY(newConnections.size() == 2);
+        QVERIFY(QFileInfo::exists(inTemp(name)));
+    }
+
+    void noDescriptorsToConnect()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        {
+            const support::DescriptorShortage shortage;
+            socket.connectToServer(name);
+        }
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+        QCOMPARE(socket.error(), LocalSocket::SocketResourceError);
+        socket.connectToServer(name);
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+    }
+
+    void pendingLimitIsExact()
+    {
+        LocalServer server;
+        server.setMaxPendingConnections(2);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        int newConnections = 0;
+        connect(&server, &LocalServer::newConnection, this, [&] { ++newConnections; });
+        LocalSocket sockets[6];
+        for (LocalSocket &socket : sockets)
+            socket.connectToServer(name);
+        EVENTUALLY(newConnections == 2);
+        support::settle();
+        QCOMPARE(newConnections, 2);
+        QVERIFY(server.nextPendingConnection());
+        EVENTUALLY(newConnections == 3);
+        support::settle();
+        QCOMPARE(newConnections, 3);
+        int handedOut = 1;
+        EVENTUALLY([&] {
+            while (server.nextPendingConnection())
+                ++handedOut;
+            return handedOut == 6;
+        }());
+    }
+
+    void namesWithNuls()
+    {
+        const QString name = support::uniqueName();
+        LocalServer server;
+        QVERIFY(!server.listen(name + QChar(0) + QStringLiteral("tail")));
+        QCOMPARE(server.serverError(), QAbstractSocket::HostNotFoundError);
+        QVERIFY(!QFileInfo::exists(inTemp(name)));
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.connectToServer(name + QChar(0) + QStringLiteral("tail"));
+        QCOMPARE(socket.error(), LocalSocket::ServerNotFoundError);
+        QVERIFY(!LocalServer::removeServer(name + QChar(0)));
+        QVERIFY(QFileInfo::exists(inTemp(name)));
+    }
+
+    void errorsHaveTexts()
+    {
+        LocalServer server;
+        const QString place = QStringLiteral("/nonexistent/") + support::uniqueName();
+        QVERIFY(!server.listen(place));
+        QVERIFY2(server.errorString().contains(place), qPrintable(server.errorString()));
+        QVERIFY2(!server.errorString().contains(QStringLiteral("Unknown error")), qPrintable(server.errorString()));
+        QVERIFY(!server.listen(qintptr(-1)));
+        QVERIFY(!server.errorString().isEmpty());
+        QVERIFY(!server.errorString().contains(QStringLiteral("Unknown error")));
+
+        LocalSocket socket;
+        socket.connectToServer(place);
+        QVERIFY2(socket.errorString().contains(place), qPrintable(socket.errorString()));
+        QVERIFY(!socket.errorString().contains(QStringLiteral("Unknown error")));
+    }
+
+    void signalDispositionIsLeftAlone()
+    {
+        struct sigaction before = {};
+        before.sa_handler = SIG_DFL;
+        QCOMPARE(::sigaction(SIGPIPE, &before, nullptr), 0);
+        Pair pair;
+        pair.client.write("x");
+        pair.client.flush();
+        pair.peer->abort();
+        // This would raise it.
+        pair.client.write("y");
+        pair.client.flush();
+        struct sigaction after = {};
+        QCOMPARE(::sigaction(SIGPIPE, nullptr, &after), 0);
+        QVERIFY(after.sa_handler == SIG_DFL);
+    }
+
+    void reconnectAfterAbortLosesNothing()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        delete server.nextPendingConnection();
+        socket.abort();
+        socket.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        socket.write("after an abort");
+        socket.close();
+        EVENTUALLY(peer->state() == LocalSocket::UnconnectedState);
+        QCOMPARE(peer->readAll(), QByteArray("after an abort"));
+    }
+};
+
+MOORLINE_TEST_MAIN(tst_QtsFaults)
+#include "tst_qtsfaults.moc"

@@ -1,0 +1,149 @@
+// The library's service, used from Qt.
+#include "subject.h"
+
+#include <moorline/qt/Service>
+
+#include <QtCore/QFileInfo>
+#include <QtCore/QThread>
+
+#include <memory>
+
+using moorline::qt::Service;
+
+class tst_Service : public QObject {
+    Q_OBJECT
+
+private slots:
+    void signalsInTheObjectsThread()
+    {
+        Service service;
+        const QString name = support::uniqueName();
+        QVERIFY2(service.start(name), qPrintable(service.errorString()));
+        QVERIFY(service.isRunning());
+        QVERIFY(QFileInfo::exists(service.fullServerName()));
+        QStringList told;
+        bool elsewhere = false;
+        const auto tell = [&](const QString &what) {
+            told += what;
+            elsewhere = elsewhere || QThread::currentThread() != thread();
+        };
+        connect(&service, &Service::connected, this, [&] { tell(QStringLiteral("connected")); }, Qt::DirectConnection);
+        connect(&service, &Service::received, this, [&](quint64 connection, const QByteArray &data) {
+            tell(QStringLiteral("received ") + QString::fromLatin1(data));
+            QVERIFY(service.send(connection, data.toUpper()));
+        }, Qt::DirectConnection);
+        connect(&service, &Service::disconnected, this, [&](quint64 connection, const QString &reason) {
+            tell(reason);
+            QVERIFY(!service.send(connection, "too late"));
+        }, Qt::DirectConnection);
+        LocalSocket socket;
+        socket.connectToServer(name);
+        socket.write("hello");
+        EVENTUALLY(socket.bytesAvailable() == 5);
+        QCOMPARE(socket.readAll(), QByteArray("HELLO"));
+        socket.disconnectFromServer();
+        EVENTUALLY(told.size() == 3);
+        QCOMPARE(told, QStringList({QStringLiteral("connected"), QStringLiteral("received hello"), QStringLiteral("DISCONNECTED")}));
+        QVERIFY(!elsewhere);
+        const moorline::qt::ServiceReport report = service.stop();
+        QCOMPARE(report.accepted, 1u);
+        QCOMPARE(report.received, 5u);
+        QCOMPARE(report.sent, 5u);
+        QCOMPARE(report.unsent, 0u);
+        QVERIFY(!service.isRunning());
+    }
+
+    void whatIsNotToldIsBounded()
+    {
+        Service service;
+        const QString name = support::uniqueName();
+        QVERIFY(service.start(name));
+        qint64 told = 0;
+        connect(&service, &Service::received, this, [&](quint64, const QByteArray &data) { told += data.size(); });
+        const qint64 size = 64 * 1024 * 1024;
+        qint64 sentWithoutAnyLoop = 0;
+        // This thread runs no event loop meanwhile, so nothing is told.
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            LocalSocket socket;
+            socket.connectToServer(name);
+            socket.write(QByteArray(size, 'b'));
+            while (socket.waitForBytesWritten(300)) { }
+            sentWithoutAnyLoop = size - socket.bytesToWrite();
+            while (socket.bytesToWrite() > 0 && socket.waitForBytesWritten(support::watchdogMs)) { }
+        }));
+        thread->start();
+        QVERIFY(!thread->wait(1000));
+        EVENTUALLY(told == size);
+        QVERIFY(thread->wait(support::watchdogMs));
+        QVERIFY(sentWithoutAnyLoop < size / 2);
+    }
+
+    void stopWhilePeersAreHeldUp()
+    {
+        const QString name = support::uniqueName();
+        LocalSocket socket;
+        {
+            Service service;
+            service.setWorkers(2);
+            QVERIFY(service.start(name));
+            socket.connectToServer(name);
+            socket.write(QByteArray(64 * 1024 * 1024, 'h'));
+            while (socket.waitForBytesWritten(50)) { }
+            service.stop(0);
+            QVERIFY(service.start(name));
+        }
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+    }
+
+    void deletedInASlot()
+    {
+        const QString name = support::uniqueName();
+        QPointer<Service> service = new Service;
+        QVERIFY(service->start(name));
+        connect(service, &Service::received, this, [&] { delete service; });
+        LocalSocket socket;
+        socket.connectToServer(name);
+        socket.write("end");
+        EVENTUALLY(!service);
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+    }
+
+    void failures()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        Service service;
+        QVERIFY(!service.start(name));
+        QVERIFY2(service.errorString().contains(server.fullServerName()), qPrintable(service.errorString()));
+        QVERIFY(!service.isRunning());
+        QVERIFY(!service.start(QString()));
+        QVERIFY(!service.send(12345, "nobody"));
+        server.close();
+        QVERIFY(service.start(name));
+        QVERIFY(!service.start(support::uniqueName()));
+        QCOMPARE(service.stop().accepted, 0u);
+        QCOMPARE(service.stop().accepted, 0u);
+    }
+
+    void connectionLimit()
+    {
+        Service service;
+        service.setMaxConnections(1);
+        const QString name = support::uniqueName();
+        QVERIFY(service.start(name));
+        QSignalSpy connected(&service, &Service::connected);
+        LocalSocket first;
+        first.connectToServer(name);
+        EVENTUALLY(connected.size() == 1);
+        LocalSocket second;
+        second.connectToServer(name);
+        EVENTUALLY(second.state() == LocalSocket::UnconnectedState);
+        service.abortConnection(connected[0][0].toULongLong());
+        EVENTUALLY(first.state() == LocalSocket::UnconnectedState);
+        QCOMPARE(service.stop().refused, 1u);
+    }
+};
+
+MOORLINE_TEST_MAIN(tst_Service)
+#include "tst_service.moc"

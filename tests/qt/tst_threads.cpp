@@ -1,0 +1,244 @@
+// Sockets in many threads, with and without event loops, and many sockets in one thread.
+#include "subject.h"
+
+#include <QtCore/QDir>
+#include <QtCore/QThread>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+class tst_Threads : public QObject {
+    Q_OBJECT
+
+private slots:
+    void twentyThreadsWithoutEventLoops()
+    {
+        constexpr int count = 20;
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        connect(&server, &LocalServer::newConnection, this, [&] {
+            while (LocalSocket *socket = server.nextPendingConnection())
+                connect(socket, &QIODevice::readyRead, socket, [socket] { socket->write(socket->readAll()); });
+        });
+        std::atomic<int> good = 0;
+        std::atomic<int> left = count;
+        std::vector<std::unique_ptr<QThread>> threads;
+        for (int i = 0; i < count; ++i) {
+            threads.emplace_back(QThread::create([&, i] {
+                LocalSocket socket;
+                socket.connectToServer(name);
+                bool fine = socket.waitForConnected(support::watchdogMs);
+                for (int round = 0; fine && round < 50; ++round) {
+                    const QByteArray data(1 + i * 997, char('a' + i));
+                    socket.write(data);
+                    fine = socket.waitForBytesWritten(support::watchdogMs);
+                    QByteArray echo;
+                    while (fine && echo.size() < data.size()) {
+                        fine = socket.bytesAvailable() > 0 || socket.waitForReadyRead(support::watchdogMs);
+                        echo += socket.readAll();
+                    }
+                    fine = fine && echo == data;
+                }
+                socket.disconnectFromServer();
+                fine = fine && (socket.state() == LocalSocket::UnconnectedState || socket.waitForDisconnected(support::watchdogMs));
+                good += fine;
+                --left;
+            }));
+            threads.back()->start();
+        }
+        EVENTUALLY(left == 0);
+        for (const auto &thread : threads)
+            QVERIFY(thread->wait(support::watchdogMs));
+        QCOMPARE(good.load(), count);
+    }
+
+    void serversInThreads()
+    {
+        constexpr int count = 8;
+        std::atomic<int> good = 0;
+        std::vector<std::unique_ptr<QThread>> threads;
+        for (int i = 0; i < count; ++i) {
+            threads.emplace_back(QThread::create([&] {
+                Pair pair;
+                bool fine = pair.peer != nullptr;
+                QEventLoop loop;
+                connect(pair.peer, &QIODevice::readyRead, &loop, [&] { pair.peer->write(pair.peer->readAll()); });
+                connect(&pair.client, &QIODevice::readyRead, &loop, [&] {
+                    if (pair.client.bytesAvailable() == 100000)
+                        loop.quit();
+                });
+                pair.client.write(QByteArray(100000, 'x'));
+                loop.exec();
+                good += fine && pair.client.readAll() == QByteArray(100000, 'x');
+            }));
+            threads.back()->start();
+        }
+        for (const auto &thread : threads)
+            QVERIFY(thread->wait(support::watchdogMs));
+        QCOMPARE(good.load(), count);
+    }
+
+    void threadsThatQtDidNotStart()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        connect(&server, &LocalServer::newConnection, this, [&] {
+            LocalSocket *socket = server.nextPendingConnection();
+            connect(socket, &QIODevice::readyRead, socket, [socket] { socket->write(socket->readAll()); });
+        });
+        std::atomic<bool> done = false;
+        bool waited = false;
+        bool looped = false;
+        std::thread thread([&] {
+            {
+                LocalSocket socket;
+                socket.connectToServer(name);
+                socket.write("by waiting");
+                waited = socket.waitForReadyRead(support::watchdogMs) && socket.readAll() == "by waiting";
+                // The thread's first event loop comes after its first socket.
+                socket.write("by looping");
+                QEventLoop loop;
+                connect(&socket, &QIODevice::readyRead, &loop, &QEventLoop::quit);
+                loop.exec();
+                looped = socket.readAll() == "by looping";
+            }
+            done = true;
+        });
+        EVENTUALLY(done);
+        thread.join();
+        QVERIFY(waited);
+        QVERIFY(looped);
+    }
+
+    void movedToAnotherThread_data()
+    {
+        QTest::addColumn<bool>("whileConnected");
+        QTest::newRow("before it connects") << false;
+        QTest::newRow("while it is connected") << true;
+    }
+
+    void movedToAnotherThread()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        QFETCH(bool, whileConnected);
+        LocalServer server;
+        server.setSocketsParented(false);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        auto *client = new LocalSocket;
+        if (whileConnected) {
+            client->connectToServer(name);
+            QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        }
+        QThread thread;
+        thread.start();
+        client->moveToThread(&thread);
+        if (!whileConnected) {
+            QMetaObject::invokeMethod(client, [=] { client->connectToServer(name); });
+            QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        }
+        LocalSocket *peer = server.nextPendingConnection();
+        QVERIFY(!peer->parent());
+        QThread second;
+        second.start();
+        peer->moveToThread(&second);
+        connect(peer, &QIODevice::readyRead, peer, [peer] { peer->write(peer->readAll()); });
+        std::atomic<int> echoed = 0;
+        std::atomic<QThread *> seenIn = nullptr;
+        connect(client, &QIODevice::readyRead, client, [&, client] {
+            seenIn = QThread::currentThread();
+            echoed += int(client->readAll().size());
+        });
+        QMetaObject::invokeMethod(client, [=] { client->write(QByteArray(100000, 'm')); });
+        EVENTUALLY(echoed == 100000);
+        QCOMPARE(seenIn.load(), &thread);
+        // Each is deleted where it lives.
+        connect(&thread, &QThread::finished, client, &QObject::deleteLater);
+        connect(&second, &QThread::finished, peer, &QObject::deleteLater);
+        thread.quit();
+        second.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+        QVERIFY(second.wait(support::watchdogMs));
+    }
+
+    void movedServer()
+    {
+        auto *server = new LocalServer;
+        const QString name = support::uniqueName();
+        QVERIFY(server->listen(name));
+        LocalSocket early;
+        early.connectToServer(name);
+        QThread thread;
+        thread.start();
+        std::atomic<int> connections = 0;
+        connect(server, &LocalServer::newConnection, server, [&] { ++connections; });
+        server->moveToThread(&thread);
+        EVENTUALLY(connections == 1);
+        LocalSocket late;
+        late.connectToServer(name);
+        EVENTUALLY(connections == 2);
+        connect(&thread, &QThread::finished, server, &QObject::deleteLater);
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+    }
+
+    void deletedAfterTheirThread()
+    {
+        const QString name = support::uniqueName();
+        std::unique_ptr<LocalServer> server;
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            server = std::make_unique<LocalServer>();
+            server->listen(name);
+            server->waitForNewConnection(0);
+        }));
+        thread->start();
+        QVERIFY(thread->wait(support::watchdogMs));
+        support::Messages messages;
+        server.reset();
+        QCOMPARE(messages.take(), QStringList());
+    }
+
+    void fiveThousandInOneThread()
+    {
+        constexpr int wanted = 5000;
+        const int possible = int(support::raiseDescriptorLimit()) / 2 - 50;
+        const int count = std::min(wanted, possible);
+        if (count < wanted)
+            QWARN("the limit of descriptors is low: fewer sockets than 5,000");
+        LocalServer server;
+        server.setMaxPendingConnections(count);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        connect(&server, &LocalServer::newConnection, this, [&] {
+            while (LocalSocket *socket = server.nextPendingConnection())
+                connect(socket, &QIODevice::readyRead, socket, [socket] { socket->write(socket->readAll()); });
+        });
+        std::vector<std::unique_ptr<LocalSocket>> clients;
+        int echoed = 0;
+        for (int i = 0; i < count; ++i) {
+            auto client = std::make_unique<LocalSocket>();
+            connect(client.get(), &QIODevice::readyRead, this, [&, socket = client.get(), i] {
+                if (socket->bytesAvailable() == 100 && socket->readAll() == QByteArray(100, char(i)))
+                    ++echoed;
+            });
+            // Not at once for all of them: the backlog is shorter than that.
+            connect(client.get(), &LocalSocket::connected, client.get(), [socket = client.get(), i] {
+                socket->write(QByteArray(100, char(i)));
+            });
+            client->connectToServer(name);
+            clients.push_back(std::move(client));
+        }
+        EVENTUALLY(echoed == count);
+        int left = count;
+        for (LocalSocket *accepted : server.findChildren<LocalSocket *>())
+            connect(accepted, &LocalSocket::disconnected, this, [&] { --left; });
+        clients.clear();
+        EVENTUALLY(left == 0);
+    }
+};
+
+MOORLINE_TEST_MAIN(tst_Threads)
+#include "tst_threads.moc"
