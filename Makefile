@@ -1,0 +1,66 @@
+# Runs everything there is here; what each target does is in `make help`.
+# What it makes is under build/ and target/.
+
+build_needs := cmake g++ pkg-config
+test_needs := $(build_needs) libgtest-dev qt6-base-dev
+
+jobs ?= $(shell nproc)
+prefix := build/prefix
+
+# Where rustup puts cargo, for shells that do not know.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench bench-qt clean
+# The parts use all processors themselves.
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+help:
+	@echo 'make demo    build, install into build/prefix, build examples-cpp/ against that, run the exchange'
+	@echo 'make test    run every test: Rust, C, C++ and the installed package'
+	@echo 'make bench   run the benchmarks'
+	@echo 'make bench-qt  compare the Qt adapter with QLocalSocket'
+	@echo 'make setup   install what the others need (with apt, as root; else say what is missing)'
+	@echo 'make clean   remove build/ and target/'
+	@echo
+	@echo 'Variables: jobs=N at most N at once; args=... arguments for the exchange or the benchmarks'
+
+setup:
+	@tools/setup $(test_needs)
+
+demo:
+	@tools/setup $(build_needs)
+	@echo '== building the library'
+	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DMOORLINE_BUILD_TESTS=OFF
+	+@cmake --build build --parallel $(jobs)
+	@rm -rf $(prefix)
+	@cmake --install build --prefix $(prefix)
+	@echo '== building examples-cpp against the install'
+	@cmake -S examples-cpp -B build/examples -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(CURDIR)/$(prefix)"
+	+@cmake --build build/examples --parallel $(jobs)
+	@echo '== the exchange'
+	@build/examples/exchange $(args)
+
+test: export QT_QPA_PLATFORM ?= offscreen
+test:
+	@tools/setup $(test_needs)
+	@echo '== Rust tests'
+	@cargo test --locked --workspace
+	@echo '== building the C and C++ tests'
+	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DMOORLINE_BUILD_TESTS=ON
+	+@cmake --build build --parallel $(jobs)
+	@echo '== C and C++ tests'
+	@ctest --test-dir build --output-on-failure --no-tests=error --parallel $(jobs)
+
+bench:
+	@tools/setup $(build_needs)
+	@jobs=$(jobs) benches/run $(args)
+
+bench-qt: export QT_QPA_PLATFORM ?= offscreen
+bench-qt:
+	@tools/setup $(test_needs)
+	@benches/qt/run $(args)
+
+clean:
+	@rm -rf build target
