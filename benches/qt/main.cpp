@@ -69,6 +69,7 @@ int main(int argc, char **argv)
     options.addHelpOption();
     options.addOption({QStringLiteral("repeats"), QStringLiteral("Runs of each side; the median counts."), QStringLiteral("n"), QStringLiteral("5")});
     options.addOption({QStringLiteral("scale"), QStringLiteral("How much of the work, 0.01 to 1."), QStringLiteral("f"), QStringLiteral("1")});
+    options.addOption({QStringLiteral("only"), QStringLiteral("Only this row, as \"10 x 100000\"."), QStringLiteral("row")});
     options.process(application);
     const int repeats = std::max(options.value(QStringLiteral("repeats")).toInt(), 1);
     const double scale = std::clamp(options.value(QStringLiteral("scale")).toDouble(), 0.01, 1.0);
@@ -78,12 +79,21 @@ int main(int argc, char **argv)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     const QTemporaryDir directory;
+    const QString only = options.value(QStringLiteral("only"));
 
     std::printf("Qt %s, %s dispatcher, medians of %d\n", qVersion(), qEnvironmentVariableIsSet("QT_NO_GLIB") ? "plain" : "glib", repeats);
     std::printf("%-10s %6s %7s  %12s %12s  %6s\n", "", "conns", "chunk", "Qt", "Moorline", "ratio");
     double product = 0;
     double least = INFINITY;
-    const std::vector<Row> rows = allRows(scale);
+    std::vector<Row> rows = allRows(scale);
+    if (!only.isEmpty()) {
+        const auto isOther = [&only](const Row &row) {
+            return only != QStringLiteral("%1 x %2").arg(row.load.connections).arg(row.load.chunk);
+        };
+        rows.erase(std::remove_if(rows.begin(), rows.end(), isOther), rows.end());
+        if (rows.empty())
+            qFatal("there is no row %s", qPrintable(only));
+    }
     for (const Row &row : rows) {
         const Medians medians = compare(row.load, repeats, directory);
         const double ratio = medians.qt / medians.ours;
@@ -99,10 +109,12 @@ int main(int argc, char **argv)
     }
     std::printf("geometric mean %.1fx, least %.1fx\n\n", std::exp(product / double(rows.size())), least);
 
+    if (!only.isEmpty())
+        return 0;
     std::printf("a round trip of one byte with idle connections in the same threads\n");
     double none = 0;
     for (const int idle : {0, 100, 1000, 4000}) {
-        const int roundTrips = std::max(int(20000 * scale), 100);
+        const int roundTrips = std::max(int(4000 * scale), 100);
         const Medians medians = compare({1, 1, roundTrips, idle}, repeats, directory);
         const double ours = medians.ours / roundTrips * 1e6;
         none = idle == 0 ? ours : none;

@@ -2,34 +2,36 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace moorline {
 
 namespace {
 // More than this an empty queue does not keep.
 constexpr qint64 keptMemory = 512 * 1024;
+// From here on sharing memory is cheaper than copying it.
+constexpr qint64 worthSharing = 16 * 1024;
 }
 
 char *ByteQueue::reserve(qint64 bytes)
 {
-    if (capacity_ - end_ >= bytes)
-        return memory_.get() + end_;
     const qint64 used = size();
-    // Moving what is there to the front is worth it only where that is the smaller part.
-    if (capacity_ - used >= bytes && used <= capacity_ / 2) {
-        std::memmove(memory_.get(), data(), static_cast<size_t>(used));
-    } else {
-        const qint64 capacity = std::max(used + bytes, capacity_ * 2);
-        auto *memory = static_cast<char *>(std::malloc(static_cast<size_t>(capacity)));
-        Q_CHECK_PTR(memory);
-        if (used > 0)
-            std::memcpy(memory, data(), static_cast<size_t>(used));
-        memory_.reset(memory);
-        capacity_ = capacity;
+    // What is shared with the application is not ours to write to.
+    const qint64 capacity = memory_.isDetached() ? memory_.size() : 0;
+    if (capacity - end_ < bytes) {
+        // Moving what is there to the front is worth it only where that is the smaller part.
+        if (capacity - used >= bytes && used <= capacity / 2) {
+            std::memmove(memory_.data(), data(), static_cast<size_t>(used));
+        } else {
+            QByteArray larger(std::max(used + bytes, capacity * 2), Qt::Uninitialized);
+            if (used > 0)
+                std::memcpy(larger.data(), data(), static_cast<size_t>(used));
+            memory_ = std::move(larger);
+        }
+        start_ = 0;
+        end_ = used;
     }
-    start_ = 0;
-    end_ = used;
-    return memory_.get() + end_;
+    return memory_.data() + end_;
 }
 
 void ByteQueue::append(const char *bytes, qint64 count)
@@ -38,6 +40,18 @@ void ByteQueue::append(const char *bytes, qint64 count)
         return;
     std::memcpy(reserve(count), bytes, static_cast<size_t>(count));
     commit(count);
+}
+
+void ByteQueue::append(const QByteArray &bytes)
+{
+    // What somebody else's memory stands behind (fromRawData) has no capacity, and may go when this returns.
+    if (isEmpty() && bytes.size() >= worthSharing && bytes.capacity() > 0) {
+        memory_ = bytes;
+        start_ = 0;
+        end_ = bytes.size();
+    } else {
+        append(bytes.constData(), bytes.size());
+    }
 }
 
 void ByteQueue::consume(qint64 bytes)
@@ -50,10 +64,8 @@ void ByteQueue::consume(qint64 bytes)
 void ByteQueue::clear()
 {
     start_ = end_ = 0;
-    if (capacity_ > keptMemory) {
-        memory_.reset();
-        capacity_ = 0;
-    }
+    if (memory_.size() > keptMemory || !memory_.isDetached())
+        memory_ = QByteArray();
 }
 
 qint64 ByteQueue::read(char *into, qint64 most)
@@ -64,6 +76,19 @@ qint64 ByteQueue::read(char *into, qint64 most)
         consume(count);
     }
     return count;
+}
+
+QByteArray ByteQueue::takeAll()
+{
+    if (start_ > 0 || size() < worthSharing) {
+        const QByteArray all(data(), size());
+        clear();
+        return all;
+    }
+    memory_.resize(end_);
+    memory_.squeeze();
+    start_ = end_ = 0;
+    return std::exchange(memory_, QByteArray());
 }
 
 qint64 ByteQueue::lineLength() const

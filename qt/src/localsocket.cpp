@@ -154,10 +154,19 @@ QByteArray LocalSocket::readAll()
         && QIODevice::bytesAvailable() == 0;
     if (!plain)
         return QIODevice::readAll();
-    QByteArray all(static_cast<qsizetype>(d->channel.in.size()), Qt::Uninitialized);
-    if (!all.isEmpty())
-        readData(all.data(), all.size());
+    const QByteArray all = d->channel.in.takeAll();
+    d->resumeReading();
     return all;
+}
+
+qint64 LocalSocket::write(const QByteArray &data)
+{
+    const bool plain = typeid(*this) == typeid(LocalSocket) && isWritable() && !isTextModeEnabled() && d->isUp();
+    if (!plain)
+        return QIODevice::write(data);
+    d->channel.out.append(data);
+    d->channel.schedule();
+    return data.size();
 }
 
 LocalSocket::OpenMode LocalSocket::openMode() const

@@ -5,6 +5,19 @@
 #include <QtCore/QTextStream>
 #include <QtCore/QThread>
 
+#include <algorithm>
+#include <numeric>
+
+namespace {
+
+qsizetype total(const QList<QByteArray> &pieces)
+{
+    return std::accumulate(pieces.begin(), pieces.end(), qsizetype(0),
+                           [](qsizetype sum, const QByteArray &piece) { return sum + piece.size(); });
+}
+
+} // namespace
+
 class tst_Data : public QObject {
     Q_OBJECT
 
@@ -56,6 +69,39 @@ private slots:
         QVERIFY(thread.wait(support::watchdogMs));
         QCOMPARE(total, 100000);
         QCOMPARE(seenIn, &thread);
+    }
+
+    // Large arrays may go without a copy, which nobody is to notice.
+    void largeArraysKeepTheirBytes()
+    {
+        Pair pair;
+        QByteArray expected;
+        QByteArray large(3 * 1000 * 1000, 'a');
+        QCOMPARE(pair.client.write(large), large.size());
+        expected += large;
+        large.fill('b'); // the caller's is the caller's to change
+        QVERIFY(pair.client.flush());
+        QVERIFY(pair.client.bytesToWrite() > 0); // more than the system takes
+        pair.client.write("behind what is left of it");
+        expected += "behind what is left of it";
+
+        char borrowed[100 * 1000];
+        std::fill(std::begin(borrowed), std::end(borrowed), 'c');
+        QByteArray received;
+        EVENTUALLY(pair.client.bytesToWrite() == 0);
+        pair.client.write(QByteArray::fromRawData(borrowed, sizeof borrowed));
+        expected += QByteArray(sizeof borrowed, 'c');
+        std::fill(std::begin(borrowed), std::end(borrowed), 'd'); // and so is what it only borrowed
+
+        QCOMPARE(pair.client.write(QByteArray()), 0);
+        EVENTUALLY(pair.peer->bytesAvailable() >= 100);
+        received += pair.peer->read(100);
+        QList<QByteArray> pieces;
+        EVENTUALLY((pieces += pair.peer->readAll(), received.size() + total(pieces) == expected.size()));
+        for (const QByteArray &piece : std::as_const(pieces))
+            received += piece;
+        QVERIFY(received == expected);
+        QVERIFY(pair.peer->readAll().isEmpty());
     }
 
     void writeToTheGone()

@@ -88,6 +88,10 @@ public:
     /// As QIODevice's, which takes what there is in steps of 16 kB; this takes it at once.
     QByteArray readAll();
 
+    using QIODevice::write;
+    /// As QIODevice's, but a large array is shared instead of copied until it is sent.
+    qint64 write(const QByteArray &data);
+
     /// As QIODevice's, without the flag Unbuffered that the adapter itself sets.
     OpenMode openMode() const;
 
