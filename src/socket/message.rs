@@ -300,7 +300,11 @@ impl Socket {
                 }
             }
             if ended {
-                return Err(Status::Disconnected.into());
+                return match inbox.bytes().len() {
+                    0 => Err(Status::Disconnected.into()),
+                    // Messages would have been found: it is a part of the greeting.
+                    left => self.or_break_off(Err(cut_greeting(left))),
+                };
             }
             match self.fill(&endpoint, messaging, &mut inbox) {
                 Ok(received) => ended = received == 0,
@@ -410,6 +414,10 @@ impl Socket {
     fn messaging(&self) -> Result<&Messaging> {
         self.messaging.as_deref().ok_or_else(|| Error::new(Status::InvalidState, "the socket has no framing"))
     }
+}
+
+fn cut_greeting(length: usize) -> Error {
+    Error::new(Status::Malformed, format!("handshake: the peer left after {length} bytes of it"))
 }
 
 fn too_many_descriptors(most: usize) -> Error {

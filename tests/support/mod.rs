@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod scene;
+
 use moorline::{Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
 use std::time::Duration;
 

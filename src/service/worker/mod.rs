@@ -115,6 +115,7 @@ impl Worker {
             }
             for slot in std::mem::take(&mut self.again) {
                 self.read(slot);
+                self.set_alarm(slot);
             }
             self.accept_if_due();
             self.end_late_ones();
