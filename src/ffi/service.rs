@@ -60,7 +60,7 @@ unsafe impl Versioned for moorline_service_options {}
 /// They are called on the service's threads, for one connection one after another, and with several workers for different
 /// connections at the same time. They must return: no exception, no longjmp. They may call any function of the library,
 /// except that stopping or destroying their own service answers MOORLINE_INVALID_STATE. None is called any more after
-/// moorline_service_stop has answered MOORLINE_OK, or moorline_service_destroy.
+/// moorline_service_stop has stopped it, or after moorline_service_destroy.
 #[allow(non_camel_case_types)]
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -413,7 +413,8 @@ pub unsafe extern "C" fn moorline_service_full_name(
 /// @param service     a service that runs
 /// @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all
 /// @param report      out, may be NULL: what it did since it started; with its struct_size set by the caller
-/// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (a callback runs still: stop again to wait for it);
+/// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (it has stopped, and of the report->unsent bytes some were lost
+///         because of the timeout; or, if the report is all zero, a callback runs still: stop again to wait for it);
 ///         MOORLINE_INVALID_STATE (it does not run, or this is one of its callbacks); MOORLINE_INVALID_ARGUMENT;
 ///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; the system's reason when the socket file could not be removed
 ///
@@ -433,7 +434,10 @@ pub unsafe extern "C" fn moorline_service_stop(
         let out = unsafe { OutStruct::zeroed(report, "service report") }?;
         let done = handle::get::<Service>(service)?.stop(timeout(timeout_ms)?)?;
         out.set(self::report(&done));
-        Ok(())
+        match done.outcome {
+            Status::Ok => Ok(()),
+            status => Err(Error::new(status, format!("stop: {} bytes stayed unsent", done.unsent))),
+        }
     })
 }
 

@@ -142,7 +142,7 @@ impl Default for ServiceOptions {
 }
 
 /// What a service did from start to stop.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceReport {
     /// Connections accepted.
     pub accepted: u64,
@@ -160,6 +160,8 @@ pub struct ServiceReport {
     pub endings: Endings,
     /// The messages of panics in the handler.
     pub failures: Vec<String>,
+    /// `Ok` if the stop lost nothing, otherwise why it did: `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`].
+    pub outcome: Status,
 }
 
 /// How many connections ended for what reason; the statuses are those of [`Handler::disconnected`].
@@ -284,7 +286,7 @@ impl Service {
     }
 
     /// Stops: gives the name back, sends what is queued until the deadline, closes the connections, and ends the threads.
-    /// It may start again.
+    /// It may start again. Whether bytes were lost is the outcome in the report.
     ///
     /// When the deadline has passed, what the handler still sends ends with `Closed`, and a call of it that runs is waited
     /// for at most a quarter of a second longer.
@@ -305,7 +307,7 @@ impl Service {
             return Err(Error::new(deadline.expiry(), "stop: a call of the handler runs still"));
         }
         self.forget(&running)?;
-        closed.map(|()| running.report())
+        closed.map(|()| running.report(deadline.expiry()))
     }
 
     /// Stops without sending what is queued, and waits for calls of the handler that run; what they still send ends with

@@ -11,7 +11,7 @@ use crate::sys;
 use parking_lot::{Condvar, Mutex};
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub options: ServiceOptions,
     pub handler: Arc<dyn Handler>,
     pub totals: Totals,
+    /// It was told to stop, whether its threads know or not.
+    pub stopped: AtomicBool,
     pub endings: Mutex<Endings>,
     pub failures: Mutex<Vec<String>>,
     working: Mutex<usize>,
@@ -48,6 +50,8 @@ pub(super) struct Totals {
     pub received: AtomicU64,
     pub sent: AtomicU64,
     pub unsent: AtomicU64,
+    /// Of the unsent, what a stop could not wait for.
+    pub cut_off: AtomicU64,
 }
 
 impl Running {
@@ -72,6 +76,7 @@ impl Running {
             options: options.clone(),
             handler: handler.clone(),
             totals: Totals::default(),
+            stopped: AtomicBool::new(false),
             endings: Mutex::default(),
             failures: Mutex::default(),
             working: Mutex::new(0),
@@ -121,6 +126,7 @@ impl Running {
 
     /// Gives the name back and tells the threads to finish by the deadline.
     pub fn order_stop(&self, deadline: Deadline) -> Result<()> {
+        self.shared.stopped.store(true, Ordering::Release);
         let closed = self.server.close();
         for mailbox in &self.mailboxes {
             mailbox.order_stop(deadline);
@@ -161,10 +167,12 @@ impl Running {
         }
     }
 
-    /// What it did, and the failures, which are told once.
-    pub fn report(&self) -> ServiceReport {
+    /// What it did until it stopped, and the failures, which are told once; `expiry` is the outcome if something was cut off.
+    pub fn report(&self, expiry: Status) -> ServiceReport {
         let failures = std::mem::take(&mut *self.shared.failures.lock());
-        ServiceReport { failures, ..self.statistics() }
+        let cut_off = self.shared.totals.cut_off.load(Ordering::Relaxed);
+        let outcome = if cut_off > 0 { expiry } else { Status::Ok };
+        ServiceReport { failures, outcome, ..self.statistics() }
     }
 
     pub fn statistics(&self) -> ServiceReport {
@@ -179,6 +187,7 @@ impl Running {
             unsent: get(&totals.unsent),
             endings: *endings.lock(),
             failures: failures.lock().clone(),
+            outcome: Status::Ok,
         }
     }
 }

@@ -149,7 +149,7 @@ static void test_stop_flushes_until_its_deadline(void)
         if (reading) {
             worker_start(&reader, drain, client);
         }
-        moorline_service_report report = stopped(service, reading ? -1 : 100, MOORLINE_OK);
+        moorline_service_report report = stopped(service, reading ? -1 : 100, reading ? MOORLINE_OK : MOORLINE_TIMED_OUT);
         CHECK_NUMBER(report.open_at_stop, 1);
         CHECK_NUMBER(report.sent + report.unsent, total);
         CHECK_NUMBER(atomic_load(&log.disconnected), 1);
@@ -160,6 +160,8 @@ static void test_stop_flushes_until_its_deadline(void)
         } else {
             CHECK(monotonic_ms() - begun >= 100);
             CHECK(report.unsent > 0);
+            CHECK_CONTAINS(last_error().text, "unsent");
+            CHECK_STATUS(moorline_service_stop(service, -1, NULL), MOORLINE_INVALID_STATE); /* it has stopped */
             CHECK_NUMBER(receive_until_disconnected(client), report.sent);
         }
         CHECK_OK(moorline_socket_destroy(client));
@@ -204,7 +206,9 @@ static void test_the_report_counts_what_was_sent_meanwhile(void)
         }
         while (atomic_load(&senders[round % THREADS].id) == 0) {
         }
-        moorline_service_report report = stopped(service, 0, MOORLINE_OK);
+        moorline_service_report report = MOORLINE_SERVICE_REPORT_INIT;
+        const moorline_status status = moorline_service_stop(service, 0, &report);
+        CHECK_STATUS(status, report.unsent == 0 ? MOORLINE_OK : MOORLINE_WOULD_BLOCK);
         for (int i = 0; i < THREADS; ++i) {
             worker_join(&senders[i]);
             taken += racing[i].taken;

@@ -158,7 +158,7 @@ TEST_F(ServiceTest, StopReportsWhatWasLost) {
     Socket client = must(Socket::connect("name", patience));
     ASSERT_EQ(queued.get_future().wait_for(patience), std::future_status::ready);
     const auto stopped = service.stop(20ms);
-    EXPECT_OK(stopped);
+    EXPECT_FAILS(stopped, Status::timed_out);
     EXPECT_GT(stopped.report.unsent, 0u);
     EXPECT_EQ(stopped.report.sent + stopped.report.unsent, accepted);
     EXPECT_EQ(stopped.report.open_at_stop, 1u);

@@ -387,6 +387,10 @@ impl Worker {
         totals.unsent.fetch_add(report.unsent, Ordering::Relaxed);
         totals.received.fetch_add(report.received, Ordering::Relaxed);
         totals.open.fetch_sub(1, Ordering::Relaxed);
+        let cut_off = matches!(reason, Status::Closed | Status::TimedOut) && connection.wish() != Wish::Abort;
+        if self.shared.stopped.load(Ordering::Acquire) && cut_off {
+            totals.cut_off.fetch_add(report.unsent, Ordering::Relaxed);
+        }
         self.shared.endings.lock().count(reason);
         let handler = &self.shared.handler;
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler.disconnected(&connection, reason))) {
