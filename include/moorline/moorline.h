@@ -44,14 +44,14 @@
 #define MOORLINE_SERVICE_OPTIONS_INIT \
   {sizeof(moorline_service_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL}
 #define MOORLINE_SERVICE_CALLBACKS_INIT \
-  {sizeof(moorline_service_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+  {sizeof(moorline_service_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #define MOORLINE_EXCHANGE_OPTIONS_INIT {sizeof(moorline_exchange_options), 0, 0, 0, 0, 0, 0, NULL, NULL}
 #define MOORLINE_CLOSE_REPORT_INIT {sizeof(moorline_close_report), 0, 0, 0}
 #define MOORLINE_CREDENTIALS_INIT {sizeof(moorline_credentials), 0, 0, 0}
 #define MOORLINE_SERVICE_REPORT_INIT {sizeof(moorline_service_report), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MOORLINE_SOCKET_STATS_INIT {sizeof(moorline_socket_stats), 0, 0, 0, 0, 0, 0, 0}
 #define MOORLINE_SERVER_STATS_INIT {sizeof(moorline_server_stats), 0, 0}
-#define MOORLINE_POLICY_INIT {sizeof(moorline_policy), 0, 0, NULL, 0, NULL, 0, NULL, NULL}
+#define MOORLINE_POLICY_INIT {sizeof(moorline_policy), 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL}
 #define MOORLINE_EXCHANGE_REPORT_INIT {sizeof(moorline_exchange_report), 0, 0, 0, 0}
 
 /**
@@ -419,9 +419,15 @@ typedef struct {
    */
   int32_t (*admits)(void *context, const moorline_credentials *peer);
   /**
-   * What `admits` gets as its first argument. The caller's; it must live as long as the server.
+   * What `admits` gets as its first argument. The caller's; it must live as long as the server, or until `release`.
    */
   void *context;
+  /**
+   * MOORLINE_POLICY_CUSTOM: called once, with the context, when `admits` will not be called any more: by the last call that
+   * uses the server, on whichever thread, or by the create that fails. NULL: nothing is. It must return: no exception, no
+   * longjmp.
+   */
+  void (*release)(void *context);
 } moorline_policy;
 
 /**
@@ -668,6 +674,17 @@ typedef struct {
    * The peer will send no more, but may still read: the connection is this side's to close. NULL: it is closed.
    */
   void (*finished)(void *context, moorline_connection *connection);
+  /**
+   * If not NULL it is called instead of `message`, which can take no descriptors and has them closed. The count is at most the
+   * max_descriptors of the message options, often 0. Each descriptor is the callback's, to be closed by it, and close-on-exec;
+   * the message and the array end with the call.
+   */
+  void (*message_with_descriptors)(void *context,
+                                   moorline_connection *connection,
+                                   const void *data,
+                                   size_t length,
+                                   const int *descriptors,
+                                   size_t count);
 } moorline_service_callbacks;
 
 /**
@@ -1883,6 +1900,28 @@ moorline_status moorline_connection_send_message(moorline_connection *connection
                                                  int64_t timeout_ms);
 
 /**
+ * As moorline_connection_send_message, and sends duplicates of descriptors with the message. With some, the message waits for the
+ * queue to be empty.
+ *
+ * @param connection   a connection that has not ended, of a service with messages
+ * @param data         the message; may be NULL if length is 0
+ * @param length       bytes
+ * @param descriptors  open descriptors, which stay the caller's
+ * @param count        how many, at most 253: unix(7)
+ * @param timeout_ms   how long to wait for room, in milliseconds; -1 for ever, 0 not at all
+ * @return as moorline_socket_send_message_with_descriptors
+ *
+ * Blocks until the timeout. Any thread; messages of several threads don't mix.
+ */
+MOORLINE_NODISCARD
+moorline_status moorline_connection_send_message_with_descriptors(moorline_connection *connection,
+                                                                  const void *data,
+                                                                  size_t length,
+                                                                  const int *descriptors,
+                                                                  size_t count,
+                                                                  int64_t timeout_ms);
+
+/**
  * Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows, with
  * MOORLINE_CLOSED.
  *
@@ -1918,6 +1957,19 @@ moorline_status moorline_connection_abort(moorline_connection *connection);
 MOORLINE_NODISCARD
 moorline_status moorline_connection_peer_credentials(moorline_connection *connection,
                                                      moorline_credentials *credentials);
+
+/**
+ * A descriptor of the process at the other end (a pidfd), which, unlike its number, never comes to mean another process.
+ *
+ * @param connection  a connection that has not ended
+ * @param descriptor  out: the pidfd, to be closed by the caller; close-on-exec
+ * @return as moorline_socket_peer_process
+ *
+ * Does not block. Any thread.
+ */
+MOORLINE_NODISCARD
+moorline_status moorline_connection_peer_process(moorline_connection *connection,
+                                                 ptrdiff_t *descriptor);
 
 /**
  * What a socket has done so far. Also of a closed one.

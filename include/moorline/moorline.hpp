@@ -7,10 +7,12 @@
 ///     moorline::Timeout                           how long a call may wait: said at every call that can
 ///     moorline::BytesView, BufferView             borrowed bytes, from any container of bytes
 ///     moorline::MessageOptions, Framing           messages instead of a stream of bytes
+///     moorline::Policy                            whom a server takes connections from
 ///     moorline::Descriptor                        an open descriptor that came with a message
 ///
 /// - Nothing here throws. Exceptions from your callables are caught and handed to you: Service::take_exceptions(),
-///   ServiceReport::exceptions, ExchangeReport::exception, Socket::take_exception(). Running out of memory ends the program.
+///   ServiceReport::exceptions, ExchangeReport::exception, Socket::take_exception(), Server::take_exception(). Running out
+///   of memory ends the program.
 /// - Every result is [[nodiscard]]: ignoring one warns.
 /// - Any function may be called on any object from any thread at any time, but for the move and the end of an object
 ///   itself. destroy() from elsewhere is defined, and ends every call that is blocked with Status::closed.

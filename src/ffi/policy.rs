@@ -42,33 +42,53 @@ pub struct moorline_policy {
     /// MOORLINE_POLICY_CUSTOM: says of a peer whether it may connect; 0 turns it away. Called by the thread that accepts. It must
     /// return: no exception, no longjmp.
     pub admits: Option<unsafe extern "C" fn(context: *mut c_void, peer: *const moorline_credentials) -> i32>,
-    /// What `admits` gets as its first argument. The caller's; it must live as long as the server.
+    /// What `admits` gets as its first argument. The caller's; it must live as long as the server, or until `release`.
     pub context: *mut c_void,
+    /// MOORLINE_POLICY_CUSTOM: called once, with the context, when `admits` will not be called any more: by the last call that
+    /// uses the server, on whichever thread, or by the create that fails. NULL: nothing is. It must return: no exception, no
+    /// longjmp.
+    pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
 // SAFETY: integers, pointers and nullable functions only.
 unsafe impl Versioned for moorline_policy {}
 
-struct ForeignPolicy {
-    admits: unsafe extern "C" fn(context: *mut c_void, peer: *const moorline_credentials) -> i32,
+/// The caller's context, given back at the end.
+struct Context {
     context: *mut c_void,
+    release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
 // SAFETY: the context is only handed on; what it points to is shared between threads by the caller, who is told so.
-unsafe impl Send for ForeignPolicy {}
+unsafe impl Send for Context {}
 // SAFETY: as above.
-unsafe impl Sync for ForeignPolicy {}
+unsafe impl Sync for Context {}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: the caller's function with the caller's context, as both were given; once, as this is the end.
+            unsafe { release(self.context) };
+        }
+    }
+}
+
+struct ForeignPolicy {
+    admits: unsafe extern "C" fn(context: *mut c_void, peer: *const moorline_credentials) -> i32,
+    context: Context,
+}
 
 impl ForeignPolicy {
     fn admits(&self, peer: &Credentials) -> bool {
         let peer =
             moorline_credentials { struct_size: size_of::<moorline_credentials>(), ..credentials(*peer) };
         // SAFETY: the caller's function with the caller's context, as both were given.
-        unsafe { (self.admits)(self.context, &raw const peer) != 0 }
+        unsafe { (self.admits)(self.context.context, &raw const peer) != 0 }
     }
 }
 
-/// The caller's policy; everyone for NULL.
+/// The caller's policy; everyone for NULL. To be read before anything else can fail, since only then can its context be
+/// given back.
 ///
 /// # Safety
 ///
@@ -87,8 +107,9 @@ pub(super) unsafe fn policy(given: *const moorline_policy) -> Result<Policy> {
             Ok(Policy::Listed { users: users?, groups: groups? })
         }
         MOORLINE_POLICY_CUSTOM => {
+            let context = Context { context: given.context, release: given.release };
             let admits = given.admits.ok_or_else(|| invalid("policy: the function is NULL"))?;
-            let foreign = ForeignPolicy { admits, context: given.context };
+            let foreign = ForeignPolicy { admits, context };
             Ok(Policy::Custom(Arc::new(move |peer| foreign.admits(peer))))
         }
         other => Err(invalid(&format!("there is no policy {other}"))),

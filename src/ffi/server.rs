@@ -53,10 +53,10 @@ pub unsafe extern "C" fn moorline_server_create(
 ) -> moorline_status {
     guard(|| {
         // SAFETY: as the caller says.
-        let (server, given) =
-            unsafe { (Out::zeroed(server).required("server")?, self::options(options, "server options")?) };
+        let (server, given) = unsafe { (Out::zeroed(server), self::options(options, "server options")?) };
         // SAFETY: as the caller says.
-        let (messages, policy) = unsafe { (message_options(given.messages)?, policy(given.policy)?) };
+        let (policy, messages) = unsafe { (policy(given.policy)?, message_options(given.messages)?) };
+        let server = server.required("server")?;
         server.set(handle::create(Server::new(ServerOptions {
             scope: scope(given.scope)?,
             mode: unless_zero(given.mode),

@@ -100,6 +100,55 @@ static void a_function_decides(void)
     expect_admitted(&policy);
 }
 
+static void count_up(void *context)
+{
+    ++*(int *)context;
+}
+
+static void the_context_is_given_back_once(void)
+{
+    int released = 0;
+    moorline_policy policy = rule(MOORLINE_POLICY_CUSTOM);
+    policy.context = &released;
+    policy.release = count_up;
+    moorline_server_options options = MOORLINE_SERVER_OPTIONS_INIT;
+    options.policy = &policy;
+    moorline_service_options service_options = MOORLINE_SERVICE_OPTIONS_INIT;
+    service_options.policy = &policy;
+    moorline_server *server = NULL;
+    moorline_service *service = NULL;
+
+    /* What fails gives it back at once: no function, then what else can be wrong. */
+    CHECK_STATUS(moorline_server_create(&options, &server), MOORLINE_INVALID_ARGUMENT);
+    CHECK_NUMBER(released, 1);
+    policy.admits = note_and_answer;
+    CHECK_STATUS(moorline_server_create(&options, NULL), MOORLINE_INVALID_ARGUMENT);
+    CHECK_NUMBER(released, 2);
+    const moorline_message_options no_framing = MOORLINE_MESSAGE_OPTIONS_INIT;
+    options.messages = &no_framing;
+    CHECK_STATUS(moorline_server_create(&options, &server), MOORLINE_INVALID_ARGUMENT);
+    CHECK_NUMBER(released, 3);
+    service_options.scope = 77;
+    CHECK_STATUS(moorline_service_create(&service_options, NULL, &service), MOORLINE_INVALID_ARGUMENT);
+    CHECK_NUMBER(released, 4);
+
+    options.messages = NULL;
+    CHECK_OK(moorline_server_create(&options, &server));
+    CHECK_OK(moorline_server_listen(server, "policy"));
+    CHECK_OK(moorline_server_close(server));
+    CHECK_NUMBER(released, 4);
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_NUMBER(released, 5);
+
+    service_options.scope = MOORLINE_SCOPE_TEMPORARY;
+    CHECK_OK(moorline_service_create(&service_options, NULL, &service));
+    CHECK_OK(moorline_service_start(service, "policy"));
+    CHECK_OK(moorline_service_stop(service, -1, NULL));
+    CHECK_NUMBER(released, 5);
+    CHECK_OK(moorline_service_destroy(service));
+    CHECK_NUMBER(released, 6);
+}
+
 static void a_service_turns_away_and_counts(void)
 {
     moorline_policy policy = rule(MOORLINE_POLICY_LISTED);
@@ -169,6 +218,7 @@ int main(void)
 {
     RUN(rules_admit_whom_they_say);
     RUN(a_function_decides);
+    RUN(the_context_is_given_back_once);
     RUN(a_service_turns_away_and_counts);
     RUN(a_pidfd_is_the_peers_process);
     RUN(bad_policies_are_refused);

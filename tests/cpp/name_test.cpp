@@ -8,6 +8,7 @@ namespace {
 using moorline::NameState;
 using moorline::Scope;
 using moorline::Server;
+using moorline::Socket;
 
 using NameTest = Clean;
 
@@ -65,6 +66,22 @@ TEST_F(NameTest, BadNamesAreRefused) {
         EXPECT_FAILS(server.listen(name), Status::name_invalid) << name;
     }
     EXPECT_FAILS(server.listen(path(std::string(300, 'a'))), Status::name_too_long);
+}
+
+TEST_F(NameTest, AbstractNamesOfAnyBytes) {
+    const std::string name = std::string("abstract\0", 9) + directory();
+    Server server = must(Server::create());
+    EXPECT_FAILS(server.is_abstract(), Status::invalid_state);
+    must(server.listen_abstract(name));
+    EXPECT_TRUE(must(server.is_abstract()));
+    Socket client = must(Socket::connect_abstract(name, patience));
+    EXPECT_OK(server.accept(patience));
+    EXPECT_FAILS(Socket::connect_abstract(name.substr(0, 8), patience), Status::connection_refused);
+    Server other = must(Server::create());
+    EXPECT_FAILS(other.listen_abstract(name), Status::name_in_use);
+    EXPECT_FAILS(other.listen_abstract(std::string(108, 'x')), Status::name_too_long);
+    must(other.listen("path"));
+    EXPECT_FALSE(must(other.is_abstract()));
 }
 
 }  // namespace

@@ -235,6 +235,74 @@ TEST_F(OptionsTest, ServiceQueueLimitAndWaterMarks) {
     EXPECT_LE(taken, 120 * million);
 }
 
+TEST_F(OptionsTest, ServicePolicy) {
+    ServiceOptions options;
+    options.policy = moorline::Policy::listed({});
+    Service service = must(Service::echo(options));
+    must(service.start("policy"));
+    Socket client = must(Socket::connect("policy", patience));
+    char buffer[1];
+    EXPECT_FAILS(client.receive(buffer, patience), Status::disconnected);
+    EXPECT_EQ(service.stop(patience).report.refused, 1u);
+}
+
+TEST_F(OptionsTest, ServiceConnectionRate) {
+    ServiceOptions options;
+    options.connection_rate = 20;
+    Service service = must(Service::echo(options));
+    must(service.start("rate"));
+    const auto start = std::chrono::steady_clock::now();
+    // Some may come at once; what is beyond that waits.
+    for (int i = 0; i < 30; ++i) {
+        Socket client = must(Socket::connect("rate", patience));
+        must(client.send("x", patience));
+        EXPECT_EQ(receive_exactly(client, 1), "x");
+    }
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 400ms);
+}
+
+TEST_F(OptionsTest, ServiceIdleTimeout) {
+    std::promise<Status> ended;
+    Service::Handler handler;
+    handler.disconnected = [&](Connection, Status reason) { ended.set_value(reason); };
+    ServiceOptions options;
+    options.idle_timeout = 20ms;
+    Service service = must(Service::create(handler, options));
+    must(service.start("idle"));
+    Socket client = must(Socket::connect("idle", patience));
+    auto future = ended.get_future();
+    ASSERT_EQ(future.wait_for(patience), std::future_status::ready);
+    EXPECT_EQ(future.get(), Status::timed_out);
+}
+
+TEST_F(OptionsTest, ServiceLinger) {
+    std::promise<Status> ended;
+    Service::Handler handler;
+    handler.connected = [](Connection connection) {
+        // More than the kernel takes, to a peer that does not read.
+        static_cast<void>(connection.send(std::string(8 << 20, 'x'), Timeout::none()));
+        must(connection.close());
+    };
+    handler.disconnected = [&](Connection, Status reason) { ended.set_value(reason); };
+    ServiceOptions options;
+    options.queue_limit = 16 << 20;
+    options.linger = 1h;
+    Service patient = must(Service::create(handler, options));
+    must(patient.start("patient"));
+    Socket held_up = must(Socket::connect("patient", patience));
+
+    options.linger = 20ms;
+    std::promise<Status> ended_soon;
+    handler.disconnected = [&](Connection, Status reason) { ended_soon.set_value(reason); };
+    Service hasty = must(Service::create(handler, options));
+    must(hasty.start("hasty"));
+    Socket client = must(Socket::connect("hasty", patience));
+    auto soon = ended_soon.get_future();
+    ASSERT_EQ(soon.wait_for(patience), std::future_status::ready);
+    EXPECT_EQ(soon.get(), Status::timed_out);
+    EXPECT_EQ(ended.get_future().wait_for(0s), std::future_status::timeout);
+}
+
 TEST_F(OptionsTest, ExchangeScope) {
     ServiceOptions service_options;
     service_options.scope = Scope::abstract;

@@ -2,6 +2,9 @@
 #ifndef MOORLINE_CPP_SERVER_HPP
 #define MOORLINE_CPP_SERVER_HPP
 
+#include <memory>
+
+#include <moorline/cpp/policy.hpp>
 #include <moorline/cpp/socket.hpp>
 
 namespace moorline {
@@ -13,6 +16,7 @@ struct ServerOptions {
     std::uint32_t backlog = 0;         ///< connections that may wait for accept; 0: the system's maximum
     std::size_t send_queue_limit = 0;  ///< of the accepted sockets, as in SocketOptions
     std::optional<MessageOptions> messages = std::nullopt;  ///< of the accepted sockets, as in SocketOptions
+    Policy policy = Policy::everyone();                     ///< whom connections are taken from
 };
 
 /// A server that accepts connections one by one. Move-only; the destructor closes it and gives its name back. Any
@@ -36,14 +40,21 @@ public:
         raw.backlog = options.backlog;
         raw.send_queue_limit = options.send_queue_limit;
         moorline_server* handle = nullptr;
+        auto kept = std::make_shared<detail::KeptException>();
+        const auto keep = [kept](std::exception_ptr exception) { kept->keep(std::move(exception)); };
         const Result<void> created = detail::with_messages(options.messages, [&](const moorline_message_options* messages) {
             raw.messages = messages;
-            return detail::done(moorline_server_create(&raw, &handle));
+            return detail::with_policy(options.policy, keep, [&](const moorline_policy* policy) {
+                raw.policy = policy;
+                return detail::done(moorline_server_create(&raw, &handle));
+            });
         });
         if (!created) {
             return Unexpected(created.error());
         }
-        return Server(handle, where);
+        Server server(handle, where);
+        server.exception_ = std::move(kept);
+        return server;
     }
 
     /// Takes `name` and listens: whoever finds the name from now on can connect. A name whose server has died is
@@ -62,6 +73,23 @@ public:
                                  [&](const char* text) { return moorline_server_listen_unique(native_handle(), text); });
     }
 
+    /// Listens under an abstract name of any bytes, NULs too, whatever ServerOptions::scope says. Never blocks. Errors: as
+    /// listen(), where name_too_long means more than 107 bytes.
+    [[nodiscard]] Result<void> listen_abstract(BytesView name) noexcept {
+        return detail::done(moorline_server_listen_abstract(native_handle(), name.data(), name.size()));
+    }
+
+    /// Whether its name is in the abstract namespace, which full_name() does not tell. Never blocks. Errors: invalid_state
+    /// (not listening), stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<bool> is_abstract() const noexcept {
+        std::uint32_t is_abstract = 0;
+        const moorline_status status = moorline_server_is_abstract(native_handle(), &is_abstract);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return is_abstract != 0;
+    }
+
     /// Listens on a descriptor that listens already (socket activation). The server owns it from success on, but
     /// never removes its file. Never blocks. Errors: invalid_argument (empty, or not such a descriptor; still the
     /// caller's), invalid_state (listening already), stale_handle.
@@ -78,8 +106,8 @@ public:
     }
 
     /// The next connection. Blocks until there is one or the timeout is over. Errors: would_block, timed_out, closed,
-    /// invalid_state (not listening), limit_reached (no descriptors left; it still listens), stale_handle,
-    /// invalid_argument (empty).
+    /// permission_denied (the policy has turned one away; go on), invalid_state (not listening), limit_reached (no
+    /// descriptors left; it still listens), stale_handle, invalid_argument (empty).
     [[nodiscard]] Result<Socket> accept(Timeout timeout, SourceLocation where = SourceLocation::current()) noexcept {
         moorline_socket* handle = nullptr;
         const moorline_status status = moorline_server_accept(native_handle(), timeout.milliseconds(), &handle);
@@ -100,6 +128,20 @@ public:
         return descriptor;
     }
 
+    /// What it has done so far. Never blocks. Errors: stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<ServerStatistics> statistics() const noexcept {
+        moorline_server_stats raw = {};
+        raw.struct_size = sizeof raw;
+        const moorline_status status = moorline_server_statistics(native_handle(), &raw);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return ServerStatistics{raw.accepted, raw.refused};
+    }
+
+    /// The last exception that came out of the policy's callable, once; null if none has. Never blocks.
+    [[nodiscard]] std::exception_ptr take_exception() noexcept { return exception_ ? exception_->take() : nullptr; }
+
     /// Stops listening and gives the name back; blocked calls end with closed, connections that nobody accepted are
     /// reset. It may listen again. Does nothing if it does not listen. Never blocks. Errors: stale_handle,
     /// invalid_argument (empty), the system's reason why the file could not be removed (it does not listen even
@@ -108,6 +150,8 @@ public:
 
 private:
     using Owner::Owner;
+
+    std::shared_ptr<detail::KeptException> exception_;
 };
 
 }  // namespace MOORLINE_CPP_VARIANT

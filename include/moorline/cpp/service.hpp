@@ -50,6 +50,16 @@ public:
             moorline_connection_send_message(handle_, message.data(), message.size(), timeout.milliseconds()));
     }
 
+    /// The same, and duplicates of open descriptors with it, which stay the caller's. With some, the message waits for an empty
+    /// queue. Errors: as send_message(), limit_reached (more than Socket::max_descriptors), invalid_argument (one is not
+    /// open).
+    [[nodiscard]] Result<void> send_message_with_descriptors(BytesView message, const std::vector<int>& descriptors,
+                                                             Timeout timeout) const noexcept {
+        return detail::done(moorline_connection_send_message_with_descriptors(handle_, message.data(), message.size(),
+                                                                              descriptors.data(), descriptors.size(),
+                                                                              timeout.milliseconds()));
+    }
+
     /// Ends the connection when what is queued is sent; nothing more is read. Never blocks. Errors: stale_handle.
     [[nodiscard]] Result<void> close() const noexcept { return detail::done(moorline_connection_close(handle_)); }
 
@@ -65,6 +75,23 @@ public:
             return detail::failure(status);
         }
         return Credentials{raw.uid, raw.gid, raw.pid};
+    }
+
+    /// A descriptor of the process that connected, as Socket::peer_process(). Never blocks. Errors: not_supported, not_found,
+    /// closed, limit_reached, stale_handle.
+    [[nodiscard]] Result<Descriptor> peer_process() const noexcept {
+        std::ptrdiff_t descriptor = -1;
+        const moorline_status status = moorline_connection_peer_process(handle_, &descriptor);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return Descriptor(static_cast<int>(descriptor));
+    }
+
+    /// What went over it so far; in Handler::disconnected, all that ever did. Never blocks. Errors: stale_handle.
+    [[nodiscard]] Result<SocketStatistics> statistics() const noexcept {
+        return detail::socket_statistics(
+            [this](moorline_socket_stats* raw) { return moorline_connection_statistics(handle_, raw); });
     }
 
     [[nodiscard]] friend constexpr bool operator==(Connection a, Connection b) noexcept { return a.handle_ == b.handle_; }
@@ -85,6 +112,10 @@ struct ServiceOptions {
     std::chrono::microseconds busy_poll{0};  ///< how long a worker looks again and again before it sleeps
     std::uint32_t max_connections = 0;       ///< at once, more are closed as they come; 0: as many as there are descriptors
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
+    std::uint32_t connection_rate = 0;       ///< accepted in a second at most, on average; more wait; 0: as many as come
+    std::chrono::milliseconds idle_timeout{0};  ///< without a byte in either direction, then it ends; 0: for ever
+    std::chrono::milliseconds linger{10000};    ///< for a closing one to send what is queued; 0: ten seconds
+    Policy policy = Policy::everyone();         ///< whom connections are taken from
 };
 
 /// Exceptions that came out of callbacks, oldest first.
@@ -93,14 +124,20 @@ struct Exceptions {
     std::uint64_t dropped = 0;             ///< how many came after those
 };
 
-/// What a service did between start and stop.
+/// What a service did between start and stop, or so far.
 struct ServiceReport {
     std::uint64_t accepted = 0;      ///< connections
-    std::uint64_t refused = 0;       ///< connections beyond ServiceOptions::max_connections
+    std::uint64_t refused = 0;       ///< connections beyond ServiceOptions::max_connections, or turned away by the policy
     std::uint64_t open_at_stop = 0;  ///< connections that were there when it was told to stop
     std::uint64_t received = 0;      ///< bytes
     std::uint64_t sent = 0;          ///< bytes handed to the kernel
     std::uint64_t unsent = 0;        ///< bytes queued and never handed to the kernel
+    std::uint64_t ended_by_peer = 0;    ///< connections that ended because the peer left
+    std::uint64_t ended_by_us = 0;      ///< connections that this side closed
+    std::uint64_t ended_late = 0;       ///< connections whose peer was idle or too slow
+    std::uint64_t ended_malformed = 0;  ///< connections whose peer broke the protocol
+    std::uint64_t ended_refused = 0;    ///< connections with a message that was refused
+    std::uint64_t ended_otherwise = 0;  ///< connections that ended for another reason: limits, the system
     Exceptions exceptions;           ///< that nobody has taken before
 };
 
@@ -129,6 +166,10 @@ public:
         /// Whether a message may be delivered. False ends the connection with Status::refused; so does an exception.
         std::function<bool(Connection, BytesView message)> admits;
         std::function<void(Connection, BytesView message)> message;
+        /// If there is one it is called instead of `message`, where descriptors that come with a message are closed.
+        std::function<void(Connection, BytesView message, std::vector<Descriptor> descriptors)> message_with_descriptors;
+        /// The peer sends no more but may still read: the connection is this side's to close. Empty: it is closed.
+        std::function<void(Connection)> finished;
     };
 
     static constexpr std::size_t max_kept_exceptions = 64;
@@ -181,15 +222,21 @@ public:
         moorline_service_report raw = {};
         raw.struct_size = sizeof raw;
         const moorline_status status = moorline_service_stop(native_handle(), timeout.milliseconds(), &raw);
-        ServiceReport report;
-        report.accepted = raw.accepted;
-        report.refused = raw.refused;
-        report.open_at_stop = raw.open_at_stop;
-        report.received = raw.received;
-        report.sent = raw.sent;
-        report.unsent = raw.unsent;
+        ServiceReport report = report_of(raw);
         report.exceptions = take_exceptions();
         return {detail::done(status), std::move(report)};
+    }
+
+    /// What it has done since it was started, without exceptions, which stay to be taken. Never blocks. Errors: invalid_state
+    /// (not started), stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<ServiceReport> statistics() const noexcept {
+        moorline_service_report raw = {};
+        raw.struct_size = sizeof raw;
+        const moorline_status status = moorline_service_statistics(native_handle(), &raw);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return report_of(raw);
     }
 
     /// The exceptions that came out of callbacks since the last time. Never blocks; any thread.
@@ -263,7 +310,34 @@ private:
                     run(context, &Handler::message, connection, BytesView(data, size));
                 };
             }
+            if (handler_.message_with_descriptors) {
+                raw.message_with_descriptors = [](void* context, moorline_connection* connection, const void* data,
+                                                  std::size_t size, const int* numbers, std::size_t count) {
+                    std::vector<Descriptor> descriptors;
+                    descriptors.reserve(count);
+                    for (std::size_t i = 0; i < count; ++i) {
+                        descriptors.emplace_back(numbers[i]);
+                    }
+                    run(context, &Handler::message_with_descriptors, connection, BytesView(data, size),
+                        std::move(descriptors));
+                };
+            }
+            if (handler_.finished) {
+                raw.finished = [](void* context, moorline_connection* connection) {
+                    run(context, &Handler::finished, connection);
+                };
+            }
             return raw;
+        }
+
+        /// Keeps an exception of the user's, on any thread.
+        void keep(std::exception_ptr exception) noexcept {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (exceptions_.kept.size() < max_kept_exceptions) {
+                exceptions_.kept.push_back(std::move(exception));
+            } else {
+                ++exceptions_.dropped;
+            }
         }
 
         [[nodiscard]] Exceptions take_exceptions() noexcept {
@@ -278,21 +352,12 @@ private:
         static void run(void* context, Callable Handler::*callable, moorline_connection* connection,
                         Arguments... arguments) noexcept {
             auto& state = *static_cast<State*>(context);
-            detail::guarded([&] { (state.handler_.*callable)(Connection(connection), arguments...); },
+            detail::guarded([&] { (state.handler_.*callable)(Connection(connection), std::move(arguments)...); },
                             [&](std::exception_ptr exception) {
                                 state.keep(std::move(exception));
                                 // In `disconnected` there is nothing left to abort, and the library says so.
                                 static_cast<void>(moorline_connection_abort(connection));
                             });
-        }
-
-        void keep(std::exception_ptr exception) noexcept {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            if (exceptions_.kept.size() < max_kept_exceptions) {
-                exceptions_.kept.push_back(std::move(exception));
-            } else {
-                ++exceptions_.dropped;
-            }
         }
 
         const Handler handler_;
@@ -316,15 +381,39 @@ private:
         raw.low_water = options.low_water;
         raw.busy_poll_us = detail::microseconds(options.busy_poll);
         raw.max_connections = options.max_connections;
+        raw.connection_rate = options.connection_rate;
+        raw.idle_timeout_ms = detail::clamped(options.idle_timeout.count());
+        raw.linger_ms = detail::clamped(options.linger.count());
         moorline_service* handle = nullptr;
+        const auto keep = [&state = *state](std::exception_ptr exception) { state.keep(std::move(exception)); };
         const Result<void> created = detail::with_messages(options.messages, [&](const moorline_message_options* messages) {
             raw.messages = messages;
-            return detail::done(moorline_service_create(&raw, callbacks, &handle));
+            return detail::with_policy(options.policy, keep, [&](const moorline_policy* policy) {
+                raw.policy = policy;
+                return detail::done(moorline_service_create(&raw, callbacks, &handle));
+            });
         });
         if (!created) {
             return Unexpected(created.error());
         }
         return Service(handle, std::move(state), where);
+    }
+
+    [[nodiscard]] static ServiceReport report_of(const moorline_service_report& raw) noexcept {
+        ServiceReport report;
+        report.accepted = raw.accepted;
+        report.refused = raw.refused;
+        report.open_at_stop = raw.open_at_stop;
+        report.received = raw.received;
+        report.sent = raw.sent;
+        report.unsent = raw.unsent;
+        report.ended_by_peer = raw.ended_by_peer;
+        report.ended_by_us = raw.ended_by_us;
+        report.ended_late = raw.ended_late;
+        report.ended_malformed = raw.ended_malformed;
+        report.ended_refused = raw.ended_refused;
+        report.ended_otherwise = raw.ended_otherwise;
+        return report;
     }
 
     /// Destroys the handle before the state that its threads use.

@@ -11,6 +11,7 @@
 #include <moorline/cpp/message.hpp>
 #include <moorline/cpp/name.hpp>
 #include <moorline/cpp/readiness.hpp>
+#include <moorline/cpp/statistics.hpp>
 #include <moorline/cpp/timeout.hpp>
 #include <moorline/cpp/validator.hpp>
 
@@ -67,6 +68,21 @@ public:
             return detail::with_name(name, [&](const char* text) {
                 return moorline_socket_connect(text, raw, timeout.milliseconds(), &handle);
             });
+        });
+        if (!connected) {
+            return Unexpected(connected.error());
+        }
+        return Socket(handle, where);
+    }
+
+    /// Connects to the server of an abstract name of any bytes, NULs too, whatever SocketOptions::scope says. Otherwise as
+    /// connect(); connection_refused means that there is no such name.
+    [[nodiscard]] static Result<Socket> connect_abstract(BytesView name, Timeout timeout, const SocketOptions& options = {},
+                                                         SourceLocation where = SourceLocation::current()) noexcept {
+        moorline_socket* handle = nullptr;
+        const Result<void> connected = with_native(options, [&](const moorline_socket_options* raw) {
+            return detail::done(
+                moorline_socket_connect_abstract(name.data(), name.size(), raw, timeout.milliseconds(), &handle));
         });
         if (!connected) {
             return Unexpected(connected.error());
@@ -302,6 +318,42 @@ public:
             return detail::failure(status);
         }
         return Credentials{raw.uid, raw.gid, raw.pid};
+    }
+
+    /// A descriptor of the process at the other end (a pidfd), which, unlike its number, never comes to mean another process.
+    /// Never blocks. Errors: not_supported (Linux before 6.5), not_found (the process has ended), closed, limit_reached,
+    /// stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<Descriptor> peer_process() const noexcept {
+        std::ptrdiff_t descriptor = -1;
+        const moorline_status status = moorline_socket_peer_process(native_handle(), &descriptor);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return Descriptor(static_cast<int>(descriptor));
+    }
+
+    /// What went over it so far. Never blocks. Errors: stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<SocketStatistics> statistics() const noexcept {
+        return detail::socket_statistics(
+            [this](moorline_socket_stats* raw) { return moorline_socket_statistics(native_handle(), raw); });
+    }
+
+    /// Ends one direction; the other works on. Interest::writable ends sending, after what is queued was sent: the peer sees
+    /// the end of the stream. Interest::readable ends receiving: the peer's sends fail, and what has come can still be read.
+    /// Blocks until the timeout. Errors: would_block and timed_out (something is still queued, nothing has ended),
+    /// disconnected, closed, limit_reached, stale_handle, invalid_argument (empty, or not one of the two).
+    [[nodiscard]] Result<void> shutdown(Interest direction, Timeout timeout) noexcept {
+        return detail::done(
+            moorline_socket_shutdown(native_handle(), static_cast<std::uint32_t>(direction), timeout.milliseconds()));
+    }
+
+    /// Closes at once; what is queued is dropped. Reports in either case. Never blocks. Errors: closed
+    /// (CloseReport::unsent bytes were lost), stale_handle, invalid_argument (empty).
+    [[nodiscard]] Outcome<CloseReport> abort() noexcept {
+        moorline_close_report raw = {};
+        raw.struct_size = sizeof raw;
+        const moorline_status status = moorline_socket_abort(native_handle(), &raw);
+        return {detail::done(status), {raw.sent, raw.unsent, raw.received}};
     }
 
     /// Sends what is queued until the timeout is over, closes, and reports in either case. Calls of other threads
