@@ -83,16 +83,37 @@ impl Inbox {
         Some(&self.bytes()[payload.clone()])
     }
 
-    /// Drops the first message, which `first` or `last` has found; gives the descriptors that came with it.
-    pub fn take_first(&mut self) -> Vec<Descriptor> {
-        let Some(frame) = self.first.take() else { return Vec::new() };
-        self.validated = false;
-        self.skip(frame.length);
+    /// The first message, which `first` or `last` has found, and the descriptors that came with it, taken out.
+    pub fn open_first(&mut self) -> Option<(&[u8], Vec<Descriptor>)> {
+        let end = self.taken + self.first.as_ref()?.length as u64;
         let mut with_it = Vec::new();
-        while self.descriptors.front().is_some_and(|arrival| arrival.position < self.taken) {
+        while self.descriptors.front().is_some_and(|arrival| arrival.position < end) {
             with_it.extend(self.descriptors.pop_front().into_iter().flat_map(|arrival| arrival.descriptors));
         }
-        with_it
+        Some((self.message()?, with_it))
+    }
+
+    /// Puts back what was taken out of the first message, which stays.
+    pub fn close_first(&mut self, descriptors: Vec<Descriptor>) {
+        if !descriptors.is_empty() {
+            self.descriptors.push_front(Arrival { position: self.taken, descriptors });
+        }
+    }
+
+    /// Drops the first message, which `first` or `last` has found.
+    pub fn drop_first(&mut self) {
+        if let Some(frame) = self.first.take() {
+            self.validated = false;
+            self.skip(frame.length);
+        }
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self) {
+        self.first = None;
+        self.skip(self.filled.len());
+        self.bytes = Vec::new();
+        self.descriptors.clear();
     }
 
     /// Drops so many of the first bytes.
@@ -121,13 +142,6 @@ impl Inbox {
     /// As if the first byte of an unfinished message had come now.
     pub fn restart_clock(&mut self) {
         self.begun = self.begun.map(|_| Instant::now());
-    }
-
-    /// How many descriptors came with the first message.
-    pub fn descriptors_of_first(&self) -> usize {
-        let end = self.taken + self.first.as_ref().map_or(0, |frame| frame.length as u64);
-        let of_first = self.descriptors.iter().take_while(|arrival| arrival.position < end);
-        of_first.map(|arrival| arrival.descriptors.len()).sum()
     }
 
     /// How many descriptors came and were not taken.
@@ -207,7 +221,8 @@ mod tests {
         for expected in [b"one", b"two"] {
             assert_eq!(inbox.first().unwrap(), Some(&expected[..]));
             assert_eq!(inbox.first().unwrap(), Some(&expected[..]));
-            assert!(inbox.take_first().is_empty());
+            assert!(inbox.open_first().is_some_and(|(_, descriptors)| descriptors.is_empty()));
+            inbox.drop_first();
         }
         assert_eq!(inbox.first().unwrap(), None);
         assert!(inbox.begun().is_some());
@@ -216,7 +231,7 @@ mod tests {
         }
         put(&mut inbox, b"\n");
         assert_eq!(inbox.first().unwrap().unwrap().len(), 3 + 100 * READ_SIZES.0);
-        inbox.take_first();
+        inbox.drop_first();
         assert_eq!((inbox.bytes.capacity(), inbox.begun()), (0, None));
     }
 }

@@ -3,10 +3,12 @@
 use super::arguments::{Out, OutStruct, bytes, timeout};
 use super::guard::guard;
 use super::handle::{self, moorline_connection};
+use super::message::borrow_all;
 use super::socket::{credentials, moorline_credentials};
 use super::status::moorline_status;
 use crate::service::Connection;
-use std::ffi::c_void;
+use crate::sys;
+use std::ffi::{c_int, c_void};
 
 /// Sends all the data. When the queue is full it waits; in a callback that holds up all connections of its thread. What one
 /// call sends is never mixed with what other threads send.
@@ -71,6 +73,39 @@ pub unsafe extern "C" fn moorline_connection_send_message(
     })
 }
 
+/// As moorline_connection_send_message, and sends duplicates of descriptors with the message. With some, the message waits for the
+/// queue to be empty.
+///
+/// @param connection   a connection that has not ended, of a service with messages
+/// @param data         the message; may be NULL if length is 0
+/// @param length       bytes
+/// @param descriptors  open descriptors, which stay the caller's
+/// @param count        how many, at most 253: unix(7)
+/// @param timeout_ms   how long to wait for room, in milliseconds; -1 for ever, 0 not at all
+/// @return as moorline_socket_send_message_with_descriptors
+///
+/// Blocks until the timeout. Any thread; messages of several threads don't mix.
+///
+/// # Safety
+///
+/// The pointers are as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_send_message_with_descriptors(
+    connection: *mut moorline_connection,
+    data: *const c_void,
+    length: usize,
+    descriptors: *const c_int,
+    count: usize,
+    timeout_ms: i64,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let (data, descriptors) = unsafe { (bytes(data, length)?, borrow_all(descriptors, count)?) };
+        let connection = handle::get::<Connection>(connection)?;
+        connection.send_message_with(data, &descriptors, timeout(timeout_ms)?)
+    })
+}
+
 /// Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows, with
 /// MOORLINE_CLOSED.
 ///
@@ -121,6 +156,31 @@ pub unsafe extern "C" fn moorline_connection_peer_credentials(
         // SAFETY: as the caller says.
         let out = unsafe { OutStruct::zeroed(credentials, "credentials") }?.required("credentials")?;
         out.set(self::credentials(handle::get::<Connection>(connection)?.peer_credentials()?));
+        Ok(())
+    })
+}
+
+/// A descriptor of the process at the other end (a pidfd), which, unlike its number, never comes to mean another process.
+///
+/// @param connection  a connection that has not ended
+/// @param descriptor  out: the pidfd, to be closed by the caller; close-on-exec
+/// @return as moorline_socket_peer_process
+///
+/// Does not block. Any thread.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_peer_process(
+    connection: *mut moorline_connection,
+    descriptor: *mut libc::intptr_t,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let descriptor = unsafe { Out::zeroed(descriptor) }.required("descriptor")?;
+        let process = handle::get::<Connection>(connection)?.peer_process()?;
+        descriptor.set(sys::give_away(process) as libc::intptr_t);
         Ok(())
     })
 }

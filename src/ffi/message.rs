@@ -8,7 +8,7 @@ use crate::error::{Error, Result, Status};
 use crate::frame::{DEFAULT_MAX_MESSAGE, Framing};
 use crate::handshake::Application;
 use crate::socket::{MessageOptions, Socket, Validator};
-use crate::sys;
+use crate::sys::{self, BorrowedDescriptor};
 use std::ffi::{OsString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,21 +152,35 @@ pub unsafe extern "C" fn moorline_socket_send_message_with_descriptors(
     guard(|| {
         // SAFETY: as the caller says.
         let data = unsafe { bytes(data, length) }?;
-        if descriptors.is_null() && count > 0 {
-            return Err(Error::new(Status::InvalidArgument, "descriptors is NULL"));
-        }
-        let mut borrowed = Vec::new();
-        for index in 0..count.min(DESCRIPTORS_LIMIT + 1) {
-            // SAFETY: there are `count` of them, says the caller.
-            let descriptor = unsafe { descriptors.add(index).read() };
-            borrowed.push(sys::borrow(descriptor)?);
-        }
+        // SAFETY: as the caller says.
+        let borrowed = unsafe { borrow_all(descriptors, count) }?;
         handle::get::<Socket>(socket)?.send_message_with(data, &borrowed, timeout(timeout_ms)?)
     })
 }
 
 /// One more than this many descriptors are enough to be told that they are too many.
 const DESCRIPTORS_LIMIT: usize = 253;
+
+/// The caller's descriptors.
+///
+/// # Safety
+///
+/// `descriptors` is NULL or points to `count` of them.
+pub(super) unsafe fn borrow_all<'call>(
+    descriptors: *const c_int,
+    count: usize,
+) -> Result<Vec<BorrowedDescriptor<'call>>> {
+    if descriptors.is_null() && count > 0 {
+        return Err(Error::new(Status::InvalidArgument, "descriptors is NULL"));
+    }
+    let mut borrowed = Vec::new();
+    for index in 0..count.min(DESCRIPTORS_LIMIT + 1) {
+        // SAFETY: there are `count` of them, says the caller.
+        let descriptor = unsafe { descriptors.add(index).read() };
+        borrowed.push(sys::borrow(descriptor)?);
+    }
+    Ok(borrowed)
+}
 
 /// Receives a message.
 ///

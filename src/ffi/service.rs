@@ -8,7 +8,8 @@ use super::policy::{moorline_policy, policy};
 use super::status::moorline_status;
 use crate::error::{Error, Result, Status};
 use crate::service::{Connection, Echo, Handler, Service, ServiceOptions, ServiceReport};
-use std::ffi::{c_char, c_void};
+use crate::sys::{self, Descriptor};
+use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +120,19 @@ pub struct moorline_service_callbacks {
     >,
     /// The peer will send no more, but may still read: the connection is this side's to close. NULL: it is closed.
     pub finished: Option<unsafe extern "C" fn(context: *mut c_void, connection: *mut moorline_connection)>,
+    /// If not NULL it is called instead of `message`, which can take no descriptors and has them closed. The count is at most the
+    /// max_descriptors of the message options, often 0. Each descriptor is the callback's, to be closed by it, and close-on-exec;
+    /// the message and the array end with the call.
+    pub message_with_descriptors: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            connection: *mut moorline_connection,
+            data: *const c_void,
+            length: usize,
+            descriptors: *const c_int,
+            count: usize,
+        ),
+    >,
 }
 
 // SAFETY: integers, pointers and nullable functions only.
@@ -208,6 +222,24 @@ impl Handler for Callbacks {
         }
     }
 
+    fn message_with_descriptors(
+        &self,
+        connection: &Connection,
+        message: &[u8],
+        descriptors: Vec<Descriptor>,
+    ) {
+        let Some(deliver) = self.0.message_with_descriptors else {
+            drop(descriptors);
+            return self.message(connection, message);
+        };
+        let given: Vec<c_int> = descriptors.into_iter().map(sys::give_away).collect();
+        let (data, length) = (message.as_ptr().cast(), message.len());
+        // SAFETY: as above.
+        unsafe {
+            deliver(self.0.context, handle_of(connection), data, length, given.as_ptr(), given.len());
+        }
+    }
+
     fn finished(&self, connection: &Connection) {
         match self.0.finished {
             // SAFETY: as above.
@@ -267,6 +299,8 @@ pub(super) fn report(done: &ServiceReport) -> moorline_service_report {
 ///
 /// As for [`message_options`] and [`policy`].
 unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOptions> {
+    // SAFETY: as the caller says.
+    let policy = unsafe { policy(given.policy) }?;
     let defaults = ServiceOptions::default();
     let queue_limit = unless_zero(given.queue_limit).unwrap_or(defaults.queue_limit);
     let high_water = unless_zero(given.high_water).unwrap_or(queue_limit / 2);
@@ -288,8 +322,7 @@ unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOpti
             .map_err(too_many)?,
         // SAFETY: as the caller says.
         messages: unsafe { message_options(given.messages) }?,
-        // SAFETY: as the caller says.
-        policy: unsafe { policy(given.policy) }?,
+        policy,
         connection_rate: unless_zero(given.connection_rate),
         idle_timeout: milliseconds(given.idle_timeout_ms),
         linger: milliseconds(given.linger_ms).unwrap_or(defaults.linger),
@@ -316,17 +349,13 @@ pub unsafe extern "C" fn moorline_service_create(
 ) -> moorline_status {
     guard(|| {
         // SAFETY: as the caller says.
-        let (service, given, functions) = unsafe {
-            (
-                Out::zeroed(service).required("service")?,
-                self::options(options, "service options")?,
-                self::options(callbacks, "service callbacks")?,
-            )
-        };
+        let (service, given) = unsafe { (Out::zeroed(service), self::options(options, "service options")?) };
+        // SAFETY: as the caller says.
+        let (options, functions) =
+            unsafe { (service_options(given)?, self::options(callbacks, "service callbacks")?) };
         let handler: Arc<dyn Handler> =
             if callbacks.is_null() { Arc::new(Echo) } else { Arc::new(Callbacks(functions)) };
-        // SAFETY: as the caller says.
-        let options = unsafe { service_options(given) }?;
+        let service = service.required("service")?;
         service.set(handle::create(Service::new(options, handler)?)?);
         Ok(())
     })

@@ -4,6 +4,7 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::Result;
 use crate::poller::{Poller, PollerOptions};
 use crate::socket::{Credentials, Socket, SocketStatistics};
+use crate::sys::{BorrowedDescriptor, Descriptor};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -76,7 +77,22 @@ impl Connection {
     ///
     /// As [`Socket::send_message`].
     pub fn send_message(&self, message: &[u8], timeout: Timeout) -> Result<()> {
-        let answer = self.0.socket.send_message(message, timeout);
+        self.send_message_with(message, &[], timeout)
+    }
+
+    /// As [`Connection::send_message`], and sends duplicates of descriptors with the message. With some, the message waits for the
+    /// queue to be empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send_message_with`].
+    pub fn send_message_with(
+        &self,
+        message: &[u8],
+        descriptors: &[BorrowedDescriptor<'_>],
+        timeout: Timeout,
+    ) -> Result<()> {
+        let answer = self.0.socket.send_message_with(message, descriptors, timeout);
         self.ask_if_queued();
         answer
     }
@@ -108,6 +124,15 @@ impl Connection {
     /// `Closed`; `NotSupported` where the system does not tell.
     pub fn peer_credentials(&self) -> Result<Credentials> {
         self.0.socket.peer_credentials()
+    }
+
+    /// A descriptor of the process at the other end (a pidfd), which, unlike its number, never comes to mean another process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::peer_process`].
+    pub fn peer_process(&self) -> Result<Descriptor> {
+        self.0.socket.peer_process()
     }
 
     /// The number that [`Connection::set_tag`] gave it, at first 0.

@@ -12,6 +12,7 @@ use crate::name::Scope;
 use crate::policy::Policy;
 use crate::server::Server;
 use crate::socket::MessageOptions;
+use crate::sys::Descriptor;
 use parking_lot::Mutex;
 use running::Running;
 use std::ffi::{OsStr, OsString};
@@ -45,6 +46,18 @@ pub trait Handler: Send + Sync + 'static {
     /// A message came. Called with [`ServiceOptions::messages`] only.
     fn message(&self, connection: &Connection, message: &[u8]) {
         let (_, _) = (connection, message);
+    }
+
+    /// A message came, with descriptors if the peer sent some and [`MessageOptions::max_descriptors`] allows. Unless a handler has
+    /// its own, this closes them and calls [`Handler::message`]. Called with [`ServiceOptions::messages`] only.
+    fn message_with_descriptors(
+        &self,
+        connection: &Connection,
+        message: &[u8],
+        descriptors: Vec<Descriptor>,
+    ) {
+        drop(descriptors);
+        self.message(connection, message);
     }
 
     /// The peer will send no more, but may still read. The connection closes now, unless this does not.

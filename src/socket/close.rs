@@ -145,6 +145,7 @@ impl Socket {
             waker.signal();
         }
         self.end();
+        self.drop_inbox();
         // With the lock held, no send that was under way has been counted on one side only.
         let mut outbox = self.outbox.lock();
         let unsent = self.drop_all(&mut outbox);

@@ -241,8 +241,9 @@ impl Socket {
     /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`: too many descriptors came; `TimedOut`, with a
     /// text that says so: the peer took longer than [`MessageOptions`] allow for the rest of a message or its handshake.
     pub fn receive_message(&self, timeout: Timeout) -> Result<Message> {
-        self.receive_message_with(timeout, |data| Ok(data.to_vec()))
-            .map(|(data, descriptors)| Message { data, descriptors })
+        self.receive_message_with(timeout, |data, descriptors| {
+            Ok(Message { data: data.to_vec(), descriptors: std::mem::take(descriptors) })
+        })
     }
 
     /// Receives a message into a buffer; tells its length.
@@ -256,24 +257,25 @@ impl Socket {
         needed: &mut usize,
         timeout: Timeout,
     ) -> Result<Vec<Descriptor>> {
-        let take = |data: &[u8]| {
+        let take = |data: &[u8], descriptors: &mut Vec<Descriptor>| {
             *needed = data.len();
             let room = buffer.get_mut(..data.len()).ok_or_else(|| {
                 let context = format!("a message of {} bytes, room for fewer", data.len());
                 Error::new(Status::BufferTooSmall, context)
             })?;
             room.copy_from_slice(data);
-            Ok(())
+            Ok(std::mem::take(descriptors))
         };
-        self.receive_message_with(timeout, take).map(|((), descriptors)| descriptors)
+        self.receive_message_with(timeout, take)
     }
 
-    /// Receives a message and lets `take` have it; if that fails, the message stays.
+    /// Receives a message and lets `take` have it with its descriptors; if that fails, the message stays. Descriptors that it does
+    /// not take are closed.
     pub(crate) fn receive_message_with<T>(
         &self,
         timeout: Timeout,
-        take: impl FnOnce(&[u8]) -> Result<T>,
-    ) -> Result<(T, Vec<Descriptor>)> {
+        take: impl FnOnce(&[u8], &mut Vec<Descriptor>) -> Result<T>,
+    ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
         let endpoint = self.endpoint()?;
@@ -284,19 +286,24 @@ impl Socket {
             if self.or_break_off(messaging.greeted(&mut inbox))? {
                 let seen_by_validator = inbox.is_validated();
                 let found = if ended { inbox.last() } else { inbox.first() };
-                if let Some(message) = self.or_break_off(found)? {
+                self.or_break_off(found.map(drop))?;
+                if let Some((message, mut descriptors)) = inbox.open_first() {
+                    let most = messaging.options.max_descriptors;
+                    if descriptors.len() > most {
+                        return self.or_break_off(Err(too_many_descriptors(most)));
+                    }
                     if !seen_by_validator {
                         self.or_break_off(self.validate(messaging, message))?;
                     }
-                    let taken = take(message);
+                    let taken = take(message, &mut descriptors);
                     inbox.set_validated();
-                    let taken = taken?;
-                    let most = messaging.options.max_descriptors;
-                    if inbox.descriptors_of_first() > most {
-                        return self.or_break_off(Err(too_many_descriptors(most)));
+                    if taken.is_ok() {
+                        self.messages_received.fetch_add(1, Ordering::Relaxed);
+                        inbox.drop_first();
+                    } else {
+                        inbox.close_first(descriptors);
                     }
-                    self.messages_received.fetch_add(1, Ordering::Relaxed);
-                    return Ok((taken, inbox.take_first()));
+                    return taken;
                 }
             }
             if ended {
@@ -401,6 +408,13 @@ impl Socket {
         // Locked: somebody is just receiving, and will see for himself.
         let inbox = messaging.inbox.try_lock()?;
         messaging.due(&inbox).map(|(due, _)| due)
+    }
+
+    /// Gives up what came and was not taken, unless somebody is just receiving.
+    pub(super) fn drop_inbox(&self) {
+        if let Some(mut inbox) = self.messaging.as_ref().and_then(|messaging| messaging.inbox.try_lock()) {
+            inbox.clear();
+        }
     }
 
     /// The peer has broken the rules: it gets nothing more, and nothing more is taken from it.

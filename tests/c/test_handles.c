@@ -76,6 +76,7 @@ DESCRIPTOR_CALLER(socket_descriptor)
 DESCRIPTOR_CALLER(socket_release_descriptor)
 DESCRIPTOR_CALLER(socket_peer_process)
 DESCRIPTOR_CALLER(poller_descriptor)
+DESCRIPTOR_CALLER(connection_peer_process)
 
 CALLER(server_close, moorline_server_close(handle))
 CALLER(server_destroy, moorline_server_destroy(handle))
@@ -256,6 +257,8 @@ static moorline_status connection_send(void *handle)
     return status;
 }
 
+CALLER(connection_send_message_with_descriptors,
+       moorline_connection_send_message_with_descriptors(handle, "x", 1, NULL, 0, 0))
 CALLER(connection_close, moorline_connection_close(handle))
 CALLER(connection_abort, moorline_connection_abort(handle))
 
@@ -335,6 +338,8 @@ static const struct function {
     {"moorline_connection_close", CONNECTION, connection_close},
     {"moorline_connection_abort", CONNECTION, connection_abort},
     {"moorline_connection_peer_credentials", CONNECTION, connection_peer_credentials},
+    {"moorline_connection_peer_process", CONNECTION, connection_peer_process},
+    {"moorline_connection_send_message_with_descriptors", CONNECTION, connection_send_message_with_descriptors},
 };
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 

@@ -11,6 +11,7 @@ use crate::error::{Result, Status};
 use crate::poller::{Event, Interest};
 use crate::server::Server;
 use crate::socket::Socket;
+use crate::sys::Descriptor;
 use accepting::Acceptor;
 use slab::Slab;
 use std::any::Any;
@@ -270,17 +271,17 @@ impl Worker {
     fn read_message(&mut self, slot: usize) -> bool {
         let Some(served) = self.served.get_mut(slot) else { return false };
         let (handler, connection) = (&*self.shared.handler, &served.connection);
-        let deliver = |message: &[u8]| {
+        let deliver = |message: &[u8], descriptors: &mut Vec<Descriptor>| {
             if !handler.admits(connection, message) {
                 return Err(Status::Refused.into());
             }
-            handler.message(connection, message);
+            handler.message_with_descriptors(connection, message, std::mem::take(descriptors));
             Ok(())
         };
         let socket = connection.socket();
         let answer = catch_unwind(AssertUnwindSafe(|| socket.receive_message_with(Timeout::None, deliver)));
         match answer {
-            Ok(Ok(_)) => {
+            Ok(Ok(())) => {
                 served.touch(&self.shared.options);
                 self.look(slot);
                 self.served.contains(slot)
