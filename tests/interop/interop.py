@@ -1,7 +1,7 @@
 """The other side of Moorline's wire formats in plain Python, after docs/wire.md.
 
 interop.py MOORLINE_PEER FORMAT   runs the conversations of that format with Moorline, in both directions, and what it must
-                                  refuse.
+                                  refuse or take.
 """
 
 import socket
@@ -211,10 +211,32 @@ def moorline_refuses(peer, directory, name):
         refused(peer, directory, name, FORMATS[name].length.pack(LARGEST + 1), "MESSAGE_TOO_LARGE")
 
 
+def moorline_takes_a_last_line_without_an_end(peer, directory, name):
+    if name != "lines":
+        return
+    for data, lines in [(b"whole\nrest", [b"whole", b"rest"]), (b"rest\r", None)]:
+        server = Server(peer, directory, name)
+        server.stream.send(data)
+        server.stream.socket.shutdown(socket.SHUT_WR)
+        if lines is None:
+            # A message that ends with a carriage return has no form as a line, so it cannot be sent back.
+            server.ends_with("INVALID_ARGUMENT")
+            continue
+        for line in lines:
+            answer = FORMATS[name].receive(server.stream)
+            assert answer == line, (answer, line)
+        server.ends_with("DISCONNECTED")
+
+
 def main():
     peer, name = sys.argv[1:]
     assert crc32c(b"123456789") == 0xE3069283
-    for conversation in [moorline_serves, moorline_connects, moorline_refuses]:
+    for conversation in [
+        moorline_serves,
+        moorline_connects,
+        moorline_refuses,
+        moorline_takes_a_last_line_without_an_end,
+    ]:
         with tempfile.TemporaryDirectory() as directory:
             conversation(peer, directory, name)
 
