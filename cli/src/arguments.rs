@@ -1,0 +1,108 @@
+//! What several commands take.
+
+use clap::{Args, ValueEnum};
+use moorline::name::Name;
+use moorline::{Framing, MessageOptions, Scope, Timeout};
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a plain name lives.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub enum ScopeName {
+    /// The temp directory, as Qt has it
+    #[default]
+    Temporary,
+    /// The user's runtime directory
+    Runtime,
+    /// The abstract namespace
+    Abstract,
+}
+
+impl From<ScopeName> for Scope {
+    fn from(name: ScopeName) -> Scope {
+        match name {
+            ScopeName::Temporary => Scope::Temporary,
+            ScopeName::Runtime => Scope::Runtime,
+            ScopeName::Abstract => Scope::Abstract,
+        }
+    }
+}
+
+/// A name and where it lives.
+#[derive(Args)]
+pub struct NameArguments {
+    /// A plain name, or an absolute path
+    pub name: OsString,
+    /// Where a plain name lives
+    #[arg(long, value_enum, default_value_t)]
+    pub scope: ScopeName,
+}
+
+impl NameArguments {
+    pub fn resolve(&self) -> moorline::Result<Name> {
+        Name::resolve(&self.name, self.scope.into())
+    }
+}
+
+/// How messages are told apart.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum FramingName {
+    /// A length of four bytes before each: what QDataStream does with a QByteArray
+    BigEndian,
+    /// The same, least significant byte first
+    LittleEndian,
+    /// A line feed after each
+    Lines,
+    /// A handshake; a length and a checksum before each
+    Checked,
+}
+
+impl From<FramingName> for Framing {
+    fn from(name: FramingName) -> Framing {
+        match name {
+            FramingName::BigEndian => Framing::BigEndian,
+            FramingName::LittleEndian => Framing::LittleEndian,
+            FramingName::Lines => Framing::Lines,
+            FramingName::Checked => Framing::Checked,
+        }
+    }
+}
+
+/// Messages instead of a stream of bytes.
+#[derive(Args)]
+pub struct MessageArguments {
+    /// Messages instead of a stream of bytes, told apart in this way
+    #[arg(long, value_enum)]
+    pub framing: Option<FramingName>,
+    /// Bytes of the largest message
+    #[arg(long, value_name = "BYTES", default_value_t = moorline::DEFAULT_MAX_MESSAGE)]
+    pub max_message: usize,
+    /// The application's name, which checked frames compare
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub application: String,
+    /// The application's version, which checked frames compare
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub application_version: u32,
+}
+
+impl MessageArguments {
+    pub fn options(&self) -> Option<Arc<MessageOptions>> {
+        let framing = self.framing?;
+        let application =
+            moorline::Application { name: self.application.clone(), version: self.application_version };
+        let max_message = self.max_message;
+        Some(Arc::new(MessageOptions { max_message, application, ..MessageOptions::new(framing.into()) }))
+    }
+}
+
+/// Seconds, with a fraction if need be.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
+}
+
+/// For ever, unless something was said.
+pub fn timeout(limit: Option<Duration>) -> Timeout {
+    limit.map_or(Timeout::Forever, Timeout::After)
+}

@@ -1,0 +1,87 @@
+//! `moorline clean`: removes names whose servers have died.
+
+use crate::failure::{Answer, Failure};
+use crate::list::{dead_names, dead_names_in};
+use crate::output;
+use clap::Args;
+use moorline::{Server, ServerOptions, Status};
+use serde_json::json;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+#[command(
+    after_help = "A name is taken over as a server would, which only a dead one allows, and given back: so a server that begins \
+                        to listen meanwhile keeps its name. Nothing that is not a socket is touched."
+)]
+pub struct Arguments {
+    /// Look in these directories instead of the temp directory and the user's runtime directory
+    directories: Vec<PathBuf>,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Show them only
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON; implies not to ask, and without --yes to show them only
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Answer {
+    let dead: Vec<PathBuf> = if arguments.directories.is_empty() {
+        dead_names()
+    } else {
+        arguments.directories.iter().flat_map(|directory| dead_names_in(directory)).collect()
+    };
+    if arguments.json {
+        return clean_as_json(&dead, arguments.yes);
+    }
+    for path in &dead {
+        output::print(&format!("{}\n", path.display()))?;
+    }
+    if dead.is_empty() || arguments.dry_run || !(arguments.yes || confirmed(dead.len())?) {
+        return Ok(());
+    }
+    let mut failed = false;
+    for path in &dead {
+        if let Err(reason) = remove(path) {
+            eprintln!("moorline: {reason}");
+            failed = true;
+        }
+    }
+    if failed { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer {
+    let mut failed = false;
+    let names: Vec<_> = dead
+        .iter()
+        .map(|path| {
+            let error = if yes { remove(path).err() } else { None };
+            failed |= error.is_some();
+            json!({ "path": path, "removed": yes && error.is_none(), "error": error })
+        })
+        .collect();
+    output::print_json(&names.into())?;
+    if failed { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn confirmed(count: usize) -> Answer<bool> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Error("nobody can be asked here: say --yes or --dry-run".to_owned()));
+    }
+    eprint!("remove {count}? [y/N] ");
+    let mut answer = String::new();
+    io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer)).map_err(Failure::system("ask"))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Takes the name over, and gives it back. One that is in use by now is not dead, and stays.
+fn remove(path: &Path) -> Result<(), String> {
+    let server = Server::new(ServerOptions::default());
+    match server.listen(path).and_then(|()| server.close()) {
+        Err(error) if error.status() != Status::NameInUse => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}

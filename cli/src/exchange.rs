@@ -1,0 +1,184 @@
+//! `moorline exchange`: N sockets against an echo, every byte verified.
+
+use crate::arguments::{ScopeName, seconds, timeout};
+use crate::failure::{Answer, Failure};
+use crate::output;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use moorline::exchange::{self, ExchangeOptions, ExchangeReport};
+use moorline::{Service, ServiceOptions, SocketOptions, Timeout};
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+#[derive(Args)]
+#[command(
+    after_help = "Without --connections, --chunk and --round-trips it runs the usual rows: ping-pong of one byte over 10 to \
+                        5,000 connections, and data of 100 to 100,000 bytes over 1, 5 and 10."
+)]
+pub struct Arguments {
+    /// The echo server; one is started for the purpose if there is no name
+    name: Option<OsString>,
+    /// Where a plain name lives
+    #[arg(long, value_enum, default_value_t)]
+    scope: ScopeName,
+    /// Sockets, all connected at the same time
+    #[arg(long, value_name = "NUMBER")]
+    connections: Option<usize>,
+    /// Bytes of a round trip
+    #[arg(long, value_name = "BYTES")]
+    chunk: Option<usize>,
+    /// Round trips over all connections together
+    #[arg(long, value_name = "NUMBER")]
+    round_trips: Option<u64>,
+    /// A tenth of the usual rows' round trips
+    #[arg(long, conflicts_with_all = ["connections", "chunk", "round_trips"])]
+    quick: bool,
+    /// Seconds that a row may take
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+struct Row {
+    connections: usize,
+    chunk: usize,
+    round_trips: u64,
+}
+
+impl Row {
+    fn name(&self) -> String {
+        match self.chunk {
+            1 => format!("ping-pong, {}", self.connections),
+            chunk => format!("data, {} x {chunk} B", self.connections),
+        }
+    }
+}
+
+fn rows(arguments: &Arguments) -> Vec<Row> {
+    let Arguments { connections, chunk, round_trips, quick, .. } = *arguments;
+    if connections.is_some() || chunk.is_some() || round_trips.is_some() {
+        let (connections, chunk) = (connections.unwrap_or(1), chunk.unwrap_or(1));
+        let round_trips = round_trips.unwrap_or_else(|| 1000.max(connections as u64));
+        return vec![Row { connections, chunk, round_trips }];
+    }
+    let part: u64 = if quick { 10 } else { 1 };
+    let ping_pong = [10, 50, 100, 1000, 5000].map(|connections| (connections, 1, 100_000));
+    let data = [1, 5, 10].into_iter().flat_map(|connections| {
+        [(100, 20_000), (1000, 20_000), (10_000, 10_000), (100_000, 2000)]
+            .map(|(chunk, round_trips)| (connections, chunk, round_trips))
+    });
+    let row = |(connections, chunk, round_trips): (usize, usize, u64)| Row {
+        connections,
+        chunk,
+        round_trips: round_trips / part,
+    };
+    ping_pong.into_iter().chain(data).map(row).collect()
+}
+
+pub fn run(arguments: &Arguments) -> Answer {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let flag = cancelled.clone();
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|error| Failure::Error(format!("watch for an interrupt: {error}")))?;
+
+    let (service, name) = match &arguments.name {
+        Some(name) => (None, name.clone()),
+        None => {
+            let scope = arguments.scope.into();
+            let service = Service::echo(ServiceOptions { scope, ..ServiceOptions::default() })?;
+            service.start_unique("exchange")?;
+            let name = service.full_name()?;
+            (Some(service), name)
+        }
+    };
+    let mut done = Vec::new();
+    let mut failure = None;
+    for row in rows(arguments) {
+        let (report, result) = measure(&row, &name, arguments, &cancelled);
+        let failed = result.err().map(|error| error.to_string());
+        done.push((row, report, failed.clone()));
+        if let Some(text) = failed {
+            failure = Some(text);
+            break;
+        }
+    }
+    if let Some(service) = service {
+        service.stop(Timeout::After(Duration::from_secs(5)))?;
+    }
+    if arguments.json {
+        let rows = done.iter().map(|(row, report, failed)| to_json(row, report, failed.as_deref()));
+        output::print_json(&json!({ "right": failure.is_none(), "rows": rows.collect::<Vec<_>>() }))?;
+    } else {
+        let titles = ["row", "round trips", "ms", "trips/s", "MB/s"];
+        output::print_table(
+            &titles,
+            &done.iter().map(|(row, report, _)| to_cells(row, report)).collect::<Vec<_>>(),
+        )?;
+    }
+    failure.map_or(Ok(()), |text| Err(Failure::Error(text)))
+}
+
+fn measure(
+    row: &Row,
+    name: &OsString,
+    arguments: &Arguments,
+    cancelled: &AtomicBool,
+) -> (ExchangeReport, moorline::Result<()>) {
+    let options = ExchangeOptions {
+        socket: SocketOptions { scope: arguments.scope.into(), ..SocketOptions::default() },
+        connections: row.connections,
+        chunk: row.chunk,
+        round_trips: row.round_trips,
+        ..ExchangeOptions::default()
+    };
+    // It draws on the standard error, and only if that is a terminal.
+    let bar = ProgressBar::new(row.round_trips);
+    if let Ok(style) = ProgressStyle::with_template("{msg:22} [{bar:40}] {percent:>3} %") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(row.name());
+    let answer = exchange::run(name, &options, timeout(arguments.timeout), |progress| {
+        bar.set_position(progress.done);
+        !cancelled.load(Ordering::Relaxed)
+    });
+    bar.finish_and_clear();
+    answer
+}
+
+/// Round trips and megabytes a second, both directions together.
+fn rates(report: &ExchangeReport) -> (f64, f64) {
+    let seconds = report.duration.as_secs_f64().max(f64::MIN_POSITIVE);
+    let bytes = (report.sent + report.received) as f64;
+    (report.round_trips as f64 / seconds, bytes / seconds / 1e6)
+}
+
+fn to_cells(row: &Row, report: &ExchangeReport) -> Vec<String> {
+    let (trips, megabytes) = rates(report);
+    vec![
+        row.name(),
+        report.round_trips.to_string(),
+        format!("{:.1}", report.duration.as_secs_f64() * 1e3),
+        format!("{trips:.0}"),
+        format!("{megabytes:.1}"),
+    ]
+}
+
+fn to_json(row: &Row, report: &ExchangeReport, failed: Option<&str>) -> Value {
+    let (trips, megabytes) = rates(report);
+    json!({
+        "connections": row.connections,
+        "chunk": row.chunk,
+        "round_trips": report.round_trips,
+        "bytes_sent": report.sent,
+        "bytes_received": report.received,
+        "seconds": report.duration.as_secs_f64(),
+        "round_trips_per_second": trips,
+        "megabytes_per_second": megabytes,
+        "error": failed,
+    })
+}

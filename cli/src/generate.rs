@@ -1,0 +1,38 @@
+//! What is made from the command line's own description.
+
+use crate::failure::{Answer, Failure};
+use crate::output;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+#[derive(Args)]
+pub struct Completions {
+    /// For which shell
+    shell: Shell,
+}
+
+pub fn completions<C: CommandFactory>(arguments: &Completions) -> Answer {
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut C::command(), "moorline", &mut text);
+    output::print(&String::from_utf8_lossy(&text))
+}
+
+/// The manual page: the command, and then each of its subcommands in a section of its own.
+pub fn man<C: CommandFactory>() -> Answer {
+    let mut text = Vec::new();
+    let mut command = C::command();
+    command.build();
+    let failed = Failure::system("make the manual page");
+    let render = |text: &mut Vec<u8>| {
+        clap_mangen::Man::new(command.clone()).render(text)?;
+        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+            let page = clap_mangen::Man::new(subcommand.clone());
+            text.extend(format!(".SH \"MOORLINE {}\"\n", subcommand.get_name().to_uppercase()).bytes());
+            page.render_description_section(text)?;
+            page.render_options_section(text)?;
+        }
+        Ok(())
+    };
+    render(&mut text).map_err(failed)?;
+    output::print(&String::from_utf8_lossy(&text))
+}

@@ -1,0 +1,207 @@
+//! `moorline ls`: the local servers of this machine.
+
+use crate::failure::Answer;
+use crate::kernel::{self, File, Listener, Process};
+use crate::output;
+use clap::Args;
+use moorline::Scope;
+use moorline::name::{Name, NameState};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+#[command(
+    after_help = "Live servers are those of the network namespace; an unlinked one listens, but its file has gone, so nobody can \
+                        connect. Dead names are looked for in the temp directory and in the \
+                        user's runtime directory. Whose process a server is, only its own user and root are told."
+)]
+pub struct Arguments {
+    /// Only those whose path or abstract name contains this
+    filter: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+struct Server {
+    state: State,
+    /// A path, or an abstract name with @ for each NUL.
+    name: String,
+    is_abstract: bool,
+    owner: Option<u32>,
+    process: Option<Process>,
+    connections: usize,
+}
+
+/// What came of a server, in one word.
+#[derive(Clone, Copy)]
+enum State {
+    Live,
+    /// It listens, but its file has been removed or replaced: nobody can connect.
+    Unlinked,
+    /// Its file is there, but nobody listens.
+    Dead,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            State::Live => "live",
+            State::Unlinked => "unlinked",
+            State::Dead => "dead",
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Answer {
+    let servers: Vec<Server> = servers()?
+        .into_iter()
+        .filter(|server| arguments.filter.as_ref().is_none_or(|filter| server.name.contains(filter)))
+        .collect();
+    if arguments.json {
+        return output::print_json(&Value::Array(servers.iter().map(to_json).collect()));
+    }
+    let titles = ["state", "owner", "pid", "program", "connections", "name"];
+    output::print_table(&titles, &servers.iter().map(to_cells).collect::<Vec<_>>())
+}
+
+fn servers() -> Answer<Vec<Server>> {
+    let mut owners = kernel::owners();
+    let listeners = kernel::listeners()?;
+    let files = SocketFiles::near(&listeners);
+    let mut servers = Vec::new();
+    for listener in listeners {
+        // One without a name can only be inherited, not connected to.
+        let Some(name) = &listener.name else { continue };
+        let process = owners.remove(&listener.inode);
+        let (state, path) = match listener.file {
+            Some(file) => files.find(file, Path::new(name)),
+            None => (State::Live, None),
+        };
+        servers.push(Server {
+            state,
+            owner: path.and_then(owner_of),
+            name: path.map_or_else(|| shown(name), |path| path.to_string_lossy().into_owned()),
+            is_abstract: listener.file.is_none(),
+            process,
+            connections: listener.connections,
+        });
+    }
+    servers.extend(dead_names().into_iter().map(|path| Server {
+        state: State::Dead,
+        name: path.to_string_lossy().into_owned(),
+        is_abstract: false,
+        owner: owner_of(&path),
+        process: None,
+        connections: 0,
+    }));
+    servers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(servers)
+}
+
+fn shown(name: &OsStr) -> String {
+    name.to_string_lossy().replace('\0', "@")
+}
+
+/// The socket files in some directories. A file may have been renamed, or linked, since a socket was bound to it.
+struct SocketFiles {
+    paths: HashMap<File, PathBuf>,
+    /// All of these could be read.
+    directories: HashSet<PathBuf>,
+}
+
+impl SocketFiles {
+    /// Those in the usual directories, and in those that the listeners were bound in.
+    fn near(listeners: &[Listener]) -> SocketFiles {
+        let bound = listeners.iter().filter(|listener| listener.file.is_some());
+        let bound_in =
+            bound.filter_map(|listener| Path::new(listener.name.as_ref()?).parent().map(Path::to_owned));
+        // In /proc it is another process's directory to us.
+        let mut directories: HashSet<PathBuf> =
+            bound_in.filter(|directory| directory.is_absolute() && !directory.starts_with("/proc")).collect();
+        directories.extend(usual_directories());
+        let mut paths = HashMap::new();
+        directories.retain(|directory| {
+            let Ok(entries) = fs::read_dir(directory) else { return false };
+            for entry in
+                entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
+            {
+                if let Ok(metadata) = entry.metadata() {
+                    paths.insert(File::from(&metadata), entry.path());
+                }
+            }
+            true
+        });
+        SocketFiles { paths, directories }
+    }
+
+    fn find(&self, file: File, bound_to: &Path) -> (State, Option<&Path>) {
+        match self.paths.get(&file) {
+            Some(path) => (State::Live, Some(path)),
+            None if bound_to.parent().is_some_and(|directory| self.directories.contains(directory)) => {
+                (State::Unlinked, None)
+            }
+            None => (State::Live, None),
+        }
+    }
+}
+
+fn owner_of(path: &Path) -> Option<u32> {
+    fs::symlink_metadata(path).ok().map(|metadata| metadata.uid())
+}
+
+/// The temp directory and the user's runtime directory.
+pub fn usual_directories() -> Vec<PathBuf> {
+    let parent = |scope| Some(Name::resolve("x", scope).ok()?.as_path()?.parent()?.to_owned());
+    [Scope::Temporary, Scope::Runtime].into_iter().filter_map(parent).collect()
+}
+
+/// The names in the temp directory and the user's runtime directory whose servers have died.
+pub fn dead_names() -> Vec<PathBuf> {
+    usual_directories().iter().flat_map(|directory| dead_names_in(directory)).collect()
+}
+
+pub fn dead_names_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut dead: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
+        .map(|entry| entry.path())
+        .filter(|path| {
+            Name::resolve(path, Scope::Temporary)
+                .and_then(|name| name.state())
+                .is_ok_and(|state| state == NameState::Dead)
+        })
+        .collect();
+    dead.sort();
+    dead
+}
+
+fn to_cells(server: &Server) -> Vec<String> {
+    let known = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    vec![
+        server.state.word().to_owned(),
+        known(server.owner.map(|uid| uid.to_string())),
+        known(server.process.as_ref().map(|process| process.pid.to_string())),
+        known(server.process.as_ref().map(|process| process.program.clone())),
+        server.connections.to_string(),
+        server.name.clone(),
+    ]
+}
+
+fn to_json(server: &Server) -> Value {
+    let path = (!server.is_abstract).then(|| Path::new(&server.name));
+    json!({
+        "state": server.state.word(),
+        "name": path.and_then(Path::file_name).map_or(server.name.clone().into(), |name| name.to_string_lossy()),
+        "path": path,
+        "abstract": server.is_abstract,
+        "uid": server.owner,
+        "pid": server.process.as_ref().map(|process| process.pid),
+        "program": server.process.as_ref().map(|process| &process.program),
+        "connections": server.connections,
+    })
+}

@@ -1,0 +1,85 @@
+//! `moorline`: serve, connect to, measure and diagnose local sockets.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod clean;
+mod connect;
+mod doctor;
+mod exchange;
+mod failure;
+mod generate;
+mod kernel;
+mod list;
+mod output;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(
+    name = "moorline",
+    version,
+    about = "Serve, connect to, measure and diagnose local sockets",
+    after_help = "Exit codes: 0 all was well; 1 what was asked for failed or is not so; 2 the command line was wrong.",
+    propagate_version = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve under a name until interrupted
+    Serve(serve::Arguments),
+    /// Connect the terminal, or a file, to a server
+    Connect(connect::Arguments),
+    /// Exchange data with an echo server over many sockets, every byte verified
+    Exchange(exchange::Arguments),
+    /// List the local servers of this machine
+    Ls(list::Arguments),
+    /// Remove names whose servers have died
+    Clean(clean::Arguments),
+    /// Say why a client cannot reach a name
+    Doctor(doctor::Arguments),
+    /// Print completions for a shell
+    Completions(generate::Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// As many descriptors as the system lets this process have: each connection is one.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Whoever needs more than there are is told so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+fn main() -> ExitCode {
+    raise_descriptor_limit();
+    let answer = match CommandLine::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Connect(arguments) => connect::run(&arguments),
+        Command::Exchange(arguments) => exchange::run(&arguments),
+        Command::Ls(arguments) => list::run(&arguments),
+        Command::Clean(arguments) => clean::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions(arguments) => generate::completions::<CommandLine>(&arguments),
+        Command::Man => generate::man::<CommandLine>(),
+    };
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads the output has seen enough.
+        Err(Failure::NoReader) => ExitCode::SUCCESS,
+        Err(Failure::Said) => ExitCode::FAILURE,
+        Err(Failure::Error(text)) => {
+            eprintln!("moorline: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}

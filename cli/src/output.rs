@@ -1,0 +1,40 @@
+//! The standard output: tables and JSON, without a fuss when the reader leaves.
+
+use crate::failure::{Answer, Failure};
+use serde_json::Value;
+use std::io::{self, Write};
+
+/// Prints a text and sees that it gets there.
+pub fn print(text: &str) -> Answer {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::NoReader,
+        _ => Failure::Error(format!("write to the standard output: {error}")),
+    })
+}
+
+pub fn print_json(value: &Value) -> Answer {
+    print(&format!("{value:#}\n"))
+}
+
+/// Prints rows below their titles, each column as wide as its widest cell. Cells that are numbers are right-aligned.
+pub fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Answer {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([titles[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
+    let mut text = String::new();
+    for row in std::iter::once(&titles).chain(rows) {
+        let mut line = String::new();
+        for (cell, &width) in row.iter().zip(&widths) {
+            let is_number = cell.starts_with(|first: char| first.is_ascii_digit());
+            line += &if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+            line += "  ";
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    print(&text)
+}
