@@ -3,12 +3,15 @@
 use crate::arguments::{ScopeName, seconds, timeout};
 use crate::failure::{Answer, Failure};
 use crate::output;
+use crate::report::{self, Measured};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use moorline::exchange::{self, ExchangeOptions, ExchangeReport};
 use moorline::{Service, ServiceOptions, SocketOptions, Timeout};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,6 +45,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Write a page with a table and a drawing as well
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 struct Row {
@@ -97,28 +103,29 @@ pub fn run(arguments: &Arguments) -> Answer {
         }
     };
     let mut done = Vec::new();
-    let mut failure = None;
     for row in rows(arguments) {
         let (report, result) = measure(&row, &name, arguments, &cancelled);
-        let failed = result.err().map(|error| error.to_string());
-        done.push((row, report, failed.clone()));
-        if let Some(text) = failed {
-            failure = Some(text);
+        let failure = result.err().map(|error| error.to_string());
+        let failed = failure.is_some();
+        let Row { connections, chunk, .. } = row;
+        done.push(Measured { name: row.name(), connections, chunk, report, failure });
+        if failed {
             break;
         }
     }
     if let Some(service) = service {
         service.stop(Timeout::After(Duration::from_secs(5)))?;
     }
+    if let Some(file) = &arguments.report {
+        fs::write(file, report::page(&name.to_string_lossy(), &done))
+            .map_err(Failure::system(format!("write {}", file.display())))?;
+    }
+    let failure = done.iter().find_map(|measured| measured.failure.clone());
     if arguments.json {
-        let rows = done.iter().map(|(row, report, failed)| to_json(row, report, failed.as_deref()));
-        output::print_json(&json!({ "right": failure.is_none(), "rows": rows.collect::<Vec<_>>() }))?;
+        let rows: Vec<_> = done.iter().map(Measured::json).collect();
+        output::print_json(&json!({ "right": failure.is_none(), "rows": rows }))?;
     } else {
-        let titles = ["row", "round trips", "ms", "trips/s", "MB/s"];
-        output::print_table(
-            &titles,
-            &done.iter().map(|(row, report, _)| to_cells(row, report)).collect::<Vec<_>>(),
-        )?;
+        output::print_table(&Measured::TITLES, &done.iter().map(Measured::cells).collect::<Vec<_>>())?;
     }
     failure.map_or(Ok(()), |text| Err(Failure::Error(text)))
 }
@@ -148,37 +155,4 @@ fn measure(
     });
     bar.finish_and_clear();
     answer
-}
-
-/// Round trips and megabytes a second, both directions together.
-fn rates(report: &ExchangeReport) -> (f64, f64) {
-    let seconds = report.duration.as_secs_f64().max(f64::MIN_POSITIVE);
-    let bytes = (report.sent + report.received) as f64;
-    (report.round_trips as f64 / seconds, bytes / seconds / 1e6)
-}
-
-fn to_cells(row: &Row, report: &ExchangeReport) -> Vec<String> {
-    let (trips, megabytes) = rates(report);
-    vec![
-        row.name(),
-        report.round_trips.to_string(),
-        format!("{:.1}", report.duration.as_secs_f64() * 1e3),
-        format!("{trips:.0}"),
-        format!("{megabytes:.1}"),
-    ]
-}
-
-fn to_json(row: &Row, report: &ExchangeReport, failed: Option<&str>) -> Value {
-    let (trips, megabytes) = rates(report);
-    json!({
-        "connections": row.connections,
-        "chunk": row.chunk,
-        "round_trips": report.round_trips,
-        "bytes_sent": report.sent,
-        "bytes_received": report.received,
-        "seconds": report.duration.as_secs_f64(),
-        "round_trips_per_second": trips,
-        "megabytes_per_second": megabytes,
-        "error": failed,
-    })
 }

@@ -12,6 +12,7 @@ mod generate;
 mod kernel;
 mod list;
 mod output;
+mod report;
 mod serve;
 
 use clap::{Parser, Subcommand};

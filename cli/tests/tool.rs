@@ -198,6 +198,12 @@ fn an_exchange_is_verified_and_reported() {
     let text = String::from_utf8(table.stdout).unwrap();
     assert!(text.contains("data, 1 x 10 B"), "{text}");
 
+    let page = place.path("report.html");
+    let page = page.to_str().unwrap();
+    assert!(place.run(&["exchange", "--connections", "2", "--report", page]).status.success());
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!((page.matches("<rect").count(), page.matches("ping-pong, 2").count()), (1, 2), "{page}");
+
     // A server that answers something else.
     let listener = UnixListener::bind(place.path("liar")).unwrap();
     let liar = std::thread::spawn(move || {
