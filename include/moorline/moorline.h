@@ -644,9 +644,8 @@ typedef struct {
    */
   void (*connected)(void *context, moorline_connection *connection);
   /**
-   * Some bytes came: what one receive gave. They are the library's and end with the call. Not called with messages.
-   * Of a peer that sends descriptors with its bytes, which are dropped here, what follows may be delivered only when more
-   * comes or it leaves.
+   * Some bytes came: what one receive gave. They are the library's and end with the call. Descriptors that come with
+   * them are closed. Not called with messages.
    */
   void (*received)(void *context, moorline_connection *connection, const void *data, size_t length);
   /**

@@ -72,9 +72,8 @@ pub struct moorline_service_callbacks {
     pub context: *mut c_void,
     /// Somebody connected.
     pub connected: Option<unsafe extern "C" fn(context: *mut c_void, connection: *mut moorline_connection)>,
-    /// Some bytes came: what one receive gave. They are the library's and end with the call. Not called with messages.
-    /// Of a peer that sends descriptors with its bytes, which are dropped here, what follows may be delivered only when more
-    /// comes or it leaves.
+    /// Some bytes came: what one receive gave. They are the library's and end with the call. Descriptors that come with
+    /// them are closed. Not called with messages.
     pub received: Option<
         unsafe extern "C" fn(
             context: *mut c_void,

@@ -33,9 +33,7 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Some bytes came: what one receive gave, which need not be what one send sent. Not called with
     /// [`ServiceOptions::messages`].
-    ///
-    /// A peer that sends descriptors with its bytes, which are dropped here, may see what follows delivered only when more comes
-    /// or it leaves: the system ends a receive there, as if there were nothing behind.
+    /// Descriptors that come with them are closed.
     fn received(&self, connection: &Connection, data: &[u8]) {
         let (_, _) = (connection, data);
     }

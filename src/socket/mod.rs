@@ -317,6 +317,24 @@ impl Socket {
         }
     }
 
+    /// Receives what is there, as `receive` does that may not wait; also tells whether there may be more although the buffer was not
+    /// filled.
+    pub(crate) fn receive_now(&self, buffer: &mut [u8]) -> Result<(usize, bool)> {
+        let endpoint = self.endpoint()?;
+        match endpoint.source().receive_to_stop(buffer) {
+            Ok((0, _)) => Err(Status::Disconnected.into()),
+            Ok((received, stopped)) => {
+                self.received.fetch_add(received as u64, Ordering::Relaxed);
+                Ok((received, stopped || received == buffer.len()))
+            }
+            Err(errno) if is_would_block(errno) => {
+                self.flush_if_queued(&endpoint);
+                Err(Status::WouldBlock.into())
+            }
+            Err(errno) => Err(Error::os(errno, "receive")),
+        }
+    }
+
     /// Waits until a receive or a send, as asked, would not wait, and tells which.
     ///
     /// # Errors

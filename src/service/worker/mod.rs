@@ -229,7 +229,8 @@ impl Worker {
         self.set_alarm(slot);
     }
 
-    /// Reads until there is nothing more, or its share. After a hang-up a short read is not the end: the end is.
+    /// Reads until there is nothing more, or its share. A short read is the end of what is there, but for one that descriptors cut
+    /// short; after a hang-up only the end of the stream is.
     fn read(&mut self, slot: usize) {
         for _ in 0..FAIR_SHARE {
             let Some(served) = self.served.get_mut(slot) else { return };
@@ -243,10 +244,10 @@ impl Worker {
                 }
                 continue;
             }
-            match served.connection.socket().receive(&mut self.buffer, Timeout::None) {
-                Ok(received) => {
+            match served.connection.socket().receive_now(&mut self.buffer) {
+                Ok((received, more)) => {
                     served.touch(&self.shared.options);
-                    served.readable = served.hangup || received == self.buffer.len();
+                    served.readable = served.hangup || more;
                     let readable = served.readable;
                     let buffer = std::mem::take(&mut self.buffer);
                     let data = &buffer[..received];

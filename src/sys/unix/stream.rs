@@ -110,6 +110,17 @@ impl Stream {
         Ok(received)
     }
 
+    /// As `receive`; also tells whether the system stopped at descriptors, which are closed, so that more may be there although the
+    /// buffer has room.
+    pub fn receive_to_stop(&self, buffer: &mut [u8]) -> rustix::io::Result<(usize, bool)> {
+        let answer = retry(|| {
+            let mut buffers = [IoSliceMut::new(&mut *buffer)];
+            let mut control = RecvAncillaryBuffer::default();
+            rustix::net::recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::empty())
+        })?;
+        Ok((answer.bytes, answer.flags.contains(ReturnFlags::CTRUNC)))
+    }
+
     /// Ends one direction: the peer sees the end of the stream, or can send no more.
     pub fn shut_down(&self, sending: bool) -> Result<(), Error> {
         let direction = if sending { Shutdown::Write } else { Shutdown::Read };
