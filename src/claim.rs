@@ -10,9 +10,12 @@
 
 use crate::error::{Error, Result, Status};
 use crate::sys::{self, Directory, FileIdentity, FileKind, Listener, Liveness, Published};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// How many processes may be in the middle of claiming one name at the same time.
 const PRIVATE_NAMES: u32 = 64;
@@ -30,6 +33,39 @@ pub(crate) struct Claim {
     file: OsString,
     identity: FileIdentity,
     process: u32,
+    _listed: Listed,
+}
+
+/// The names that this process has claimed and not given back, for those who look for what was left behind.
+static CLAIMED: Mutex<BTreeMap<u64, (PathBuf, Instant)>> = Mutex::new(BTreeMap::new());
+
+/// The claimed names: a number that no other claim has, the path, and since when.
+pub(crate) fn claimed() -> Vec<(u64, PathBuf, Instant)> {
+    CLAIMED.lock().iter().map(|(number, (path, since))| (*number, path.clone(), *since)).collect()
+}
+
+/// A place in the list.
+struct Listed {
+    number: u64,
+    process: u32,
+}
+
+impl Listed {
+    fn new(path: &Path) -> Listed {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        CLAIMED.lock().insert(number, (path.to_owned(), Instant::now()));
+        Listed { number, process: sys::process_id() }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        // A forked child has the parent's list, but perhaps locked by a thread that it does not have.
+        if self.process == sys::process_id() {
+            CLAIMED.lock().remove(&self.number);
+        }
+    }
 }
 
 impl Claim {
@@ -48,7 +84,8 @@ impl Claim {
             if published? {
                 sweep(&directory, &file);
                 let process = sys::process_id();
-                return Ok((Claim { directory, file, identity, process }, listener));
+                let _listed = Listed::new(path);
+                return Ok((Claim { directory, file, identity, process, _listed }, listener));
             }
         }
         Err(in_use("others take and leave it all the time"))

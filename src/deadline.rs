@@ -1,5 +1,6 @@
 //! How long a call may wait.
 
+use crate::clock::Clock;
 use crate::error::Status;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,34 @@ pub(crate) enum Deadline {
 }
 
 impl Deadline {
+    /// The moment on a clock.
+    pub fn on(clock: &Clock, timeout: Timeout) -> Deadline {
+        match timeout {
+            Timeout::None => Deadline::Now,
+            Timeout::Forever => Deadline::Never,
+            // A time beyond what the clock can say is for ever.
+            Timeout::After(after) => clock.now().checked_add(after).map_or(Deadline::Never, Deadline::At),
+        }
+    }
+
+    /// How long to sleep at most, of a moment on a clock: as [`Clock::patience`].
+    pub fn patience(self, clock: &Clock) -> Option<Duration> {
+        match self {
+            Deadline::Now => Some(Duration::ZERO),
+            Deadline::At(at) => clock.patience(at),
+            Deadline::Never => None,
+        }
+    }
+
+    /// Whether it has passed, of a moment on a clock.
+    pub fn has_passed_on(self, clock: &Clock) -> bool {
+        match self {
+            Deadline::Now => true,
+            Deadline::At(at) => at <= clock.now(),
+            Deadline::Never => false,
+        }
+    }
+
     /// The time left; `None` is for ever.
     pub fn remaining(self) -> Option<Duration> {
         match self {
@@ -70,12 +99,7 @@ impl Deadline {
 
 impl From<Timeout> for Deadline {
     fn from(timeout: Timeout) -> Self {
-        match timeout {
-            Timeout::None => Deadline::Now,
-            Timeout::Forever => Deadline::Never,
-            // A time beyond what the clock can say is for ever.
-            Timeout::After(after) => Instant::now().checked_add(after).map_or(Deadline::Never, Deadline::At),
-        }
+        Deadline::on(&Clock::system(), timeout)
     }
 }
 

@@ -44,6 +44,13 @@ impl<S: Source> Endpoint<S> {
         self.gate.wait(|waker| wait(&self.source, waker, deadline))
     }
 
+    /// Has its poller report anew what is so of it.
+    pub fn report_anew(&self) {
+        if let Some(registration) = self.registration.lock().as_ref() {
+            registration.report_anew(self);
+        }
+    }
+
     fn leave_poller(&self) {
         if let Some(registration) = self.registration.lock().take() {
             registration.remove(self);

@@ -129,7 +129,7 @@ struct Lane {
 
 impl Exchange {
     fn connect(name: &OsStr, options: &ExchangeOptions, deadline: Deadline) -> Result<Exchange> {
-        let poller = Poller::new(PollerOptions { busy_poll: options.busy_poll })?;
+        let poller = Poller::new(PollerOptions { busy_poll: options.busy_poll, ..PollerOptions::default() })?;
         let connections = options.connections as u64;
         // It keeps itself what the kernel does not take.
         let socket_options = SocketOptions { send_queue_limit: 0, ..options.socket.clone() };

@@ -1,5 +1,6 @@
 //! What a socket has received and nobody has taken yet.
 
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::frame::{Frame, Parser};
 use crate::sys::Descriptor;
@@ -28,6 +29,7 @@ pub(crate) struct Inbox {
     /// How many bytes were taken before the filled ones, ever.
     taken: u64,
     descriptors: VecDeque<Arrival>,
+    clock: Clock,
 }
 
 /// Descriptors that came with the byte at this place of the stream: the last byte of what one receive gave, which is in
@@ -38,7 +40,7 @@ struct Arrival {
 }
 
 impl Inbox {
-    pub fn new(parser: Parser) -> Inbox {
+    pub fn new(parser: Parser, clock: Clock) -> Inbox {
         Inbox {
             bytes: Vec::new(),
             filled: 0..0,
@@ -49,6 +51,7 @@ impl Inbox {
             read_size: READ_SIZES.0,
             taken: 0,
             descriptors: VecDeque::new(),
+            clock,
         }
     }
 
@@ -120,7 +123,7 @@ impl Inbox {
     pub fn skip(&mut self, length: usize) {
         self.filled.start += length;
         self.taken += length as u64;
-        self.begun = (!self.filled.is_empty()).then(Instant::now);
+        self.begun = (!self.filled.is_empty()).then(|| self.clock.now());
         if self.filled.is_empty() {
             self.filled = 0..0;
             if self.bytes.len() > KEPT_CAPACITY {
@@ -141,7 +144,7 @@ impl Inbox {
 
     /// As if the first byte of an unfinished message had come now.
     pub fn restart_clock(&mut self) {
-        self.begun = self.begun.map(|_| Instant::now());
+        self.begun = self.begun.map(|_| self.clock.now());
     }
 
     /// How many descriptors came and were not taken.
@@ -160,7 +163,7 @@ impl Inbox {
         let room = self.bytes.len() - self.filled.end;
         let (received, descriptors) = receive(&mut self.bytes[self.filled.end..])?;
         if received > 0 {
-            self.begun.get_or_insert_with(Instant::now);
+            self.begun.get_or_insert_with(|| self.clock.now());
             self.filled.end += received;
             if received == room {
                 self.read_size = READ_SIZES.1.min(2 * self.read_size);
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn room_grows_with_what_came_and_not_with_what_was_promised() {
         const PIECE: usize = READ_SIZES.0;
-        let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 30));
+        let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 30), Clock::default());
         put(&mut inbox, &(1_u32 << 30).to_be_bytes());
         assert_eq!(inbox.first().unwrap(), None);
         assert!(inbox.bytes.capacity() <= 2 * PIECE);
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn messages_are_taken_one_by_one_and_large_room_is_given_back() {
-        let mut inbox = Inbox::new(Parser::new(Framing::Lines, 1 << 20));
+        let mut inbox = Inbox::new(Parser::new(Framing::Lines, 1 << 20), Clock::default());
         put(&mut inbox, b"one\ntwo\nthr");
         for expected in [b"one", b"two"] {
             assert_eq!(inbox.first().unwrap(), Some(&expected[..]));

@@ -30,6 +30,7 @@
 //! |---|---|
 //! | [`error`] | [`Error`] and the numbered [`Status`] |
 //! | [`deadline`] | [`Timeout`]: how long a call may wait |
+//! | [`clock`] | [`Clock`]: what deadlines are measured on |
 //! | [`name`] | what a name means: [`Scope`], path, abstract |
 //! | `claim` | taking, publishing, recovering and giving back a name |
 //! | [`server`] | [`Server`]: listen and accept |
@@ -44,9 +45,11 @@
 //! | `gate` | what can be shut for good while others wait at it |
 //! | `inbox` | what a socket has received and nobody has taken yet |
 //! | `outbox` | the bounded queue of what a socket has yet to send |
+//! | [`testkit`] | fixtures, faults, verdicts, leaks, recordings, for tests |
 //! | `sys` | what the operating system does, behind one contract |
 //! | `ffi` | the C ABI |
 
+pub mod clock;
 pub mod deadline;
 pub mod error;
 pub mod exchange;
@@ -60,6 +63,7 @@ pub mod service;
 pub mod socket;
 #[allow(unsafe_code)]
 mod sys;
+pub mod testkit;
 
 mod claim;
 mod endpoint;
@@ -69,6 +73,7 @@ mod handshake;
 mod inbox;
 mod outbox;
 
+pub use clock::Clock;
 pub use deadline::Timeout;
 pub use error::{Error, Result, Status};
 pub use frame::{DEFAULT_MAX_MESSAGE, Framing};

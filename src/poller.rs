@@ -1,5 +1,6 @@
 //! Readiness of thousands of servers and sockets.
 
+use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::endpoint::Watched;
 use crate::error::{Error, Result, Status};
@@ -57,11 +58,13 @@ pub struct Event {
 }
 
 /// How a poller waits.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PollerOptions {
     /// Look again and again for so long before sleeping. Waking a sleeping thread costs tens of microseconds, so a
     /// few of them here can pay where answers come at once; it costs a processor meanwhile. Zero: sleep at once.
     pub busy_poll: Duration,
+    /// What the timeouts of the waits run on.
+    pub clock: Clock,
 }
 
 /// Watches servers and sockets, each in at most one poller. Any thread may add, change and remove while one waits.
@@ -75,6 +78,8 @@ struct Shared {
     selection: Mutex<Selection>,
     sources: Mutex<Sources>,
     closed: AtomicBool,
+    /// With a manual clock: somebody called wake, as opposed to the clock, which wakes by its moves.
+    wake_called: AtomicBool,
     /// A forked child shares what the system watches with its parent, and must not change it.
     process: u32,
 }
@@ -143,6 +148,17 @@ impl Registration {
         self.poller.upgrade().is_some_and(|poller| !poller.closed.load(Ordering::SeqCst))
     }
 
+    /// Has the poller report anew what is so of the endpoint.
+    pub fn report_anew(&self, endpoint: &dyn Watched) {
+        if let Some(poller) = self.poller.upgrade()
+            && let Some(watch) = poller.sources.lock().get_mut(self.key)
+            && let Some(wanted) = watch.interest.wanted()
+        {
+            // It fails only for a descriptor that was closed meanwhile, of which there is nothing to report.
+            let _ = endpoint.rewatch(&poller.selector, self.key.pack(), wanted);
+        }
+    }
+
     pub fn remove(&self, endpoint: &dyn Watched) {
         if let Some(poller) = self.poller.upgrade() {
             if poller.process != sys::process_id() {
@@ -170,8 +186,11 @@ impl Poller {
             selection: Mutex::new(selection),
             sources: Mutex::default(),
             closed: AtomicBool::new(false),
+            wake_called: AtomicBool::new(false),
             process: sys::process_id(),
         });
+        let follower = Arc::downgrade(&shared);
+        options.clock.follow(move || follower.upgrade().is_some_and(|shared| shared.selector.wake().is_ok()));
         Ok(Poller { shared, options })
     }
 
@@ -269,13 +288,14 @@ impl Poller {
         if capacity == 0 {
             return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
         }
-        let deadline = Deadline::from(timeout);
-        let mut selection = lock_until(&self.shared.selection, deadline)?;
+        let clock = &self.options.clock;
+        let deadline = Deadline::on(clock, timeout);
+        let mut selection = lock_until(&self.shared.selection, Deadline::from(timeout))?;
         let busy_poll = self.options.busy_poll;
         let busy_until = if busy_poll.is_zero() { None } else { Instant::now().checked_add(busy_poll) };
         loop {
             self.check_open()?;
-            let sleep = match deadline.remaining() {
+            let sleep = match deadline.patience(clock) {
                 Some(left) if left.is_zero() => Some(left),
                 _ if busy_until.is_some_and(|until| Instant::now() < until) => Some(Duration::ZERO),
                 left => left,
@@ -289,10 +309,10 @@ impl Poller {
                 })
                 .map_err(|error| Error::os(error, "wait with a poller"))?;
             self.check_open()?;
-            if count > 0 || woken {
+            if count > 0 || (woken && !self.was_the_clock()) {
                 return Ok(count);
             }
-            if deadline.has_passed() {
+            if deadline.has_passed_on(clock) {
                 return Err(deadline.expiry().into());
             }
         }
@@ -305,6 +325,9 @@ impl Poller {
     /// `Closed`; `OsError` if the system fails.
     pub fn wake(&self) -> Result<()> {
         self.check_open()?;
+        if self.options.clock.is_manual() {
+            self.shared.wake_called.store(true, Ordering::SeqCst);
+        }
         self.shared.selector.wake().map_err(|error| Error::os(error, "wake a poller"))
     }
 
@@ -326,6 +349,11 @@ impl Poller {
             // A counter that is too full to take the wake-up is a wake-up too.
             let _ = self.shared.selector.wake();
         }
+    }
+
+    /// Whether what woke a wait was only the clock's being moved.
+    fn was_the_clock(&self) -> bool {
+        self.options.clock.is_manual() && !self.shared.wake_called.swap(false, Ordering::SeqCst)
     }
 
     fn check_open(&self) -> Result<()> {

@@ -8,6 +8,7 @@ use crate::name::{Name, Place, Scope};
 use crate::policy::Policy;
 use crate::socket::{MessageOptions, Socket, SocketOptions};
 use crate::sys::{Bound, Listener, RawDescriptor, Stream};
+use crate::testkit::faults::{FaultPlan, Role};
 use parking_lot::Mutex;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct ServerOptions {
     pub messages: Option<Arc<MessageOptions>>,
     /// Whom connections are taken from.
     pub policy: Policy,
+    /// What a test wants to go wrong with the connections, and with accepting them.
+    pub faults: Option<FaultPlan>,
 }
 
 /// What a server has done so far.
@@ -48,6 +51,8 @@ pub struct Server {
     options: ServerOptions,
     /// Of the accepted sockets.
     accepted: SocketOptions,
+    /// What goes wrong with accepting.
+    accept_faults: Option<FaultPlan>,
     accepted_count: AtomicU64,
     refused_count: AtomicU64,
     listening: Mutex<Option<Listening>>,
@@ -67,13 +72,21 @@ impl Server {
         let ServerOptions { send_queue_limit, ref messages, .. } = options;
         let accepted =
             SocketOptions { send_queue_limit, messages: messages.clone(), ..SocketOptions::default() };
+        let accept_faults = options.faults.clone();
         Server {
             options,
             accepted,
+            accept_faults,
             accepted_count: AtomicU64::new(0),
             refused_count: AtomicU64::new(0),
             listening: Mutex::new(None),
         }
+    }
+
+    /// This server with what goes wrong with accepting, but not with the connections, which somebody else sees to.
+    pub(crate) fn with_accept_faults(mut self, faults: Option<FaultPlan>) -> Server {
+        self.accept_faults = faults;
+        self
     }
 
     /// Listens under a name. When this returns, the name leads here.
@@ -122,6 +135,11 @@ impl Server {
                 (None, listener)
             }
         };
+        if let Some(faults) = &self.accept_faults
+            && let Err(error) = faults.fill_backlog(&name)
+        {
+            return claim.map_or(Ok(()), Claim::release).and(Err(error));
+        }
         let endpoint = Arc::new(Endpoint::new(listener));
         *listening = Some(Listening { endpoint, name: Some(name), claim });
         Ok(())
@@ -185,7 +203,11 @@ impl Server {
         let endpoint = self.endpoint()?;
         loop {
             endpoint.check_open()?;
+            if let Some(faults) = &self.accept_faults {
+                faults.wait_to_accept(&endpoint, deadline)?;
+            }
             match endpoint.source().accept() {
+                Ok(stream) if self.is_refused_by_plan(&stream) => continue,
                 Ok(stream) => return self.admit(stream),
                 Err(errno) => {
                     let error = Error::os(errno, "accept a connection");
@@ -208,9 +230,18 @@ impl Server {
                 return Err(error);
             }
         }
+        let stream = match &self.options.faults {
+            Some(faults) => faults.interpose(stream, Role::Server)?,
+            None => stream,
+        };
         let socket = Socket::new(stream, &self.accepted)?;
         self.accepted_count.fetch_add(1, Ordering::Relaxed);
         Ok(socket)
+    }
+
+    /// Whether somebody is to be closed at once who was just accepted.
+    fn is_refused_by_plan(&self, stream: &Stream) -> bool {
+        self.accept_faults.as_ref().is_some_and(|faults| faults.refuses(stream))
     }
 
     /// What it has done so far, since it was made.

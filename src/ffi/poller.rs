@@ -88,7 +88,7 @@ pub unsafe extern "C" fn moorline_poller_create(
         let (poller, given) =
             unsafe { (Out::zeroed(poller).required("poller")?, self::options(options, "poller options")?) };
         let busy_poll = Duration::from_micros(given.busy_poll_us.into());
-        poller.set(handle::create(Poller::new(PollerOptions { busy_poll })?)?);
+        poller.set(handle::create(Poller::new(PollerOptions { busy_poll, ..PollerOptions::default() })?)?);
         Ok(())
     })
 }

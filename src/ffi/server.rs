@@ -58,6 +58,7 @@ pub unsafe extern "C" fn moorline_server_create(
         let (policy, messages) = unsafe { (policy(given.policy)?, message_options(given.messages)?) };
         let server = server.required("server")?;
         server.set(handle::create(Server::new(ServerOptions {
+            faults: None,
             scope: scope(given.scope)?,
             mode: unless_zero(given.mode),
             backlog: unless_zero(given.backlog),

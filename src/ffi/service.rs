@@ -6,6 +6,7 @@ use super::handle::{self, moorline_connection, moorline_service};
 use super::message::{message_options, moorline_message_options};
 use super::policy::{moorline_policy, policy};
 use super::status::moorline_status;
+use crate::clock::Clock;
 use crate::error::{Error, Result, Status};
 use crate::service::{Connection, Echo, Handler, Service, ServiceOptions, ServiceReport};
 use crate::sys::{self, Descriptor};
@@ -309,6 +310,8 @@ unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOpti
     let milliseconds = |count: u32| unless_zero(count).map(|count| Duration::from_millis(count.into()));
     let too_many = |_| Error::new(Status::InvalidArgument, "more than the system can count");
     Ok(ServiceOptions {
+        clock: Clock::default(),
+        faults: None,
         scope: scope(given.scope)?,
         mode: unless_zero(given.mode),
         backlog: unless_zero(given.backlog),

@@ -88,7 +88,7 @@ pub(super) fn socket_options(
         MOORLINE_TRUST_ANYONE => Trust::Anyone,
         _ => return Err(Error::new(Status::InvalidArgument, format!("there is no trust {trust}"))),
     };
-    Ok(SocketOptions { scope: scope(scope_number)?, trust, send_queue_limit: limit, messages })
+    Ok(SocketOptions { scope: scope(scope_number)?, trust, send_queue_limit: limit, messages, faults: None })
 }
 
 /// # Safety

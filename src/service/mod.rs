@@ -6,6 +6,7 @@ mod worker;
 
 pub use connection::Connection;
 
+use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
 use crate::name::Scope;
@@ -13,6 +14,7 @@ use crate::policy::Policy;
 use crate::server::Server;
 use crate::socket::MessageOptions;
 use crate::sys::Descriptor;
+use crate::testkit::faults::FaultPlan;
 use parking_lot::Mutex;
 use running::Running;
 use std::ffi::{OsStr, OsString};
@@ -132,6 +134,10 @@ pub struct ServiceOptions {
     pub connection_rate: Option<u32>,
     /// How long a connection that closes may take to send what is queued.
     pub linger: Duration,
+    /// What the deadlines of the connections run on; how long a stop may take is the system's time always.
+    pub clock: Clock,
+    /// As of a server.
+    pub faults: Option<FaultPlan>,
 }
 
 impl Default for ServiceOptions {
@@ -151,6 +157,8 @@ impl Default for ServiceOptions {
             policy: Policy::Everyone,
             connection_rate: None,
             linger: Duration::from_secs(10),
+            clock: Clock::default(),
+            faults: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result, Status};
 use crate::poller::PollerOptions;
 use crate::server::{Server, ServerOptions};
+use crate::socket::MessageOptions;
 use crate::sys;
 use parking_lot::{Condvar, Mutex};
 use std::ffi::OsString;
@@ -62,14 +63,19 @@ impl Running {
         handler: &Arc<dyn Handler>,
         listen: impl FnOnce(&Server) -> Result<()>,
     ) -> Result<Running> {
-        let ServiceOptions { scope, mode, backlog, queue_limit, .. } = *options;
+        let ServiceOptions { scope, mode, backlog, queue_limit, ref clock, .. } = *options;
+        let messages = options
+            .messages
+            .as_ref()
+            .map(|messages| Arc::new(MessageOptions { clock: clock.clone(), ..MessageOptions::clone(messages) }));
         let server = Server::new(ServerOptions {
             scope,
             mode,
             backlog,
             send_queue_limit: queue_limit,
-            messages: options.messages.clone(),
+            messages,
             policy: options.policy.clone(),
+            faults: options.faults.clone(),
         });
         let shared = Arc::new(Shared {
             service,
@@ -82,9 +88,15 @@ impl Running {
             working: Mutex::new(0),
             finished: Condvar::new(),
         });
-        let polling = PollerOptions { busy_poll: options.busy_poll };
-        let mailboxes =
-            (0..options.workers).map(|_| Mailbox::new(polling).map(Arc::new)).collect::<Result<Vec<_>>>()?;
+        let polling = PollerOptions { busy_poll: options.busy_poll, ..PollerOptions::default() };
+        let mailboxes = (0..options.workers)
+            .map(|_| Mailbox::new(polling.clone()).map(Arc::new))
+            .collect::<Result<Vec<_>>>()?;
+        for mailbox in &mailboxes {
+            let mailbox = Arc::downgrade(mailbox);
+            // Its worker looks at everything that may be late whenever it is woken.
+            clock.follow(move || mailbox.upgrade().is_some_and(|mailbox| mailbox.poller.wake().is_ok()));
+        }
         // Listening comes last of what can fail for a reason of the caller's: a name that appears is served.
         listen(&server)?;
         Ok(Running {

@@ -1,6 +1,7 @@
 //! Messages on a socket.
 
 use super::{Socket, is_would_block, send_error};
+use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -29,6 +30,9 @@ pub struct MessageOptions {
     pub application: Application,
     /// Descriptors taken with one message at most. More end the connection.
     pub max_descriptors: usize,
+    /// What the deadlines above run on. With a clock that a test moves, a blocking receive looks at them only when it is called; a
+    /// service ([`crate::ServiceOptions::clock`], which takes the place of this) at once.
+    pub clock: Clock,
 }
 
 impl MessageOptions {
@@ -42,6 +46,7 @@ impl MessageOptions {
             handshake_timeout: Duration::from_secs(10),
             application: Application::default(),
             max_descriptors: 0,
+            clock: Clock::default(),
         }
     }
 }
@@ -76,8 +81,8 @@ impl Messaging {
             options: options.clone(),
             greeting,
             peer: OnceLock::new(),
-            made: Instant::now(),
-            inbox: Mutex::new(Inbox::new(Parser::new(framing, max_message))),
+            made: options.clock.now(),
+            inbox: Mutex::new(Inbox::new(Parser::new(framing, max_message), options.clock.clone())),
             validator: Mutex::default(),
         })
     }
@@ -344,17 +349,22 @@ impl Socket {
         inbox: &Inbox,
         deadline: Deadline,
     ) -> Result<()> {
+        let clock = &messaging.options.clock;
         let due = messaging.due(inbox);
-        if due.is_none_or(|(due, _)| due > Instant::now())
+        if due.is_none_or(|(due, _)| due > clock.now())
             && let Err(status) = deadline.check_may_wait()
         {
             self.flush_if_queued(endpoint);
             return Err(status.into());
         }
-        let until = due.map_or(deadline, |(due, _)| deadline.earlier(due));
+        let until = match due {
+            Some((due, _)) if due <= clock.now() => Deadline::Now,
+            Some((due, _)) if !clock.is_manual() => deadline.earlier(due),
+            _ => deadline,
+        };
         match self.wait_flushing(endpoint, Interest::READABLE, until) {
             Err(error) if error.status() == until.expiry() => match due {
-                Some((due, what)) if due <= Instant::now() => {
+                Some((due, what)) if due <= clock.now() => {
                     let context = format!("the peer took too long for {what}");
                     self.or_break_off(Err(Error::new(Status::TimedOut, context)))
                 }

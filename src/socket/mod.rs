@@ -14,6 +14,7 @@ use crate::name::{Name, Place, Scope};
 use crate::outbox::Outbox;
 use crate::poller::{Event, Interest};
 use crate::sys::{self, Readiness, Stream};
+use crate::testkit::faults::{FaultPlan, Role};
 pub use crate::sys::{BorrowedDescriptor, Credentials, Descriptor, RawDescriptor};
 use close::Abort;
 use message::Messaging;
@@ -45,6 +46,8 @@ pub struct SocketOptions {
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes.
     pub messages: Option<Arc<MessageOptions>>,
+    /// What a test wants to go wrong with the connection.
+    pub faults: Option<FaultPlan>,
 }
 
 impl SocketOptions {
@@ -123,6 +126,10 @@ impl Socket {
         if options.trust == Trust::SameUser {
             check_trust(&stream, name)?;
         }
+        let stream = match &options.faults {
+            Some(faults) => faults.interpose(stream, Role::Client)?,
+            None => stream,
+        };
         Socket::new(stream, options)
     }
 
@@ -465,7 +472,7 @@ fn check_trust(stream: &Stream, name: &Name) -> Result<()> {
     Err(Error::new(Status::PermissionDenied, context))
 }
 
-fn is_would_block(error: impl Into<io::Error>) -> bool {
+pub(crate) fn is_would_block(error: impl Into<io::Error>) -> bool {
     error.into().kind() == io::ErrorKind::WouldBlock
 }
 

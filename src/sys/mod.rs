@@ -5,16 +5,20 @@
 //!
 //! - `Stream`: a connected socket that never waits. `connect` (until a deadline), `pair`, `adopt`; `send`,
 //!   `send_pieces`, `receive`, `receive_to_stop` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
+//!   `peer` and `with_peer`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `shut_down` of a direction; `is_gone`; `release` to the caller.
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
 //!   descriptor and tells the name it is bound to.
 //! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one
 //!   opened directory, so that renaming or replacing the path meanwhile changes nothing.
-//! - `Waker`: ends the `wait` of every thread that uses it, for good.
+//! - `Waker`: ends the `wait` of every thread that uses it, for good; it can be waited for itself.
 //! - `Selector` and `Selection`: readiness of many sockets, edge-triggered, with a wake-up and a pollable descriptor.
 //! - `status_of`: the [`crate::Status`] that an error of the system means.
 //! - `probe`: whether somebody listens at a path, without disturbing a server.
-//! - `borrow` and `give_away`: descriptors as numbers, from the caller and to the caller.
+//! - `borrow`, `lend` and `give_away`: descriptors as numbers, from the caller and to the caller, and our own for a call.
+//! - `no_descriptors`: the error of a process that has none left.
+//! - `create_private_file`: a new file that only this user can use.
+//! - `resources`: the descriptors and threads of this process.
 //! - `spawn_without_signals`: threads that leave the program's signals to the program.
 //! - small facts: `process_id`, `user_id`, `random`, `native_string`.
 //!

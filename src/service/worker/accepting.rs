@@ -30,9 +30,14 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(server: Arc<Server>, workers: Vec<Arc<Mailbox>>, own: &Mailbox) -> Result<Acceptor> {
+    pub fn new(
+        server: Arc<Server>,
+        workers: Vec<Arc<Mailbox>>,
+        own: &Mailbox,
+        now: Instant,
+    ) -> Result<Acceptor> {
         own.poller.add(&*server, Interest::READABLE_EDGE, SERVER)?;
-        Ok(Acceptor { server, workers, next: 0, due: None, next_by_rate: Instant::now() })
+        Ok(Acceptor { server, workers, next: 0, due: None, next_by_rate: now })
     }
 }
 
@@ -47,7 +52,7 @@ impl Worker {
         if self.acceptor.as_ref().is_none_or(|acceptor| acceptor.due.is_none()) {
             return;
         }
-        let now = Instant::now();
+        let now = self.now();
         for _ in 0..FAIR_SHARE {
             let Some(acceptor) = &mut self.acceptor else { return };
             if acceptor.due.is_none_or(|due| due > now) {

@@ -41,7 +41,7 @@ impl Worker {
         if self.alarms.is_empty() {
             return;
         }
-        let now = Instant::now();
+        let now = self.now();
         while let Some(Reverse((alarm, slot, number))) = self.alarms.peek().copied() {
             if alarm > now {
                 return;

@@ -6,6 +6,7 @@ mod lateness;
 use super::connection::{Connection, Mailbox, Order, Wish, enter_thread};
 use super::running::Shared;
 use super::{Handler, ServiceOptions};
+use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Result, Status};
 use crate::poller::{Event, Interest};
@@ -71,7 +72,7 @@ impl Served {
     fn touch(&mut self, options: &ServiceOptions) {
         // Nobody else wants to know, and looking at the clock for every read costs.
         if options.idle_timeout.is_some() {
-            self.active = Instant::now();
+            self.active = options.clock.now();
         }
     }
 }
@@ -82,8 +83,9 @@ impl Worker {
         mailbox: Arc<Mailbox>,
         accepts: Option<(Arc<Server>, Vec<Arc<Mailbox>>)>,
     ) -> Result<Worker> {
+        let now = shared.options.clock.now();
         let acceptor =
-            accepts.map(|(server, workers)| Acceptor::new(server, workers, &mailbox)).transpose()?;
+            accepts.map(|(server, workers)| Acceptor::new(server, workers, &mailbox, now)).transpose()?;
         // What is read at a time must fit into the queue above high water, so that a handler can always answer as much as
         // it was given.
         let read_size = READ_SIZE.min(shared.options.queue_limit - shared.options.high_water);
@@ -132,19 +134,24 @@ impl Worker {
         if !self.again.is_empty() {
             return Timeout::None;
         }
-        let mut deadline = self.stopping.unwrap_or(Deadline::Never);
-        if let Some(due) = self.acceptor.as_ref().and_then(|acceptor| acceptor.due) {
-            deadline = deadline.earlier(due);
-        }
-        if let Some(Reverse((alarm, ..))) = self.alarms.peek() {
-            deadline = deadline.earlier(*alarm);
-        }
-        deadline.remaining().map_or(Timeout::Forever, Timeout::from)
+        let until_stop = self.stopping.and_then(Deadline::remaining);
+        let accepting = self.acceptor.as_ref().and_then(|acceptor| acceptor.due);
+        let alarm = self.alarms.peek().map(|Reverse((alarm, ..))| *alarm);
+        let until_due = accepting.into_iter().chain(alarm).min().and_then(|due| self.clock().patience(due));
+        until_stop.into_iter().chain(until_due).min().map_or(Timeout::Forever, Timeout::from)
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.shared.options.clock
+    }
+
+    fn now(&self) -> Instant {
+        self.clock().now()
     }
 
     fn handle(&mut self, event: &Event) {
         if event.token == SERVER {
-            self.accept_at(Instant::now());
+            self.accept_at(self.now());
             return;
         }
         let slot = event.token as usize;
@@ -198,10 +205,10 @@ impl Worker {
     // Connections.
 
     fn serve(&mut self, socket: Socket) {
+        let now = self.now();
         let entry = self.served.vacant_entry();
         let slot = entry.key();
         let connection = Connection::new(socket, &self.mailbox, slot);
-        let now = Instant::now();
         let ending = self.stopping.map(|_| (Status::Closed, now));
         self.numbers += 1;
         self.mailbox.enter(&connection);
@@ -338,12 +345,13 @@ impl Worker {
 
     /// Does what the state of the connection asks for.
     fn look(&mut self, slot: usize) {
+        let now = self.now();
         let Some(served) = self.served.get_mut(slot) else { return };
         match served.connection.wish() {
             Wish::Abort => return self.end(slot, Status::Closed),
             Wish::Close => {
                 let reason = if served.finished { Status::Disconnected } else { Status::Closed };
-                served.ending.get_or_insert_with(|| (reason, Instant::now()));
+                served.ending.get_or_insert_with(|| (reason, now));
             }
             Wish::Stay => {}
         }
@@ -372,8 +380,9 @@ impl Worker {
     }
 
     fn end_after_flush(&mut self, slot: usize, reason: Status) {
+        let now = self.now();
         if let Some(served) = self.served.get_mut(slot) {
-            served.ending.get_or_insert_with(|| (reason, Instant::now()));
+            served.ending.get_or_insert_with(|| (reason, now));
             self.look(slot);
             self.set_alarm(slot);
         }
@@ -400,7 +409,7 @@ impl Worker {
         }
         // A descriptor is free: connections may wait for it.
         if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.due.is_some()) {
-            self.accept_at(Instant::now());
+            self.accept_at(self.now());
         }
     }
 

@@ -3,6 +3,7 @@
 mod address;
 mod directory;
 mod listener;
+pub(crate) mod resources;
 mod selector;
 mod stream;
 mod wait;
@@ -178,6 +179,22 @@ pub(crate) fn borrow<'call>(descriptor: RawDescriptor) -> Result<BorrowedDescrip
     }
     // SAFETY: not negative; a number that is no open descriptor only makes the calls that use it fail with EBADF.
     Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
+}
+
+/// A descriptor, for the duration of a call.
+pub(crate) fn lend(descriptor: &Descriptor) -> BorrowedDescriptor<'_> {
+    descriptor.as_fd()
+}
+
+/// The error of a process that has as many descriptors as it may: accept(2).
+pub(crate) fn no_descriptors() -> io::Error {
+    Errno::MFILE.into()
+}
+
+/// Makes a file that only this user can read and write, where there is none.
+pub(crate) fn create_private_file(path: &std::path::Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Leaves a descriptor to the caller.

@@ -29,7 +29,17 @@ fn control_space(descriptors: usize) -> usize {
 }
 
 /// A connected stream socket: non-blocking, close-on-exec, without SIGPIPE.
-pub(crate) struct Stream(uds_local_socket::Stream);
+pub(crate) struct Stream {
+    socket: uds_local_socket::Stream,
+    /// Who is at the other end, where the kernel would name somebody between.
+    peer: Option<Box<Peer>>,
+}
+
+/// What the kernel said of the peer of a stream before something was put between.
+pub(crate) struct Peer {
+    credentials: Option<Credentials>,
+    process: Option<OwnedFd>,
+}
 
 impl Stream {
     /// Connects to the server at a path.
@@ -72,18 +82,18 @@ impl Stream {
     }
 
     pub fn descriptor(&self) -> RawDescriptor {
-        raw(&self.0)
+        raw(&self.socket)
     }
 
     /// A second descriptor of the same socket, which is the caller's.
     pub fn release(&self) -> Result<RawDescriptor, Error> {
-        rustix::io::fcntl_dupfd_cloexec(&self.0, 0)
+        rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
             .map(std::os::fd::IntoRawFd::into_raw_fd)
             .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))
     }
 
     pub fn send(&self, data: &[u8]) -> rustix::io::Result<usize> {
-        retry(|| rustix::net::send(&self.0, data, SendFlags::NOSIGNAL))
+        retry(|| rustix::net::send(&self.socket, data, SendFlags::NOSIGNAL))
     }
 
     /// Sends pieces in one call, and duplicates of descriptors with their first byte.
@@ -101,12 +111,12 @@ impl Stream {
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Errno::TOOMANYREFS);
         }
-        retry(|| rustix::net::sendmsg(&self.0, &pieces, &mut control, SendFlags::NOSIGNAL))
+        retry(|| rustix::net::sendmsg(&self.socket, &pieces, &mut control, SendFlags::NOSIGNAL))
     }
 
     /// Receives what is there; 0 at the end of the peer's stream.
     pub fn receive(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
-        let (received, _) = retry(|| rustix::net::recv(&self.0, &mut *buffer, RecvFlags::empty()))?;
+        let (received, _) = retry(|| rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::empty()))?;
         Ok(received)
     }
 
@@ -116,7 +126,7 @@ impl Stream {
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
             let mut control = RecvAncillaryBuffer::default();
-            rustix::net::recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::empty())
+            rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, RecvFlags::empty())
         })?;
         Ok((answer.bytes, answer.flags.contains(ReturnFlags::CTRUNC)))
     }
@@ -124,12 +134,12 @@ impl Stream {
     /// Ends one direction: the peer sees the end of the stream, or can send no more.
     pub fn shut_down(&self, sending: bool) -> Result<(), Error> {
         let direction = if sending { Shutdown::Write } else { Shutdown::Read };
-        rustix::net::shutdown(&self.0, direction).map_err(|errno| Error::os(errno, "shut down"))
+        rustix::net::shutdown(&self.socket, direction).map_err(|errno| Error::os(errno, "shut down"))
     }
 
     /// Whether the connection has ended in both directions.
     pub fn is_gone(&self) -> bool {
-        let mut polled = [PollFd::new(&self.0, PollFlags::empty())];
+        let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         rustix::event::poll(&mut polled, Some(&now)).is_ok()
             && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
@@ -145,7 +155,7 @@ impl Stream {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
-            rustix::net::recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
+            rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
         })
         .map_err(|errno| Error::os(errno, "receive"))?;
         if answer.flags.contains(ReturnFlags::CTRUNC) {
@@ -161,11 +171,40 @@ impl Stream {
     }
 
     pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
-        super::wait::wait(&self.0, wanted, waker, deadline)
+        super::wait::wait(&self.socket, wanted, waker, deadline)
+    }
+
+    /// What is known of the peer, to be handed to another stream.
+    pub fn peer(&self) -> Peer {
+        Peer { credentials: self.credentials().ok(), process: self.peer_process().ok() }
+    }
+
+    /// This stream with another peer than the kernel names.
+    pub fn with_peer(self, peer: Peer) -> Stream {
+        Stream { peer: Some(Box::new(peer)), ..self }
+    }
+
+    /// Has the kernel keep at most about so many bytes that were sent and not received: it doubles the number for its own needs
+    /// and has a least one of its own, socket(7).
+    pub fn set_send_buffer(&self, bytes: usize) -> Result<(), Error> {
+        sockopt::set_socket_send_buffer_size(&self.socket, bytes)
+            .map_err(|errno| Error::os(errno, "set the size of a send buffer"))
+    }
+
+    /// Whether the peer has received everything that was sent.
+    pub fn is_drained(&self) -> bool {
+        let mut queued: libc::c_int = 0;
+        // SAFETY: SIOCOUTQ, which unix(7) calls TIOCOUTQ's equal, writes an integer.
+        let answer = unsafe { libc::ioctl(self.descriptor(), libc::TIOCOUTQ, &raw mut queued) };
+        answer != 0 || queued == 0
     }
 
     /// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
     pub fn peer_process(&self) -> Result<OwnedFd, Error> {
+        if let Some(peer) = &self.peer {
+            let process = peer.process.as_ref().ok_or_else(|| Error::new(Status::NotSupported, "ask for the peer's process"))?;
+            return process.try_clone().map_err(|error| Error::os(error, "ask for the peer's process"));
+        }
         let mut descriptor: libc::c_int = -1;
         let mut length = size_of::<libc::c_int>() as libc::socklen_t;
         // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
@@ -192,7 +231,10 @@ impl Stream {
     }
 
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        let peer = self.0.peer_creds().map_err(|error| Error::os(error, "ask who the peer is"))?;
+        if let Some(peer) = &self.peer {
+            return peer.credentials.ok_or_else(|| Error::new(Status::NotSupported, "ask who the peer is"));
+        }
+        let peer = self.socket.peer_creds().map_err(|error| Error::os(error, "ask who the peer is"))?;
         match (peer.euid(), peer.egid()) {
             (Some(uid), Some(gid)) => {
                 let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
@@ -205,13 +247,13 @@ impl Stream {
 
 impl From<OwnedFd> for Stream {
     fn from(socket: OwnedFd) -> Self {
-        Stream(socket.into())
+        Stream { socket: socket.into(), peer: None }
     }
 }
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 

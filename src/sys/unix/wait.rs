@@ -29,6 +29,13 @@ impl Waker {
     }
 }
 
+impl Waker {
+    /// Waits until it was signalled, or the other was, or the deadline.
+    pub fn wait(&self, other: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
+        wait(&self.event, Readiness { readable: true, ..Readiness::default() }, other, deadline)
+    }
+}
+
 /// Waits for `wanted`. Answers with what was found, which is nothing when the waker was signalled.
 pub(super) fn wait(
     descriptor: impl AsFd,

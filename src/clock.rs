@@ -1,0 +1,92 @@
+//! What deadlines are measured on: the system's clock, or one that a test moves.
+
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The clock that deadlines of a service, a poller or a fixture run on. Clones are the same clock.
+#[derive(Clone, Default)]
+pub struct Clock(Option<Arc<Manual>>);
+
+/// A clock that stands still until it is moved.
+struct Manual {
+    start: Instant,
+    passed: Mutex<Duration>,
+    /// Each is told that the clock has moved, and answers whether it wants to be told again.
+    followers: Mutex<Vec<Box<dyn Fn() -> bool + Send>>>,
+}
+
+impl Clock {
+    /// The system's monotonic clock, which is the default.
+    pub fn system() -> Clock {
+        Clock(None)
+    }
+
+    /// A clock that stands still until [`Clock::advance`] moves it.
+    pub fn manual() -> Clock {
+        let manual =
+            Manual { start: Instant::now(), passed: Mutex::default(), followers: Mutex::default() };
+        Clock(Some(Arc::new(manual)))
+    }
+
+    /// Moves a manual clock. Deadlines that have passed then take effect at once, on the threads that wait for them. Any thread.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it is the system's clock, which nobody moves. `InvalidArgument`: further than a clock goes.
+    pub fn advance(&self, by: Duration) -> crate::Result<()> {
+        use crate::{Error, Status};
+        let Some(manual) = &self.0 else {
+            return Err(Error::new(Status::InvalidState, "move the system's clock"));
+        };
+        {
+            let mut passed = manual.passed.lock();
+            let moved = passed.checked_add(by).filter(|moved| manual.start.checked_add(*moved).is_some());
+            *passed = moved.ok_or_else(|| {
+                Error::new(Status::InvalidArgument, format!("move a clock by {} s", by.as_secs()))
+            })?;
+        }
+        manual.followers.lock().retain(|follower| follower());
+        Ok(())
+    }
+
+    /// How far a manual clock was moved in all; zero for the system's.
+    pub fn passed(&self) -> Duration {
+        self.0.as_ref().map_or(Duration::ZERO, |manual| *manual.passed.lock())
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        match &self.0 {
+            None => Instant::now(),
+            Some(manual) => manual.start + *manual.passed.lock(),
+        }
+    }
+
+    /// Has `moved` called whenever the clock was moved, until that answers false. The system's clock calls nobody.
+    pub(crate) fn follow(&self, moved: impl Fn() -> bool + Send + 'static) {
+        if let Some(manual) = &self.0 {
+            manual.followers.lock().push(Box::new(moved));
+        }
+    }
+
+    /// The time from now to `instant`, for a thread that waits: on a manual clock that has to be moved first, and who moves it wakes
+    /// those that follow it, so that they wait for ever until then.
+    pub(crate) fn patience(&self, instant: Instant) -> Option<Duration> {
+        let left = instant.saturating_duration_since(self.now());
+        (left.is_zero() || self.0.is_none()).then_some(left)
+    }
+
+    pub(crate) fn is_manual(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("system"),
+            Some(_) => write!(f, "manual, moved by {:?}", self.passed()),
+        }
+    }
+}

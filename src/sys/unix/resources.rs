@@ -1,0 +1,120 @@
+//! What this process has: descriptors, threads, and the names that its sockets are bound to. Read from proc(5); where there is none,
+//! nothing is known.
+
+use rustix::fd::BorrowedFd;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// An open descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenDescriptor {
+    pub number: i32,
+    /// What it is: the path of a file, or a kind and a number that no other open one has, as `socket:[4711]`.
+    pub what: String,
+    /// Of a bound Unix socket: its path.
+    pub bound: Option<PathBuf>,
+}
+
+/// A running thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunningThread {
+    pub id: u32,
+    pub name: String,
+    /// How long it runs.
+    pub age: Option<Duration>,
+}
+
+/// The open descriptors, by number.
+pub(crate) fn descriptors() -> Vec<OpenDescriptor> {
+    let Ok(listing) = fs::read_dir("/proc/self/fd") else { return Vec::new() };
+    // Closed before they are looked at, so that the listing's own descriptor is none of them.
+    let numbers: Vec<i32> =
+        listing.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let mut open: Vec<OpenDescriptor> = numbers.into_iter().filter_map(look).collect();
+    open.sort_unstable_by_key(|descriptor| descriptor.number);
+    open
+}
+
+fn look(number: i32) -> Option<OpenDescriptor> {
+    let what = fs::read_link(format!("/proc/self/fd/{number}")).ok()?.to_string_lossy().into_owned();
+    // SAFETY: not negative; a number that is no open descriptor any more only makes the call fail.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let bound = what.starts_with("socket:").then(|| super::address::Bound::of(borrowed).ok()).flatten();
+    let bound = match bound {
+        Some(super::address::Bound::Path(path)) => Some(path),
+        _ => None,
+    };
+    Some(OpenDescriptor { number, what, bound })
+}
+
+/// The threads, by number.
+pub(crate) fn threads() -> Vec<RunningThread> {
+    let Ok(listing) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let uptime = uptime();
+    let mut running: Vec<RunningThread> = listing
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (name, started) = parse_stat(&stat)?;
+            let age = uptime.and_then(|uptime| uptime.checked_sub(started));
+            Some(RunningThread { id, name, age })
+        })
+        .collect();
+    running.sort_unstable_by_key(|thread| thread.id);
+    running
+}
+
+/// Name and start, from the boot on, of a thread: the fields comm and starttime of proc(5). The name is in parentheses and may have
+/// some itself.
+fn parse_stat(stat: &str) -> Option<(String, Duration)> {
+    const START_AFTER_NAME: usize = 19;
+    let (begin, end) = (stat.find('(')?, stat.rfind(')')?);
+    let ticks: u64 = stat[end + 1..].split_whitespace().nth(START_AFTER_NAME)?.parse().ok()?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    let started = Duration::from_millis(ticks.saturating_mul(1000) / per_second.max(1));
+    Some((stat[begin + 1..end].to_owned(), started))
+}
+
+fn uptime() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    Duration::try_from_secs_f64(text.split_whitespace().next()?.parse().ok()?).ok()
+}
+
+/// The number of this thread, as in [`threads`].
+pub(crate) fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// The name of this thread, which the language may not know: the file comm of proc(5).
+pub(crate) fn thread_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/thread-self/comm").ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_is_whole() {
+        let fields = vec!["0"; 18].join(" ");
+        let (name, started) = parse_stat(&format!("12 (a) b (c) S {fields} 200 0")).unwrap();
+        assert_eq!(name, "a) b (c");
+        assert!(started > Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_open_and_runs_is_listed() {
+        let listener = std::os::unix::net::UnixListener::bind(
+            tempfile::tempdir().unwrap().path().join("listener"),
+        )
+        .unwrap();
+        let number = std::os::fd::AsRawFd::as_raw_fd(&listener);
+        let found = descriptors().into_iter().find(|descriptor| descriptor.number == number).unwrap();
+        assert!(found.what.starts_with("socket:["), "{}", found.what);
+        assert!(found.bound.unwrap().ends_with("listener"));
+        assert!(threads().iter().any(|thread| thread.id == thread_id()));
+    }
+}

@@ -1,0 +1,181 @@
+//! What a test has left behind: descriptors, threads, socket files. The C ABI adds its handles to these.
+
+use crate::claim;
+use crate::deadline::{Deadline, Timeout};
+use crate::sys::resources::{self, OpenDescriptor, RunningThread};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What kind of thing was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeakKind {
+    /// A handle of the C ABI.
+    Handle,
+    /// An open descriptor of the process, whoever opened it.
+    Descriptor,
+    /// A running thread of the process, whoever started it.
+    Thread,
+    /// A socket file that a server of this process, of whatever library, listens on.
+    SocketFile,
+}
+
+impl LeakKind {
+    /// Every kind.
+    pub const ALL: [LeakKind; 4] =
+        [LeakKind::Handle, LeakKind::Descriptor, LeakKind::Thread, LeakKind::SocketFile];
+
+    fn name(self) -> &'static str {
+        match self {
+            LeakKind::Handle => "handle",
+            LeakKind::Descriptor => "descriptor",
+            LeakKind::Thread => "thread",
+            LeakKind::SocketFile => "socket file",
+        }
+    }
+}
+
+/// Something that was made after a guard was, and is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// What kind of thing it is.
+    pub kind: LeakKind,
+    /// Which one: a handle's type and number, a descriptor's number and what it is open on, a thread's number and name, a path.
+    pub name: String,
+    /// How old it is.
+    pub age: Age,
+    /// File and line that made it, where that is known: of handles that were made through the C++ header, and of their descriptors
+    /// and socket files.
+    pub origin: Option<(String, u32)>,
+}
+
+/// How old something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// So old.
+    Exactly(Duration),
+    /// Not known better than that it came after the guard.
+    AtMost(Duration),
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bound, age) = match self.age {
+            Age::Exactly(age) => ("", age),
+            Age::AtMost(age) => ("at most ", age),
+        };
+        write!(f, "{} {}, {bound}{:.3} s old", self.kind.name(), self.name, age.as_secs_f64())?;
+        match &self.origin {
+            Some((file, line)) => write!(f, ", made at {file}:{line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Remembers what the process has, to tell later what is new.
+pub struct LeakGuard {
+    made: Instant,
+    descriptors: BTreeSet<(i32, String)>,
+    threads: BTreeSet<u32>,
+    claims: BTreeSet<u64>,
+    bound: BTreeSet<PathBuf>,
+}
+
+/// How long to wait between two looks at what is still there: nobody tells when a descriptor or a thread goes.
+const PAUSE: Duration = Duration::from_millis(2);
+
+impl LeakGuard {
+    /// What is there from here on is new.
+    pub fn new() -> LeakGuard {
+        let descriptors = resources::descriptors();
+        LeakGuard {
+            made: Instant::now(),
+            bound: descriptors.iter().filter_map(|descriptor| descriptor.bound.clone()).collect(),
+            descriptors: descriptors.into_iter().map(|open| (open.number, open.what)).collect(),
+            threads: resources::threads().into_iter().map(|thread| thread.id).collect(),
+            claims: claim::claimed().into_iter().map(|(number, ..)| number).collect(),
+        }
+    }
+
+    /// Everything new that is still there after a while in which it may go: threads that have been joined, and what other threads
+    /// are just closing, take a moment. It waits until nothing of these kinds is left, or the timeout.
+    pub fn wait(&self, kinds: &[LeakKind], timeout: Timeout) -> Vec<Leak> {
+        wait_until_none(timeout, || self.look(kinds))
+    }
+
+    /// Everything new of these kinds that is there now.
+    pub fn look(&self, kinds: &[LeakKind]) -> Vec<Leak> {
+        let mut leaks = Vec::new();
+        let descriptors = resources::descriptors();
+        if kinds.contains(&LeakKind::Descriptor) {
+            let new = |open: &&OpenDescriptor| !self.descriptors.contains(&(open.number, open.what.clone()));
+            leaks.extend(descriptors.iter().filter(new).map(|open| self.descriptor(open)));
+        }
+        if kinds.contains(&LeakKind::Thread) {
+            let new = |thread: &RunningThread| !self.threads.contains(&thread.id);
+            leaks.extend(resources::threads().into_iter().filter(new).map(|thread| self.thread(thread)));
+        }
+        if kinds.contains(&LeakKind::SocketFile) {
+            leaks.extend(self.socket_files(&descriptors));
+        }
+        leaks
+    }
+
+    /// How long the guard has been there.
+    pub fn age(&self) -> Duration {
+        self.made.elapsed()
+    }
+
+    fn descriptor(&self, open: &OpenDescriptor) -> Leak {
+        let bound = open.bound.as_ref().map(|path| format!(" bound to {}", path.display()));
+        Leak {
+            kind: LeakKind::Descriptor,
+            name: format!("{} ({}{})", open.number, open.what, bound.unwrap_or_default()),
+            age: Age::AtMost(self.age()),
+            origin: None,
+        }
+    }
+
+    fn thread(&self, thread: RunningThread) -> Leak {
+        Leak {
+            kind: LeakKind::Thread,
+            name: format!("{} \"{}\"", thread.id, thread.name),
+            age: thread.age.map_or(Age::AtMost(self.age()), Age::Exactly),
+            origin: None,
+        }
+    }
+
+    /// Files that servers of this library have claimed, and those that other sockets of this process are bound to and are there.
+    fn socket_files(&self, descriptors: &[OpenDescriptor]) -> Vec<Leak> {
+        let leak = |path: PathBuf, age| Leak {
+            kind: LeakKind::SocketFile,
+            name: path.display().to_string(),
+            age,
+            origin: None,
+        };
+        let claimed = claim::claimed().into_iter().filter(|(number, ..)| !self.claims.contains(number));
+        let claimed = claimed.map(|(_, path, since)| leak(path, Age::Exactly(since.elapsed())));
+        let bound = descriptors.iter().filter_map(|open| open.bound.clone());
+        let bound = bound.filter(|path| !self.bound.contains(path) && path.exists());
+        claimed.chain(bound.map(|path| leak(path, Age::AtMost(self.age())))).collect()
+    }
+}
+
+impl Default for LeakGuard {
+    fn default() -> Self {
+        LeakGuard::new()
+    }
+}
+
+/// Looks again and again until nothing is found, or the timeout.
+pub(crate) fn wait_until_none(timeout: Timeout, look: impl Fn() -> Vec<Leak>) -> Vec<Leak> {
+    let deadline = Deadline::from(timeout);
+    loop {
+        let leaks = look();
+        if leaks.is_empty() || deadline.has_passed() {
+            return leaks;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}

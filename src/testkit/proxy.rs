@@ -1,0 +1,188 @@
+//! A faulty wire between two names, for programs that are not ours.
+
+use super::faults::FaultPlan;
+use super::tap::Tap;
+use super::wire::{Link, Wire};
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Result, Status};
+use crate::gate::Gate;
+use crate::name::Name;
+use crate::server::{Server, ServerOptions};
+use crate::socket::{Socket, SocketOptions, Trust};
+use crate::sys;
+use parking_lot::Mutex;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How a proxy works.
+#[derive(Clone, Debug)]
+pub struct ProxyOptions {
+    /// What goes wrong. None: nothing.
+    pub faults: Option<FaultPlan>,
+    /// Records what passes. None: nothing is recorded.
+    pub tap: Option<Tap>,
+    /// The permission bits of the proxy's socket file; as of a server.
+    pub mode: Option<u32>,
+    /// As of a server.
+    pub backlog: Option<u32>,
+    /// Whose server the proxy connects to.
+    pub trust: Trust,
+    /// How long to try for a connection to a server whose backlog is full, before the client's is closed.
+    pub connect_timeout: Duration,
+}
+
+impl Default for ProxyOptions {
+    fn default() -> Self {
+        ProxyOptions {
+            faults: None,
+            tap: None,
+            mode: None,
+            backlog: None,
+            trust: Trust::SameUser,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How often a server with a full backlog is tried: no call tells when it has room without waiting in the kernel, where nothing but
+/// the time ends it.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// Listens under one name, connects each client to the server of another, and carries what they say, with its faults.
+pub struct Proxy {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    process: u32,
+}
+
+struct Shared {
+    server: Server,
+    target: Name,
+    options: ProxyOptions,
+    wire: Wire,
+    /// Shut when it stops.
+    open: Gate,
+    failures: Mutex<Vec<String>>,
+}
+
+impl Proxy {
+    /// Starts a proxy. It listens when this returns. Whether the target has a server is seen when clients come.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::listen`]. `LimitReached`: no descriptors or threads left.
+    pub fn start(name: Name, target: Name, options: ProxyOptions) -> Result<Proxy> {
+        let server = Server::new(ServerOptions {
+            mode: options.mode,
+            backlog: options.backlog,
+            ..ServerOptions::default()
+        })
+        .with_accept_faults(options.faults.clone());
+        let shared = Arc::new(Shared {
+            server,
+            target,
+            options,
+            wire: Wire::new()?,
+            open: Gate::default(),
+            failures: Mutex::default(),
+        });
+        shared.server.listen_on(name)?;
+        let runner = shared.clone();
+        let builder = std::thread::Builder::new().name("moorline-proxy".to_owned());
+        let thread = sys::spawn_without_signals(|| builder.spawn(move || runner.run()))
+            .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"))?;
+        Ok(Proxy { shared, thread: Mutex::new(Some(thread)), process: sys::process_id() })
+    }
+
+    /// The full name to connect to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: it has stopped.
+    pub fn full_name(&self) -> Result<OsString> {
+        self.shared.server.full_name()
+    }
+
+    /// Clients that could not be connected to the target, a line each, which are taken with this.
+    pub fn take_failures(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.failures.lock())
+    }
+
+    /// Stops listening, waits until the conversations have ended by themselves, and at the deadline breaks them.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, `TimedOut`: some were broken. Others of giving the name back, as [`Server::close`].
+    pub fn stop(&self, timeout: Timeout) -> Result<()> {
+        let deadline = Deadline::from(timeout);
+        let closed = self.shared.server.close();
+        self.shared.open.shut();
+        if let Some(thread) = self.thread.lock().take() {
+            if self.process != sys::process_id() {
+                // A forked child does not have it.
+                std::mem::forget(thread);
+            } else {
+                // It does not panic.
+                let _ = thread.join();
+            }
+        }
+        let idle = self.shared.wire.wait_idle(deadline);
+        self.shared.wire.end();
+        closed?;
+        Ok(idle?)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Nobody is left to tell. Who wants to know calls stop.
+        let _ = self.stop(Timeout::None);
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        loop {
+            match self.server.accept(Timeout::Forever) {
+                Ok(client) => {
+                    if let Err(error) = self.connect(client) {
+                        self.failures.lock().push(error.to_string());
+                    }
+                }
+                Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
+                // No descriptors, most likely. The connection waits in the backlog meanwhile.
+                Err(error) => {
+                    self.failures.lock().push(error.to_string());
+                    if self.pause().is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A moment, unless the proxy stops.
+    fn pause(&self) -> Result<()> {
+        let never = sys::Waker::new()?;
+        match self.open.wait(|stop| never.wait(stop, Deadline::from(Timeout::After(RETRY)))) {
+            Err(error) if error.status() != Status::TimedOut => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn connect(&self, client: Socket) -> Result<()> {
+        let options = SocketOptions { trust: self.options.trust, ..SocketOptions::default() };
+        let until = Instant::now() + self.options.connect_timeout;
+        let server = loop {
+            match Socket::connect_to(&self.target, &options, Timeout::None) {
+                Err(error) if error.status() == Status::WouldBlock && Instant::now() < until => self.pause()?,
+                connected => break connected?,
+            }
+        };
+        let conversation = self.options.tap.as_ref().map(|tap| tap.open(client.peer_credentials().ok()));
+        let schedules = self.options.faults.as_ref().map(FaultPlan::schedules).unwrap_or_default();
+        self.wire.carry(Link::new([client, server], schedules, conversation)?)
+    }
+}

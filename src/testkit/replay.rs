@@ -1,0 +1,321 @@
+//! A recorded conversation, played to one of its sides.
+
+use super::faults::Direction;
+use super::tap::{Recording, TapEntry, TapEvent};
+use super::text::excerpt;
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Result, Status};
+use crate::name::Name;
+use crate::server::Server;
+use crate::socket::{self, Socket, SocketOptions, Trust};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// How a recording is played.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// Keep the times of the recording. Otherwise each side's part comes as soon as what was before it has come.
+    pub real_time: bool,
+    /// How long the other side may take for what it said in the recording, beyond the time that it took then, if times are kept.
+    pub patience: Duration,
+    /// Whose server is connected to.
+    pub trust: Trust,
+}
+
+impl Default for ReplayOptions {
+    fn default() -> Self {
+        ReplayOptions { real_time: false, patience: Duration::from_secs(10), trust: Trust::SameUser }
+    }
+}
+
+/// Where the other side first did something else than in the recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The connection, as in the recording.
+    pub connection: u64,
+    /// The byte of what the other side sends on this connection, from 0.
+    pub byte: u64,
+    /// What it did in the recording from there on.
+    pub expected: String,
+    /// What it did now.
+    pub found: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { connection, byte, expected, found } = self;
+        write!(f, "connection {connection}, byte {byte}: expected {expected}, found {found}")
+    }
+}
+
+/// What was played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Connections that were played to their ends.
+    pub connections: u64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes of the other side that were as recorded.
+    pub matched: u64,
+    /// The first difference of the first connection that has one.
+    pub difference: Option<Difference>,
+}
+
+impl Recording {
+    /// Plays the clients' part to a server, each connection when what came before it in the recording has been played or is being
+    /// played.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::connect`]. `TimedOut`, `WouldBlock`: not all was played in time. That the server does something else is in the
+    /// answer.
+    pub fn play_clients(&self, server: &Name, options: &ReplayOptions, timeout: Timeout) -> Result<Replay> {
+        let deadline = Deadline::from(timeout);
+        let socket_options = SocketOptions { trust: options.trust, ..SocketOptions::default() };
+        self.play(Direction::ToServer, options, deadline, |_| {
+            let left = deadline.remaining().map_or(Timeout::Forever, Timeout::from);
+            Socket::connect_to(server, &socket_options, left)
+        })
+    }
+
+    /// Plays the server's part to clients, which connect to a server that listens: the first to come has the part of the first
+    /// connection, and so on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::accept`]. `TimedOut`, `WouldBlock`: not all clients came, or not all was played, in time. That a client does
+    /// something else is in the answer.
+    pub fn play_server(&self, server: &Server, options: &ReplayOptions, timeout: Timeout) -> Result<Replay> {
+        let deadline = Deadline::from(timeout);
+        self.play(Direction::ToClient, options, deadline, |_| {
+            server.accept(deadline.remaining().map_or(Timeout::Forever, Timeout::from))
+        })
+    }
+
+    fn play(
+        &self,
+        ours: Direction,
+        options: &ReplayOptions,
+        deadline: Deadline,
+        mut connect: impl FnMut(u64) -> Result<Socket>,
+    ) -> Result<Replay> {
+        let mut parts: BTreeMap<u64, Vec<&TapEntry>> = BTreeMap::new();
+        for entry in &self.entries {
+            parts.entry(entry.connection).or_default().push(entry);
+        }
+        let begun = Instant::now();
+        let mut answers = Vec::new();
+        std::thread::scope(|scope| -> Result<()> {
+            let mut players = Vec::new();
+            for (connection, part) in &parts {
+                let first = part.first().map_or(Duration::ZERO, |entry| entry.at);
+                if options.real_time && ours == Direction::ToServer {
+                    sleep_until(begun + first, deadline)?;
+                }
+                let socket = connect(*connection)?;
+                let player = Player {
+                    connection: *connection,
+                    socket,
+                    ours,
+                    options,
+                    deadline,
+                    // What a client does late is later by as much.
+                    epoch: Instant::now().checked_sub(first).unwrap_or(begun),
+                    replay: Replay::default(),
+                    place: 0,
+                };
+                players.push(scope.spawn(move || player.play(part)));
+            }
+            for player in players {
+                answers.push(player.join().map_err(|_| Error::new(Status::Internal, "a replay panicked"))?);
+            }
+            Ok(())
+        })?;
+        let mut total = Replay::default();
+        for answer in answers {
+            let Replay { connections, sent, matched, difference } = answer?;
+            total.connections += connections;
+            total.sent += sent;
+            total.matched += matched;
+            total.difference = total.difference.or(difference);
+        }
+        Ok(total)
+    }
+}
+
+/// Plays one connection.
+struct Player<'a> {
+    connection: u64,
+    socket: Socket,
+    ours: Direction,
+    options: &'a ReplayOptions,
+    deadline: Deadline,
+    /// When the recording would have begun.
+    epoch: Instant,
+    replay: Replay,
+    /// How far the other side's bytes have come.
+    place: u64,
+}
+
+/// What ends a play early.
+enum Stop {
+    Differs(Difference),
+    Fails(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Stop::Fails(error)
+    }
+}
+
+/// How much of what differs is shown.
+const SHOWN: usize = 60;
+
+impl Player<'_> {
+    fn play(mut self, part: &[&TapEntry]) -> Result<Replay> {
+        for entry in part {
+            match self.play_entry(entry) {
+                Ok(()) => {}
+                Err(Stop::Differs(difference)) => {
+                    self.replay.difference = Some(difference);
+                    return Ok(self.replay);
+                }
+                Err(Stop::Fails(error)) => {
+                    return Err(error.within(&format!("connection {}", self.connection)));
+                }
+            }
+        }
+        self.replay.connections = 1;
+        Ok(self.replay)
+    }
+
+    fn play_entry(&mut self, entry: &TapEntry) -> Result<(), Stop> {
+        match &entry.event {
+            TapEvent::Open(_) => Ok(()),
+            TapEvent::Data { direction, bytes, .. } if *direction == self.ours => self.send(entry.at, bytes),
+            TapEvent::Data { bytes, .. } => self.receive(entry.at, bytes),
+            TapEvent::End(direction) if *direction == self.ours => {
+                self.keep_time(entry.at)?;
+                match self.socket.shut_down(socket::Direction::Sending, Timeout::None) {
+                    // It has left meanwhile, as it did in the recording, or will be seen not to have.
+                    Err(error) if error.status() == Status::Disconnected => Ok(()),
+                    answer => Ok(answer?),
+                }
+            }
+            TapEvent::End(_) => self.receive_end(entry.at),
+            TapEvent::Close => {
+                self.keep_time(entry.at)?;
+                self.socket.close(Timeout::None);
+                Ok(())
+            }
+        }
+    }
+
+    fn keep_time(&self, at: Duration) -> Result<()> {
+        if self.options.real_time { sleep_until(self.epoch + at, self.deadline) } else { Ok(()) }
+    }
+
+    /// Until when the other side has to do something.
+    fn due(&self, at: Duration) -> Deadline {
+        let now = Instant::now();
+        let recorded = if self.options.real_time { now.max(self.epoch + at) } else { now };
+        self.deadline.earlier(recorded + self.options.patience)
+    }
+
+    fn send(&mut self, at: Duration, bytes: &[u8]) -> Result<(), Stop> {
+        self.keep_time(at)?;
+        let due = self.due(at);
+        let (sent, answer) = self.socket.send_counted(bytes, left(due));
+        self.replay.sent += sent as u64;
+        match answer {
+            Ok(()) => Ok(()),
+            Err(error) if error.status() == Status::Disconnected => {
+                Err(self.difference("that it takes what is sent", "that it has left"))
+            }
+            Err(_) if self.deadline.has_passed() => Err(self.out_of_time()),
+            Err(error) if error.status() == due.expiry() => {
+                Err(self.difference("that it takes what is sent", "that it does not"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn receive(&mut self, at: Duration, expected: &[u8]) -> Result<(), Stop> {
+        let due = self.due(at);
+        let mut found = vec![0; expected.len()];
+        let mut filled = 0;
+        while filled < expected.len() {
+            match self.socket.receive(&mut found[filled..], left(due)) {
+                Ok(received) => {
+                    let same = |place: &usize| found[*place] == expected[*place];
+                    let end = filled + received;
+                    if let Some(wrong) = (filled..end).find(|place| !same(place)) {
+                        self.place += wrong as u64;
+                        self.replay.matched += wrong as u64;
+                        let (want, got) = (&expected[wrong..], &found[wrong..end]);
+                        return Err(self.difference(&excerpt(want, SHOWN), &excerpt(got, SHOWN)));
+                    }
+                    filled = end;
+                }
+                Err(error) => {
+                    self.place += filled as u64;
+                    self.replay.matched += filled as u64;
+                    let want = excerpt(&expected[filled..], SHOWN);
+                    return Err(match error.status() {
+                        Status::Disconnected => self.difference(&want, "its end"),
+                        _ if self.deadline.has_passed() => self.out_of_time(),
+                        status if status == due.expiry() => self.difference(&want, "nothing in time"),
+                        _ => error.into(),
+                    });
+                }
+            }
+        }
+        self.place += filled as u64;
+        self.replay.matched += filled as u64;
+        Ok(())
+    }
+
+    fn receive_end(&mut self, at: Duration) -> Result<(), Stop> {
+        let due = self.due(at);
+        let mut more = [0; SHOWN];
+        match self.socket.receive(&mut more, left(due)) {
+            Ok(received) => Err(self.difference("its end", &excerpt(&more[..received], SHOWN))),
+            Err(error) if error.status() == Status::Disconnected => Ok(()),
+            Err(_) if self.deadline.has_passed() => Err(self.out_of_time()),
+            Err(error) if error.status() == due.expiry() => {
+                Err(self.difference("its end", "that it goes on"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn difference(&self, expected: &str, found: &str) -> Stop {
+        Stop::Differs(Difference {
+            connection: self.connection,
+            byte: self.place,
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        })
+    }
+
+    fn out_of_time(&self) -> Stop {
+        Stop::Fails(Error::new(self.deadline.expiry(), "not all was played"))
+    }
+}
+
+fn left(deadline: Deadline) -> Timeout {
+    deadline.remaining().map_or(Timeout::Forever, Timeout::from)
+}
+
+/// Keeps to a time of the recording, unless the deadline is before it.
+fn sleep_until(time: Instant, deadline: Deadline) -> Result<()> {
+    let wait = time.saturating_duration_since(Instant::now());
+    if deadline.remaining().is_some_and(|left| left < wait) {
+        let context = "the recording takes longer than there is time";
+        return Err(Error::new(deadline.expiry(), context));
+    }
+    std::thread::sleep(wait);
+    Ok(())
+}

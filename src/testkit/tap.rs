@@ -1,0 +1,351 @@
+//! A recorded conversation. The format of its file is described in `docs/tap-format.md`.
+
+use super::faults::Direction;
+use super::text::{hex, unhex};
+use crate::error::{Error, Result, Status};
+use crate::sys::Credentials;
+use parking_lot::Mutex;
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The first line of a file.
+const HEAD: &str = "moorline-tap 1";
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TapEvent {
+    /// A client connected; who it was, where the system tells.
+    Open(Option<Credentials>),
+    /// So many bytes passed at once, and so many descriptors with them, which are not recorded themselves.
+    Data {
+        /// Where to.
+        direction: Direction,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// How many descriptors.
+        descriptors: usize,
+    },
+    /// One side will send no more.
+    End(Direction),
+    /// The connection is over.
+    Close,
+}
+
+/// What happened, when, on which connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapEntry {
+    /// From the beginning of the recording.
+    pub at: Duration,
+    /// From 1, in the order in which they came.
+    pub connection: u64,
+    /// What.
+    pub event: TapEvent,
+}
+
+/// A recorded conversation, read from a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// In the order in which it happened.
+    pub entries: Vec<TapEntry>,
+}
+
+impl Recording {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `PermissionDenied`, `OsError`: of reading it. `Malformed`: it is not such a file; the text names the line.
+    pub fn read(path: impl AsRef<Path>) -> Result<Recording> {
+        let path = path.as_ref();
+        let place = || format!("read {}", path.display());
+        let text = std::fs::read(path).map_err(|error| Error::os(error, place()))?;
+        let text = std::str::from_utf8(&text)
+            .map_err(|_| Error::new(Status::Malformed, format!("{}: it is not text", place())))?;
+        Recording::parse(text).map_err(|error| error.within(&place()))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed`: it is none of a recording; the text names the line.
+    pub fn parse(text: &str) -> Result<Recording> {
+        let malformed = |line: usize, what: &str| {
+            Error::new(Status::Malformed, format!("line {}: {what}", line + 1))
+        };
+        let mut lines = text.lines().enumerate();
+        if lines.next().is_none_or(|(_, line)| line != HEAD) {
+            return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
+        }
+        let mut recording = Recording::default();
+        let mut open = std::collections::BTreeMap::new();
+        for (number, line) in lines {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let entry = parse_entry(line).map_err(|what| malformed(number, &what))?;
+            let is_open = open.entry(entry.connection).or_insert(false);
+            match (&entry.event, *is_open) {
+                (TapEvent::Open(_), false) => *is_open = true,
+                (TapEvent::Open(_), true) => return Err(malformed(number, "the connection is open already")),
+                (_, false) => return Err(malformed(number, "the connection is not open")),
+                (TapEvent::Close, true) => *is_open = false,
+                (_, true) => {}
+            }
+            if recording.entries.last().is_some_and(|last| last.at > entry.at) {
+                return Err(malformed(number, "it is earlier than the line before"));
+            }
+            recording.entries.push(entry);
+        }
+        Ok(recording)
+    }
+
+    /// The text of a file.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{HEAD}\n");
+        for entry in &self.entries {
+            text.push_str(&entry.to_line());
+        }
+        text
+    }
+
+    /// The connections, in the order in which they came.
+    pub fn connections(&self) -> Vec<u64> {
+        let opened = self.entries.iter().filter(|entry| matches!(entry.event, TapEvent::Open(_)));
+        opened.map(|entry| entry.connection).collect()
+    }
+}
+
+impl TapEntry {
+    fn to_line(&self) -> String {
+        let mut line = format!("{} {} ", self.at.as_micros(), self.connection);
+        // Writing to a string does not fail.
+        let _ = match &self.event {
+            TapEvent::Open(None) => writeln!(line, "open"),
+            TapEvent::Open(Some(Credentials { uid, gid, pid })) => {
+                let pid = pid.map_or("-".to_owned(), |pid| pid.to_string());
+                writeln!(line, "open {uid} {gid} {pid}")
+            }
+            TapEvent::Data { direction, bytes, descriptors: 0 } => {
+                writeln!(line, "{} {}", name(*direction), hex(bytes))
+            }
+            TapEvent::Data { direction, bytes, descriptors } => {
+                writeln!(line, "{} {} {descriptors}", name(*direction), hex(bytes))
+            }
+            TapEvent::End(direction) => writeln!(line, "end {}", name(*direction)),
+            TapEvent::Close => writeln!(line, "close"),
+        };
+        line
+    }
+}
+
+fn name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ToServer => "to-server",
+        Direction::ToClient => "to-client",
+    }
+}
+
+fn direction(text: &str) -> Option<Direction> {
+    [Direction::ToServer, Direction::ToClient].into_iter().find(|direction| name(*direction) == text)
+}
+
+fn parse_entry(line: &str) -> Result<TapEntry, String> {
+    fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
+        text.parse().map_err(|_| format!("{what} is not a number: {text:.20}"))
+    }
+    let fields: Vec<&str> = line.split(' ').collect();
+    let [at, connection, what, arguments @ ..] = fields.as_slice() else {
+        return Err("time, connection and event are missing".to_owned());
+    };
+    let event = match (*what, arguments) {
+        ("open", []) => TapEvent::Open(None),
+        ("open", [uid, gid, pid]) => TapEvent::Open(Some(Credentials {
+            uid: number(uid, "the user")?,
+            gid: number(gid, "the group")?,
+            pid: if *pid == "-" { None } else { Some(number(pid, "the process")?) },
+        })),
+        ("end", [to]) => {
+            TapEvent::End(direction(to).ok_or_else(|| format!("there is no direction {to:.20}"))?)
+        }
+        ("close", []) => TapEvent::Close,
+        (to, [bytes, descriptors @ ..]) if direction(to).is_some() && descriptors.len() <= 1 => {
+            let bytes = unhex(bytes)?;
+            if bytes.is_empty() {
+                return Err("there are no bytes".to_owned());
+            }
+            let direction = direction(to).unwrap_or(Direction::ToServer);
+            let descriptors = descriptors.first().map_or(Ok(0), |count| number(count, "the descriptors"))?;
+            TapEvent::Data { direction, bytes, descriptors }
+        }
+        (what, _) => return Err(format!("there is no event {what:.20} with {} fields", arguments.len())),
+    };
+    let at = Duration::from_micros(number(at, "the time")?);
+    Ok(TapEntry { at, connection: number(connection, "the connection")?, event })
+}
+
+/// Records conversations to a file as they happen. Clones are the same tap. It is given to a proxy by its options.
+#[derive(Clone)]
+pub struct Tap(Arc<Recorder>);
+
+struct Recorder {
+    path: PathBuf,
+    start: Instant,
+    connections: AtomicU64,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: File,
+    /// Of the first write that failed; nothing is written from then on.
+    failure: Option<Error>,
+}
+
+impl Tap {
+    /// Records to a new file, which only this user may read: conversations have secrets.
+    ///
+    /// # Errors
+    ///
+    /// `NameInUse`: there is a file already. `NotFound`, `PermissionDenied`, `LimitReached`, `OsError`.
+    pub fn create(path: impl AsRef<Path>) -> Result<Tap> {
+        let path = path.as_ref();
+        let context = || format!("record to {}", path.display());
+        let mut file =
+            crate::sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
+        writeln!(file, "{HEAD}").map_err(|error| Error::os(error, context()))?;
+        Ok(Tap(Arc::new(Recorder {
+            path: path.to_owned(),
+            start: Instant::now(),
+            connections: AtomicU64::new(0),
+            state: Mutex::new(State { file, failure: None }),
+        })))
+    }
+
+    /// Whether everything was written so far. The conversations go on whether or not.
+    ///
+    /// # Errors
+    ///
+    /// Of the first write that failed, after which nothing was written: `LimitReached` for a full disk, `OsError`.
+    pub fn check(&self) -> Result<()> {
+        match &self.0.state.lock().failure {
+            None => Ok(()),
+            Some(error) => Err(Error::new(error.status(), error.to_string())),
+        }
+    }
+
+    pub(super) fn open(&self, client: Option<Credentials>) -> Conversation {
+        let number = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let conversation = Conversation { tap: self.clone(), number };
+        conversation.write(TapEvent::Open(client));
+        conversation
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.path.display())
+    }
+}
+
+/// One recorded connection; its end is recorded when this is dropped.
+pub(super) struct Conversation {
+    tap: Tap,
+    number: u64,
+}
+
+impl Conversation {
+    pub fn data(&mut self, direction: Direction, bytes: &[u8], descriptors: usize) {
+        self.write(TapEvent::Data { direction, bytes: bytes.to_vec(), descriptors });
+    }
+
+    pub fn end(&mut self, direction: Direction) {
+        self.write(TapEvent::End(direction));
+    }
+
+    fn write(&self, event: TapEvent) {
+        let Recorder { path, start, state, .. } = &*self.tap.0;
+        let mut state = state.lock();
+        if state.failure.is_some() {
+            return;
+        }
+        // The time is taken with the lock, so that lines are in its order. A line is written whole, at once.
+        let entry = TapEntry { at: start.elapsed(), connection: self.number, event };
+        if let Err(error) = state.file.write_all(entry.to_line().as_bytes()) {
+            state.failure = Some(Error::os(error, format!("record to {}", path.display())));
+        }
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.write(TapEvent::Close);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn event() -> impl Strategy<Value = TapEvent> {
+        let direction = proptest::sample::select(&[Direction::ToServer, Direction::ToClient][..]);
+        prop_oneof![
+            (direction.clone(), proptest::collection::vec(any::<u8>(), 1..20), 0..3_usize)
+                .prop_map(|(direction, bytes, descriptors)| TapEvent::Data { direction, bytes, descriptors }),
+            direction.prop_map(TapEvent::End),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            events in proptest::collection::vec(event(), 0..10),
+            pid in proptest::option::of(any::<u32>()),
+        ) {
+            let client = Credentials { uid: 1000, gid: 7, pid };
+            let mut all = vec![TapEvent::Open(Some(client))];
+            all.extend(events);
+            all.extend([TapEvent::Close, TapEvent::Open(None)]);
+            let entries = all.into_iter().enumerate().map(|(index, event)| TapEntry {
+                at: Duration::from_micros(index as u64),
+                connection: 1,
+                event,
+            });
+            let recording = Recording { entries: entries.collect() };
+            prop_assert_eq!(Recording::parse(&recording.to_text()).unwrap(), recording);
+        }
+
+        #[test]
+        fn no_text_is_a_surprise(text in "(moorline-tap 1\n)?([0-9]{1,3} [0-9] (open|close|end|to-server|to-client)?[ 0-9a-f]{0,9}\n){0,5}") {
+            let _ = Recording::parse(&text);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_lines() {
+        let good = "moorline-tap 1\n# a comment\n\n0 1 open 1 2 3\n";
+        assert_eq!(Recording::parse(good).unwrap().connections(), [1]);
+        for (text, what) in [
+            ("", "line 1"),
+            ("moorline-tap 2\n", "line 1"),
+            ("moorline-tap 1\nx 1 open\n", "line 2: the time"),
+            ("moorline-tap 1\n0 1 close\n", "line 2: the connection is not open"),
+            ("moorline-tap 1\n0 1 open\n0 1 open\n", "line 3: the connection is open already"),
+            ("moorline-tap 1\n5 1 open\n4 1 close\n", "line 3: it is earlier"),
+            ("moorline-tap 1\n0 1 open\n0 1 to-server 0\n", "line 3: these are no pairs"),
+            ("moorline-tap 1\n0 1 open\n0 1 to-server \n", "line 3: there are no bytes"),
+            ("moorline-tap 1\n0 1 open\n0 1 end up\n", "line 3: there is no direction up"),
+            ("moorline-tap 1\n0 1 open 5\n", "line 2: there is no event open with 1"),
+            ("moorline-tap 1\n0\n", "line 2: time, connection"),
+        ] {
+            let error = Recording::parse(text).unwrap_err();
+            assert_eq!(error.status(), Status::Malformed);
+            assert!(error.to_string().starts_with(what), "{error}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Failures that any thread may record, handed over on the test's own thread.
+
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Result, Status};
+use parking_lot::{Condvar, Mutex};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A check that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The file of the check.
+    pub file: String,
+    /// The line of the check.
+    pub line: u32,
+    /// What was wrong: the check, and the values.
+    pub text: String,
+    /// The thread that found it: its name if it has one, and its number.
+    pub thread: String,
+    /// When, from the beginning of the test.
+    pub after: Duration,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { file, line, text, thread, after } = self;
+        write!(f, "{file}:{line}: {text}\n  on {thread}, after {:.3} s", after.as_secs_f64())
+    }
+}
+
+/// The verdicts of one test. Clones are the same. A check that fails in a callback records that here and goes on; the test's own thread
+/// waits here, is woken by the first failure, and hands the failures to its framework.
+#[derive(Clone)]
+pub struct Verdicts(Arc<Shared>);
+
+struct Shared {
+    start: Instant,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    failures: Vec<Failure>,
+    /// Failures that were recorded, ever.
+    failed: u64,
+    /// How many times something has still to be done.
+    awaited: u64,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Verdicts::new()
+    }
+}
+
+impl Verdicts {
+    /// No failures yet, and one thing to be done.
+    pub fn new() -> Verdicts {
+        Verdicts(Arc::new(Shared {
+            start: Instant::now(),
+            state: Mutex::new(State { failures: Vec::new(), failed: 0, awaited: 1 }),
+            changed: Condvar::new(),
+        }))
+    }
+
+    /// Records a failure, and ends the wait. Any thread. Does not block.
+    pub fn fail(&self, file: &str, line: u32, text: impl Into<String>) {
+        let failure = Failure {
+            file: file.to_owned(),
+            line,
+            text: text.into(),
+            thread: this_thread(),
+            after: self.0.start.elapsed(),
+        };
+        let mut state = self.0.state.lock();
+        state.failures.push(failure);
+        state.failed += 1;
+        self.0.changed.notify_all();
+    }
+
+    /// So many more calls of [`Verdicts::done`] are waited for, instead of the one at the beginning or what is left of it.
+    pub fn expect(&self, times: u64) {
+        self.0.state.lock().awaited = times;
+        self.0.changed.notify_all();
+    }
+
+    /// What the test waits for has been done, or one time of several. Any thread. Does not block.
+    pub fn done(&self) {
+        let mut state = self.0.state.lock();
+        state.awaited = state.awaited.saturating_sub(1);
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until everything has been done, and ends at once with the first failure, also one that came before.
+    ///
+    /// # Errors
+    ///
+    /// `Mismatch`: there are failures, which the text has. `WouldBlock`, `TimedOut`: something has still to be done.
+    pub fn wait(&self, timeout: Timeout) -> Result<()> {
+        let deadline = Deadline::from(timeout);
+        let mut state = self.0.state.lock();
+        loop {
+            if let [first, others @ ..] = state.failures.as_slice() {
+                let more = if others.is_empty() { String::new() } else { format!(" ({} more)", others.len()) };
+                return Err(Error::new(Status::Mismatch, format!("{first}{more}")));
+            }
+            if state.awaited == 0 {
+                return Ok(());
+            }
+            let expired = match deadline {
+                Deadline::Now => true,
+                Deadline::Never => {
+                    self.0.changed.wait(&mut state);
+                    false
+                }
+                Deadline::At(until) => self.0.changed.wait_until(&mut state, until).timed_out(),
+            };
+            if expired && state.failures.is_empty() && state.awaited > 0 {
+                let context = format!("{} times something has still to be done", state.awaited);
+                return Err(Error::new(deadline.expiry(), context));
+            }
+        }
+    }
+
+    /// How many failures were recorded, ever.
+    pub fn count(&self) -> u64 {
+        self.0.state.lock().failed
+    }
+
+    /// The failures that were not taken yet, which are taken with this.
+    pub fn take(&self) -> Vec<Failure> {
+        std::mem::take(&mut self.0.state.lock().failures)
+    }
+
+    /// The first failure that was not taken yet.
+    pub fn take_first(&self) -> Option<Failure> {
+        let mut state = self.0.state.lock();
+        (!state.failures.is_empty()).then(|| state.failures.remove(0))
+    }
+}
+
+impl fmt::Debug for Verdicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failures", self.count())
+    }
+}
+
+fn this_thread() -> String {
+    let thread = std::thread::current();
+    let number = crate::sys::resources::thread_id();
+    match thread.name().map(ToOwned::to_owned).or_else(crate::sys::resources::thread_name) {
+        Some(name) => format!("thread \"{name}\" ({number})"),
+        None => format!("thread {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WATCHDOG: Timeout = Timeout::After(Duration::from_secs(60));
+
+    #[test]
+    fn a_failure_on_another_thread_ends_the_wait_and_keeps_its_place() {
+        let verdicts = Verdicts::new();
+        let there = verdicts.clone();
+        let thread = std::thread::Builder::new()
+            .name("callback".to_owned())
+            .spawn(move || there.fail("there.cpp", 12, "1 is not 2"))
+            .unwrap();
+        let error = verdicts.wait(WATCHDOG).unwrap_err();
+        assert_eq!(error.status(), Status::Mismatch);
+        assert!(error.to_string().contains("there.cpp:12: 1 is not 2"), "{error}");
+        thread.join().unwrap();
+        let [failure] = &verdicts.take()[..] else { panic!("one failure") };
+        assert!(failure.thread.contains("callback"), "{}", failure.thread);
+        assert_eq!((verdicts.count(), verdicts.take()), (1, Vec::new()));
+    }
+
+    #[test]
+    fn it_waits_until_everything_is_done() {
+        let verdicts = Verdicts::new();
+        verdicts.expect(2);
+        let error = verdicts.wait(Timeout::None).unwrap_err();
+        assert_eq!(error.status(), Status::WouldBlock);
+        verdicts.done();
+        assert_eq!(
+            verdicts.wait(Timeout::After(Duration::from_millis(1))).unwrap_err().status(),
+            Status::TimedOut
+        );
+        let there = verdicts.clone();
+        let thread = std::thread::spawn(move || there.done());
+        verdicts.wait(WATCHDOG).unwrap();
+        thread.join().unwrap();
+        assert_eq!(verdicts.count(), 0);
+    }
+}

@@ -1,0 +1,398 @@
+//! The thread that carries bytes from one socket to another, and whatever a schedule makes of them.
+
+use super::faults::Direction;
+use super::schedule::{Schedule, Verdict};
+use super::tap::Conversation;
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Result, Status};
+use crate::poller::{Event, Interest, Poller, PollerOptions};
+use crate::socket::{self, Socket, is_would_block};
+use crate::sys::{self, BorrowedDescriptor, Descriptor};
+use parking_lot::{Condvar, Mutex};
+use slab::Slab;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+const EVENTS: usize = 64;
+const READ_SIZE: usize = 64 * 1024;
+/// The most descriptors that come at once: SCM_MAX_FD, unix(7).
+const DESCRIPTORS: usize = 253;
+
+/// Carries what goes over its links, on a thread that the first of them starts. Dropping it breaks them.
+pub(crate) struct Wire {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    process: u32,
+}
+
+struct Shared {
+    poller: Poller,
+    orders: Mutex<Vec<Order>>,
+    ended: AtomicBool,
+    /// Links that have not ended, and who waits for that.
+    links: Mutex<usize>,
+    fewer: Condvar,
+}
+
+enum Order {
+    Carry(Box<Link>),
+    At(Instant, Box<dyn FnOnce() + Send>),
+}
+
+impl Wire {
+    pub fn new() -> Result<Wire> {
+        let shared = Arc::new(Shared {
+            poller: Poller::new(PollerOptions::default())?,
+            orders: Mutex::default(),
+            ended: AtomicBool::new(false),
+            links: Mutex::new(0),
+            fewer: Condvar::new(),
+        });
+        Ok(Wire { shared, thread: Mutex::default(), process: sys::process_id() })
+    }
+
+    /// Carries what goes over a link from now on.
+    pub fn carry(&self, link: Link) -> Result<()> {
+        *self.shared.links.lock() += 1;
+        self.order(Order::Carry(Box::new(link)))
+    }
+
+    /// Calls a function at that time, unless the wire has ended.
+    pub fn at(&self, time: Instant, call: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.order(Order::At(time, Box::new(call)))
+    }
+
+    fn order(&self, order: Order) -> Result<()> {
+        let mut thread = self.thread.lock();
+        self.shared.orders.lock().push(order);
+        if thread.is_none() && !self.has_ended() {
+            let runner = Runner::new(self.shared.clone());
+            let builder = std::thread::Builder::new().name("moorline-wire".to_owned());
+            let spawned = sys::spawn_without_signals(|| builder.spawn(move || runner.run()));
+            let started = |error| Error::os_as(Status::LimitReached, error, "start a thread");
+            *thread = Some(spawned.map_err(started)?);
+        }
+        // It fails when the wire has ended, and the order with it.
+        let _ = self.shared.poller.wake();
+        Ok(())
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.shared.ended.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the sides of every link have ended it.
+    pub fn wait_idle(&self, deadline: Deadline) -> Result<(), Status> {
+        let mut links = self.shared.links.lock();
+        while *links > 0 {
+            match deadline {
+                Deadline::Now => return Err(deadline.expiry()),
+                Deadline::Never => self.shared.fewer.wait(&mut links),
+                Deadline::At(until) => {
+                    if self.shared.fewer.wait_until(&mut links, until).timed_out() && *links > 0 {
+                        return Err(deadline.expiry());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Breaks the links and ends the thread.
+    pub fn end(&self) {
+        let mut thread = self.thread.lock();
+        self.shared.ended.store(true, Ordering::SeqCst);
+        let thread = thread.take();
+        if self.process != sys::process_id() {
+            // A forked child does not have it.
+            std::mem::forget(thread);
+            return;
+        }
+        self.shared.poller.close();
+        if let Some(thread) = thread {
+            // It does not panic; a panic has been printed.
+            let _ = thread.join();
+        }
+        self.shared.orders.lock().clear();
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Two sockets whose bytes go to each other: the client's side and the server's.
+pub(crate) struct Link {
+    sides: [Socket; 2],
+    flows: [Flow; 2],
+    tap: Option<Conversation>,
+}
+
+/// One direction of a link.
+struct Flow {
+    schedule: Option<Schedule>,
+    /// Bytes taken from the sender, ever.
+    taken: u64,
+    /// What is to be passed on, from `passed` on, with these descriptors.
+    piece: Vec<u8>,
+    passed: usize,
+    descriptors: Vec<Descriptor>,
+    /// The piece is held back until then.
+    held: Option<Instant>,
+    /// The sender will send no more, or is not listened to any more.
+    ended: bool,
+    /// The receiver has been told so.
+    told: bool,
+}
+
+/// What a link waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting(Option<Instant>),
+    Over,
+}
+
+impl Link {
+    pub fn new(
+        sides: [Socket; 2],
+        schedules: [Option<Schedule>; 2],
+        tap: Option<Conversation>,
+    ) -> Result<Link> {
+        let flows = schedules.map(|schedule| Flow {
+            schedule,
+            taken: 0,
+            piece: Vec::new(),
+            passed: 0,
+            descriptors: Vec::new(),
+            held: None,
+            ended: false,
+            told: false,
+        });
+        Ok(Link { sides, flows, tap })
+    }
+
+    /// Carries what can be carried now.
+    fn carry(&mut self, buffer: &mut [u8]) -> State {
+        let mut until: Option<Instant> = None;
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            match self.carry_one(direction, buffer) {
+                State::Over => return State::Over,
+                State::Waiting(held) => until = until.into_iter().chain(held).min(),
+            }
+        }
+        let both_told = self.flows.iter().all(|flow| flow.told);
+        // Who has closed altogether gets nothing more, and nothing more comes from it.
+        let one_left = [0, 1].iter().any(|side| self.flows[*side].told && self.sides[*side].is_gone());
+        if both_told || one_left { State::Over } else { State::Waiting(until) }
+    }
+
+    fn carry_one(&mut self, direction: Direction, buffer: &mut [u8]) -> State {
+        let index = direction as usize;
+        let [client, server] = &self.sides;
+        let (from, to) = match direction {
+            Direction::ToServer => (client, server),
+            Direction::ToClient => (server, client),
+        };
+        let flow = &mut self.flows[index];
+        loop {
+            if let Some(held) = flow.held {
+                if held > Instant::now() {
+                    return State::Waiting(Some(held));
+                }
+                flow.held = None;
+            }
+            if flow.passed < flow.piece.len() {
+                match flow.pass(to) {
+                    Ok(true) => continue,
+                    Ok(false) => return State::Waiting(None),
+                    // The receiver has left. The sender is to see that as it would without us.
+                    Err(_) => {
+                        flow.drop_piece();
+                        flow.ended = true;
+                        flow.told = true;
+                        // It fails if the sender has left as well.
+                        let _ = from.shut_down(socket::Direction::Receiving, Timeout::None);
+                        return State::Waiting(None);
+                    }
+                }
+            }
+            if flow.ended {
+                if !flow.told {
+                    flow.told = true;
+                    if let Some(tap) = &mut self.tap {
+                        tap.end(direction);
+                    }
+                    // It fails if the receiver has left, who need not be told then.
+                    let _ = to.shut_down(socket::Direction::Sending, Timeout::None);
+                }
+                return State::Waiting(None);
+            }
+            match flow.take(from, buffer) {
+                Ok(Verdict::Pass(delay)) => {
+                    flow.held = delay.and_then(|delay| Instant::now().checked_add(delay));
+                    if let Some(tap) = &mut self.tap
+                        && !flow.piece.is_empty()
+                    {
+                        tap.data(direction, &flow.piece, flow.descriptors.len());
+                    }
+                }
+                Ok(Verdict::Reset) => return State::Over,
+                Err(Status::WouldBlock) => return State::Waiting(None),
+                // What it sent before has been taken.
+                Err(_) => flow.ended = true,
+            }
+        }
+    }
+}
+
+impl Flow {
+    /// Passes on what the receiver takes of the piece; true if that is all of it.
+    fn pass(&mut self, to: &Socket) -> Result<bool, Status> {
+        let endpoint = to.endpoint().map_err(|error| error.status())?;
+        let cut = self.schedule.as_ref().is_some_and(Schedule::is_cut);
+        if self.passed == 0 && cut && !endpoint.source().is_drained() {
+            return Ok(false);
+        }
+        let descriptors: Vec<BorrowedDescriptor<'_>> = self.descriptors.iter().map(sys::lend).collect();
+        match endpoint.source().send_pieces([&self.piece[self.passed..]], &descriptors) {
+            Ok(sent) => {
+                self.passed += sent;
+                self.descriptors.clear();
+                Ok(self.passed == self.piece.len())
+            }
+            Err(errno) if is_would_block(errno) => Ok(false),
+            Err(_) => Err(Status::Disconnected),
+        }
+    }
+
+    /// Takes the next piece from the sender.
+    fn take(&mut self, from: &Socket, buffer: &mut [u8]) -> Result<Verdict, Status> {
+        self.drop_piece();
+        let room = match &mut self.schedule {
+            Some(schedule) => schedule.room(self.taken, buffer.len()).ok_or(Status::WouldBlock)?,
+            None => buffer.len(),
+        };
+        let endpoint = from.endpoint().map_err(|error| error.status())?;
+        let (received, descriptors) = endpoint
+            .source()
+            .receive_with(&mut buffer[..room], DESCRIPTORS)
+            .map_err(|error| error.status())?;
+        if received == 0 {
+            return Err(Status::Disconnected);
+        }
+        self.piece.extend_from_slice(&buffer[..received]);
+        self.descriptors = descriptors;
+        let verdict = match &mut self.schedule {
+            Some(schedule) => schedule.apply(self.taken, &mut self.piece),
+            None => Verdict::Pass(None),
+        };
+        self.taken += received as u64;
+        Ok(verdict)
+    }
+
+    fn drop_piece(&mut self) {
+        self.piece.clear();
+        self.passed = 0;
+        self.descriptors.clear();
+        self.held = None;
+    }
+}
+
+/// What the thread of a wire has.
+struct Runner {
+    shared: Arc<Shared>,
+    links: Slab<Link>,
+    /// When to look at which link again. It may have ended, and another have its place, which does no harm.
+    alarms: BinaryHeap<Reverse<(Instant, usize)>>,
+    calls: Vec<(Instant, Box<dyn FnOnce() + Send>)>,
+    buffer: Vec<u8>,
+}
+
+impl Runner {
+    fn new(shared: Arc<Shared>) -> Runner {
+        Runner {
+            shared,
+            links: Slab::new(),
+            alarms: BinaryHeap::new(),
+            calls: Vec::new(),
+            buffer: vec![0; READ_SIZE],
+        }
+    }
+
+    fn run(mut self) {
+        let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
+        while !self.shared.ended.load(Ordering::SeqCst) {
+            self.follow_orders();
+            let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+            let due = alarm.into_iter().chain(self.calls.iter().map(|(at, _)| *at)).min();
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let timeout = left.map_or(Timeout::Forever, Timeout::from);
+            events.clear();
+            // It ends early, in vain, or because it was woken or closed; the loop looks at everything anyway.
+            let _ = self.shared.poller.wait_each(EVENTS, timeout, |event| events.push(event));
+            for event in &events {
+                self.carry(event.token as usize);
+            }
+            self.follow_alarms();
+        }
+        let left = self.links.len();
+        self.links.clear();
+        *self.shared.links.lock() -= left;
+        self.shared.fewer.notify_all();
+    }
+
+    fn follow_orders(&mut self) {
+        let orders = std::mem::take(&mut *self.shared.orders.lock());
+        for order in orders {
+            match order {
+                Order::Carry(link) => {
+                    let slot = self.links.insert(*link);
+                    let added = self.links[slot].sides.iter().try_for_each(|side| {
+                        self.shared.poller.add(side, Interest::EDGE, slot as u64)
+                    });
+                    match added {
+                        Ok(()) => self.carry(slot),
+                        // Only for want of memory or descriptors: it breaks, as it would without us.
+                        Err(_) => self.drop_link(slot),
+                    }
+                }
+                Order::At(at, call) => self.calls.push((at, call)),
+            }
+        }
+    }
+
+    fn carry(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        match link.carry(&mut self.buffer) {
+            State::Over => self.drop_link(slot),
+            State::Waiting(Some(until)) => self.alarms.push(Reverse((until, slot))),
+            State::Waiting(None) => {}
+        }
+    }
+
+    fn drop_link(&mut self, slot: usize) {
+        drop(self.links.remove(slot));
+        *self.shared.links.lock() -= 1;
+        self.shared.fewer.notify_all();
+    }
+
+    fn follow_alarms(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse((at, slot))) = self.alarms.peek().copied()
+            && at <= now
+        {
+            self.alarms.pop();
+            self.carry(slot);
+        }
+        let calls = std::mem::take(&mut self.calls);
+        for (at, call) in calls {
+            if at <= now { call() } else { self.calls.push((at, call)) }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Each fault of a plan: it happens when it is planned, and not otherwise.
+
+mod support;
+
+use moorline::poller::{Interest, Poller, PollerOptions};
+use moorline::socket::Direction as Half;
+use moorline::testkit::faults::Direction;
+use moorline::testkit::{FaultPlan, Faults};
+use moorline::{
+    Server, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
+};
+use std::time::{Duration, Instant};
+use support::WATCHDOG;
+
+fn plan(faults: Faults) -> FaultPlan {
+    FaultPlan::new(faults).unwrap()
+}
+
+/// A connection through a plan at the server's side: the client, which has none, and the server's socket.
+fn faulty(plan: &FaultPlan) -> (Socket, Socket) {
+    let server = Server::new(ServerOptions { faults: Some(plan.clone()), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let client = connect(&server);
+    (client, server.accept(WATCHDOG).unwrap())
+}
+
+fn connect(server: &Server) -> Socket {
+    Socket::connect(server.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap()
+}
+
+/// Everything that comes until the end, in the pieces in which it comes.
+fn receive_all(socket: &Socket) -> Vec<Vec<u8>> {
+    let mut pieces = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match socket.receive(&mut buffer, WATCHDOG) {
+            Ok(received) => pieces.push(buffer[..received].to_vec()),
+            Err(error) if error.status() == Status::Disconnected => return pieces,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn stream(length: usize) -> Vec<u8> {
+    (0..length).map(|place| (place % 251) as u8).collect()
+}
+
+/// Sends a stream from the client to the server through a plan, and tells in which pieces it arrives.
+fn send_through(plan: &FaultPlan, sent: &[u8]) -> Vec<Vec<u8>> {
+    let (client, accepted) = faulty(plan);
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            // It fails where the plan breaks the connection.
+            let _ = client.send(sent, WATCHDOG);
+            let _ = client.shut_down(Half::Sending, WATCHDOG);
+        });
+        let pieces = receive_all(&accepted);
+        drop(accepted);
+        sender.join().unwrap();
+        pieces
+    })
+}
+
+#[test]
+fn without_faults_everything_passes_both_ways() {
+    let plan = plan(Faults::default());
+    let (client, accepted) = faulty(&plan);
+    let sent = stream(1_000_000);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            client.send(&sent, WATCHDOG).unwrap();
+            client.shut_down(Half::Sending, WATCHDOG).unwrap();
+        });
+        assert!(receive_all(&accepted).concat() == sent);
+    });
+    accepted.send(b"answer", WATCHDOG).unwrap();
+    drop(accepted);
+    assert_eq!(receive_all(&client).concat(), b"answer");
+    assert_eq!(plan.happened(), Vec::<String>::new());
+    let counts = plan.counts();
+    assert_eq!((counts.connections, counts.flipped, counts.lost, counts.resets), (1, 0, 0, 0));
+}
+
+#[test]
+fn reads_are_as_short_as_planned_and_nothing_is_lost() {
+    let sent = stream(500);
+    let plan = plan(Faults { seed: 3, pieces: Some(1..=7), ..Faults::default() });
+    let pieces = send_through(&plan, &sent);
+    assert_eq!(pieces.concat(), sent);
+    assert!(pieces.iter().all(|piece| piece.len() <= 7), "{pieces:?}");
+    assert!(pieces.len() >= 500 / 7);
+}
+
+#[test]
+fn the_same_seed_does_the_same_again() {
+    let sent = stream(20_000);
+    let faults = |seed| Faults { seed, flip_one_in: Some(900), lose_one_in: Some(700), ..Faults::default() };
+    let run = |seed| {
+        let plan = plan(faults(seed));
+        let arrived = send_through(&plan, &sent).concat();
+        let mut lines = plan.happened();
+        lines.sort();
+        (arrived, lines)
+    };
+    let first = run(5);
+    assert!(first.1.len() > 20);
+    assert_eq!(run(5), first);
+    assert_ne!(run(6), first);
+}
+
+#[test]
+fn writes_are_short_where_the_window_is_small() {
+    let taken = |faults| {
+        let plan = plan(faults);
+        let (_client, accepted) = faulty(&plan);
+        accepted.send_counted(&vec![0; 1 << 20], Timeout::None).0
+    };
+    // With nobody who reads, the kernel's buffers hold what is taken; the small one holds less, on one of two sides.
+    let with_all_room = taken(Faults::default());
+    let with_little = taken(Faults { window: Some(1), ..Faults::default() });
+    assert!(with_little < with_all_room, "{with_little} {with_all_room}");
+}
+
+#[test]
+fn a_byte_is_flipped_or_lost_where_planned_and_in_the_direction_planned() {
+    let sent = stream(100);
+    let flip = plan(Faults { flip_at: Some(10), direction: Some(Direction::ToServer), ..Faults::default() });
+    let arrived = send_through(&flip, &sent).concat();
+    let wrong: Vec<usize> = (0..100).filter(|place| arrived[*place] != sent[*place]).collect();
+    assert_eq!(wrong, [10]);
+    assert_eq!((arrived[10] ^ sent[10]).count_ones(), 1);
+    assert!(flip.happened()[0].starts_with("connection 1, to the server, byte 10: 0x0a becomes"));
+
+    let lose = plan(Faults { lose_at: Some(10), ..Faults::default() });
+    let arrived = send_through(&lose, &sent).concat();
+    assert_eq!(arrived, [&sent[..10], &sent[11..]].concat());
+
+    let other_way = plan(Faults { lose_at: Some(10), direction: Some(Direction::ToClient), ..Faults::default() });
+    assert_eq!(send_through(&other_way, &sent).concat(), sent);
+}
+
+#[test]
+fn a_connection_breaks_at_the_byte_planned() {
+    let plan = plan(Faults { reset_after: Some(50), pieces: Some(10..=10), ..Faults::default() });
+    let (client, accepted) = faulty(&plan);
+    client.send(&stream(40), WATCHDOG).unwrap();
+    let mut arrived = Vec::new();
+    let mut buffer = [0; 100];
+    while arrived.len() < 40 {
+        let received = accepted.receive(&mut buffer, WATCHDOG).unwrap();
+        arrived.extend_from_slice(&buffer[..received]);
+    }
+    client.send(&stream(10), WATCHDOG).unwrap();
+    assert_eq!(accepted.receive(&mut buffer, WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert_eq!(client.receive(&mut buffer, WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert_eq!(plan.counts().resets, 1);
+}
+
+#[test]
+fn a_peer_stops_reading_where_planned() {
+    let plan = plan(Faults { stop_reading_after: Some(1000), ..Faults::default() });
+    let (client, accepted) = faulty(&plan);
+    // More than all buffers hold.
+    let (taken, answer) = client.send_counted(&stream(1 << 22), Timeout::After(Duration::from_millis(50)));
+    assert_eq!(answer.unwrap_err().status(), Status::TimedOut);
+    assert!(taken >= 1000);
+    let mut buffer = [0; 4096];
+    let mut arrived = 0;
+    while arrived < 1000 {
+        arrived += accepted.receive(&mut buffer, WATCHDOG).unwrap();
+    }
+    assert_eq!(arrived, 1000);
+    let nothing = accepted.receive(&mut buffer, Timeout::After(Duration::from_millis(20)));
+    assert_eq!(nothing.unwrap_err().status(), Status::TimedOut);
+    assert_eq!(plan.counts().stops, 1);
+}
+
+#[test]
+fn pieces_are_held_back_as_long_as_planned() {
+    let delay = Duration::from_millis(20);
+    let plan = plan(Faults { pieces: Some(5..=5), delay: Some(delay..=delay), ..Faults::default() });
+    let start = Instant::now();
+    let pieces = send_through(&plan, &stream(25));
+    assert_eq!(pieces.len(), 5);
+    assert!(start.elapsed() >= 5 * delay, "{:?}", start.elapsed());
+}
+
+#[test]
+fn one_connection_is_refused_and_the_next_is_not() {
+    let plan = plan(Faults { refuse_accept_at: Some(1), ..Faults::default() });
+    let server = Server::new(ServerOptions { faults: Some(plan.clone()), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let refused = connect(&server);
+    let served = connect(&server);
+    served.send(b"x", WATCHDOG).unwrap();
+    let accepted = server.accept(WATCHDOG).unwrap();
+    let mut buffer = [0; 10];
+    assert_eq!(refused.receive(&mut buffer, WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert_eq!(accepted.receive(&mut buffer, WATCHDOG).unwrap(), 1);
+    assert_eq!(plan.counts().refused, 1);
+}
+
+#[test]
+fn one_accept_finds_no_descriptor_and_the_next_serves_the_connection() {
+    let plan = plan(Faults { no_descriptors_at: Some(2), ..Faults::default() });
+    let server = Server::new(ServerOptions { faults: Some(plan.clone()), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let _first = connect(&server);
+    let _second = connect(&server);
+    server.accept(WATCHDOG).unwrap();
+    let error = server.accept(WATCHDOG).err().unwrap();
+    assert_eq!((error.status(), error.os_error()), (Status::LimitReached, Some(libc::EMFILE)));
+    server.accept(WATCHDOG).unwrap();
+    assert_eq!(plan.counts().without_descriptor, 1);
+}
+
+#[test]
+fn a_service_goes_on_after_an_accept_without_a_descriptor() {
+    let plan = plan(Faults { no_descriptors_at: Some(1), ..Faults::default() });
+    let service = Service::echo(ServiceOptions { faults: Some(plan.clone()), ..Default::default() }).unwrap();
+    service.start_unique("faulty").unwrap();
+    let client = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    client.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap(), 1);
+    assert_eq!(plan.counts().without_descriptor, 1);
+}
+
+#[test]
+fn an_accept_waits_as_long_as_planned_also_in_a_service_and_at_a_poller() {
+    let delay = Duration::from_millis(30);
+    let faults = || Some(plan(Faults { accept_delay: Some(delay), ..Faults::default() }));
+    let server = Server::new(ServerOptions { faults: faults(), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let start = Instant::now();
+    let _client = connect(&server);
+    assert_eq!(server.accept(Timeout::None).err().map(|error| error.status()), Some(Status::WouldBlock));
+    server.accept(WATCHDOG).unwrap();
+    assert!(start.elapsed() >= delay);
+
+    let service = Service::echo(ServiceOptions { faults: faults(), ..Default::default() }).unwrap();
+    service.start_unique("faulty").unwrap();
+    let start = Instant::now();
+    let client = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    client.send(b"x", WATCHDOG).unwrap();
+    client.receive(&mut [0; 10], WATCHDOG).unwrap();
+    assert!(start.elapsed() >= delay);
+
+    let server = Server::new(ServerOptions { faults: faults(), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    poller.add(&server, Interest::READABLE_EDGE, 1).unwrap();
+    let start = Instant::now();
+    let _client = connect(&server);
+    let mut events = [Default::default(); 4];
+    while server.accept(Timeout::None).is_err() {
+        poller.wait(&mut events, WATCHDOG).unwrap();
+    }
+    assert!(start.elapsed() >= delay);
+}
+
+#[test]
+fn a_full_backlog_turns_clients_away_until_it_is_opened() {
+    let plan = plan(Faults { backlog_full: true, ..Faults::default() });
+    let server =
+        Server::new(ServerOptions { backlog: Some(3), faults: Some(plan.clone()), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let name = server.full_name().unwrap();
+    for _ in 0..2 {
+        let error = Socket::connect(&name, &SocketOptions::default(), Timeout::None).err().unwrap();
+        assert_eq!(error.status(), Status::WouldBlock, "{error}");
+        assert_eq!(server.accept(Timeout::None).err().unwrap().status(), Status::WouldBlock);
+    }
+    std::thread::scope(|scope| {
+        let accepting = scope.spawn(|| server.accept(WATCHDOG).unwrap());
+        let connecting = scope.spawn(|| Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap());
+        plan.open_backlog();
+        let (accepted, client) = (accepting.join().unwrap(), connecting.join().unwrap());
+        client.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(accepted.receive(&mut [0; 10], WATCHDOG).unwrap(), 1);
+    });
+}
+
+#[test]
+fn closing_a_server_ends_an_accept_that_a_plan_holds_up() {
+    let plan = plan(Faults { backlog_full: true, ..Faults::default() });
+    let server =
+        Server::new(ServerOptions { backlog: Some(1), faults: Some(plan), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    std::thread::scope(|scope| {
+        let accepting = scope.spawn(|| server.accept(Timeout::Forever).err().unwrap().status());
+        while !accepting.is_finished() && server.full_name().is_ok() {
+            server.close().unwrap();
+        }
+        let status = accepting.join().unwrap();
+        assert!(matches!(status, Status::Closed | Status::InvalidState), "{status}");
+    });
+}
+
+#[test]
+fn a_socket_of_a_client_can_have_faults_too_and_still_knows_its_peer() {
+    let plan = plan(Faults { lose_at: Some(0), direction: Some(Direction::ToClient), ..Faults::default() });
+    let service = Service::echo(ServiceOptions::default()).unwrap();
+    service.start_unique("faulty").unwrap();
+    let options = SocketOptions { faults: Some(plan.clone()), ..SocketOptions::default() };
+    let client = Socket::connect(service.full_name().unwrap(), &options, WATCHDOG).unwrap();
+    assert_eq!(client.peer_credentials().unwrap().pid, Some(std::process::id()));
+    client.send(b"xyz", WATCHDOG).unwrap();
+    let mut buffer = [0; 10];
+    assert_eq!(client.receive(&mut buffer, WATCHDOG).unwrap(), 2);
+    assert_eq!(&buffer[..2], b"yz");
+    drop(client);
+    // The service sees the end, and nothing is left.
+    let report = service.stop(WATCHDOG).unwrap();
+    assert_eq!((report.accepted, report.received), (1, 3));
+}
+
+#[test]
+fn the_end_of_a_plan_breaks_its_connections_and_later_ones_have_no_faults() {
+    let plan = plan(Faults { lose_at: Some(0), ..Faults::default() });
+    let (client, accepted) = faulty(&plan);
+    plan.end();
+    assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert_eq!(accepted.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    let (client, accepted) = faulty(&plan);
+    client.send(b"xyz", WATCHDOG).unwrap();
+    assert_eq!(accepted.receive(&mut [0; 10], WATCHDOG).unwrap(), 3);
+}
+
+#[test]
+fn faults_that_make_no_sense_are_named() {
+    for (faults, what) in [
+        (Faults { pieces: Some(0..=5), ..Faults::default() }, "one byte"),
+        #[allow(clippy::reversed_empty_ranges)]
+        (Faults { pieces: Some(5..=4), ..Faults::default() }, "lesser"),
+        (Faults { flip_one_in: Some(0), ..Faults::default() }, "one in no"),
+        (Faults { refuse_accept_at: Some(0), ..Faults::default() }, "from 1"),
+    ] {
+        let error = FaultPlan::new(faults).err().unwrap();
+        assert_eq!(error.status(), Status::InvalidArgument);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
+#[test]
+fn descriptors_pass_through_a_plan() {
+    use moorline::{Framing, socket::MessageOptions};
+    use std::sync::Arc;
+    let messages = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) };
+    let messages = Some(Arc::new(messages));
+    let plan = plan(Faults { pieces: Some(3..=3), ..Faults::default() });
+    let server = Server::new(ServerOptions {
+        faults: Some(plan),
+        messages: messages.clone(),
+        ..ServerOptions::default()
+    });
+    server.listen_unique("faulty").unwrap();
+    let options = SocketOptions { messages, ..SocketOptions::default() };
+    let client = Socket::connect(server.full_name().unwrap(), &options, WATCHDOG).unwrap();
+    let accepted = server.accept(WATCHDOG).unwrap();
+    let file = tempfile::tempfile().unwrap();
+    client.send_message_with(b"a file", &[std::os::fd::AsFd::as_fd(&file)], WATCHDOG).unwrap();
+    let message = accepted.receive_message(WATCHDOG).unwrap();
+    assert_eq!((&message.data[..], message.descriptors.len()), (&b"a file"[..], 1));
+}
