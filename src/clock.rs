@@ -25,8 +25,7 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`] moves it.
     pub fn manual() -> Clock {
-        let manual =
-            Manual { start: Instant::now(), passed: Mutex::default(), followers: Mutex::default() };
+        let manual = Manual { start: Instant::now(), passed: Mutex::default(), followers: Mutex::default() };
         Clock(Some(Arc::new(manual)))
     }
 

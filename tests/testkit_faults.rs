@@ -6,9 +6,7 @@ use moorline::poller::{Interest, Poller, PollerOptions};
 use moorline::socket::Direction as Half;
 use moorline::testkit::faults::Direction;
 use moorline::testkit::{FaultPlan, Faults};
-use moorline::{
-    Server, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
-};
+use moorline::{Server, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout};
 use std::time::{Duration, Instant};
 use support::WATCHDOG;
 
@@ -135,7 +133,8 @@ fn a_byte_is_flipped_or_lost_where_planned_and_in_the_direction_planned() {
     let arrived = send_through(&lose, &sent).concat();
     assert_eq!(arrived, [&sent[..10], &sent[11..]].concat());
 
-    let other_way = plan(Faults { lose_at: Some(10), direction: Some(Direction::ToClient), ..Faults::default() });
+    let other_way =
+        plan(Faults { lose_at: Some(10), direction: Some(Direction::ToClient), ..Faults::default() });
     assert_eq!(send_through(&other_way, &sent).concat(), sent);
 }
 
@@ -261,8 +260,11 @@ fn an_accept_waits_as_long_as_planned_also_in_a_service_and_at_a_poller() {
 #[test]
 fn a_full_backlog_turns_clients_away_until_it_is_opened() {
     let plan = plan(Faults { backlog_full: true, ..Faults::default() });
-    let server =
-        Server::new(ServerOptions { backlog: Some(3), faults: Some(plan.clone()), ..ServerOptions::default() });
+    let server = Server::new(ServerOptions {
+        backlog: Some(3),
+        faults: Some(plan.clone()),
+        ..ServerOptions::default()
+    });
     server.listen_unique("faulty").unwrap();
     let name = server.full_name().unwrap();
     for _ in 0..2 {

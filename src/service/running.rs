@@ -64,10 +64,9 @@ impl Running {
         listen: impl FnOnce(&Server) -> Result<()>,
     ) -> Result<Running> {
         let ServiceOptions { scope, mode, backlog, queue_limit, ref clock, .. } = *options;
-        let messages = options
-            .messages
-            .as_ref()
-            .map(|messages| Arc::new(MessageOptions { clock: clock.clone(), ..MessageOptions::clone(messages) }));
+        let messages = options.messages.as_ref().map(|messages| {
+            Arc::new(MessageOptions { clock: clock.clone(), ..MessageOptions::clone(messages) })
+        });
         let server = Server::new(ServerOptions {
             scope,
             mode,

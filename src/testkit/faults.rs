@@ -291,7 +291,7 @@ impl FaultPlan {
             Role::Server => [stream, inner],
         };
         let schedules = schedules(faults, number, log);
-        wire.carry(Link::new(sides, schedules, None)?)?;
+        wire.carry(Link::new(sides, schedules, None))?;
         log.connections.fetch_add(1, Ordering::Relaxed);
         Ok(outer)
     }
@@ -306,7 +306,11 @@ impl FaultPlan {
     // Accepting.
 
     /// Waits until the next connection may be accepted, if one waits that may not be yet.
-    pub(crate) fn wait_to_accept(&self, listener: &Arc<Endpoint<Listener>>, deadline: Deadline) -> Result<()> {
+    pub(crate) fn wait_to_accept(
+        &self,
+        listener: &Arc<Endpoint<Listener>>,
+        deadline: Deadline,
+    ) -> Result<()> {
         loop {
             let over = {
                 let mut accepting = self.0.accepting.lock();
@@ -342,9 +346,10 @@ impl FaultPlan {
         let until = if accepting.full { None } else { delay.map(|delay| Instant::now() + delay) };
         accepting.hold = Some(Hold { over: over.clone(), until, listener: Arc::downgrade(listener) });
         if let Some(until) = until {
-            self.0.log.note(|log| &log.delayed_accepts, || {
-                format!("connection {}: its accept waits", accepting.seen + 1)
-            });
+            self.0.log.note(
+                |log| &log.delayed_accepts,
+                || format!("connection {}: its accept waits", accepting.seen + 1),
+            );
             let over = Hold { over: over.clone(), until: None, listener: Arc::downgrade(listener) };
             // The hold itself stays, as one that is over, for the accept that comes then.
             self.0.wire.at(until, move || over.end())?;
@@ -355,9 +360,10 @@ impl FaultPlan {
     fn fail_without_descriptor(&self, accepting: &mut Accepting) -> Result<()> {
         if !accepting.exhausted && self.0.faults.no_descriptors_at == Some(accepting.seen + 1) {
             accepting.exhausted = true;
-            self.0.log.note(|log| &log.without_descriptor, || {
-                format!("connection {}: no descriptor to accept it", accepting.seen + 1)
-            });
+            self.0.log.note(
+                |log| &log.without_descriptor,
+                || format!("connection {}: no descriptor to accept it", accepting.seen + 1),
+            );
             return Err(Error::os(sys::no_descriptors(), "accept a connection"));
         }
         Ok(())

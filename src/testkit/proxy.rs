@@ -147,8 +147,10 @@ impl Shared {
         loop {
             match self.server.accept(Timeout::Forever) {
                 Ok(client) => {
-                    if let Err(error) = self.connect(client) {
-                        self.failures.lock().push(error.to_string());
+                    // Told before the client is closed, which is when somebody may ask.
+                    match self.connect() {
+                        Ok(server) => self.carry(client, server),
+                        Err(error) => self.failures.lock().push(error.to_string()),
                     }
                 }
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
@@ -172,17 +174,24 @@ impl Shared {
         }
     }
 
-    fn connect(&self, client: Socket) -> Result<()> {
+    fn connect(&self) -> Result<Socket> {
         let options = SocketOptions { trust: self.options.trust, ..SocketOptions::default() };
         let until = Instant::now() + self.options.connect_timeout;
-        let server = loop {
+        loop {
             match Socket::connect_to(&self.target, &options, Timeout::None) {
-                Err(error) if error.status() == Status::WouldBlock && Instant::now() < until => self.pause()?,
-                connected => break connected?,
+                Err(error) if error.status() == Status::WouldBlock && Instant::now() < until => {
+                    self.pause()?;
+                }
+                connected => return connected,
             }
-        };
+        }
+    }
+
+    fn carry(&self, client: Socket, server: Socket) {
         let conversation = self.options.tap.as_ref().map(|tap| tap.open(client.peer_credentials().ok()));
         let schedules = self.options.faults.as_ref().map(FaultPlan::schedules).unwrap_or_default();
-        self.wire.carry(Link::new([client, server], schedules, conversation)?)
+        if let Err(error) = self.wire.carry(Link::new([client, server], schedules, conversation)) {
+            self.failures.lock().push(error.to_string());
+        }
     }
 }

@@ -56,9 +56,9 @@ impl Script {
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
-            let step = reader
-                .read(line.trim())
-                .map_err(|what| Error::new(Status::InvalidArgument, format!("script, line {number}: {what}")))?;
+            let step = reader.read(line.trim()).map_err(|what| {
+                Error::new(Status::InvalidArgument, format!("script, line {number}: {what}"))
+            })?;
             lines.extend(step.map(|step| Line { number, step }));
         }
         Ok(Script { lines })
@@ -99,7 +99,9 @@ impl Reader {
                     "big-endian" => Framing::BigEndian,
                     "little-endian" => Framing::LittleEndian,
                     "lines" => Framing::Lines,
-                    other => return Err(format!("framing is big-endian, little-endian or lines, not {other}")),
+                    other => {
+                        return Err(format!("framing is big-endian, little-endian or lines, not {other}"));
+                    }
                 });
                 return Ok(None);
             }
@@ -120,7 +122,9 @@ impl Reader {
             "send-message" => Step::Send(self.message(&only_text(rest)?)?),
             "wait" => Step::Wait(duration(rest)?),
             "flood" if rest.is_empty() => Step::Flood(None),
-            "flood" => Step::Flood(Some(rest.parse().map_err(|_| format!("flood takes a number of bytes, not {rest}"))?)),
+            "flood" => Step::Flood(Some(
+                rest.parse().map_err(|_| format!("flood takes a number of bytes, not {rest}"))?,
+            )),
             "end" | "close" | "reset" | "echo" | "sink" if !rest.is_empty() => {
                 return Err(format!("{word} stands alone, without {rest}"));
             }
@@ -150,7 +154,8 @@ impl Reader {
 
     fn message(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let framing = self.framing.ok_or("a line \"framing\" must come before the first message")?;
-        let envelope = Envelope::new(framing, DEFAULT_MAX_MESSAGE, bytes).map_err(|error| error.to_string())?;
+        let envelope =
+            Envelope::new(framing, DEFAULT_MAX_MESSAGE, bytes).map_err(|error| error.to_string())?;
         Ok([envelope.head(), bytes, envelope.tail].concat())
     }
 }
@@ -169,7 +174,9 @@ fn not_empty(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Expect(bytes, within) => write!(f, "expect {} within {}", quote(bytes), show_duration(*within)),
+            Step::Expect(bytes, within) => {
+                write!(f, "expect {} within {}", quote(bytes), show_duration(*within))
+            }
             Step::ExpectEnd(within) => write!(f, "expect-end within {}", show_duration(*within)),
             Step::Send(bytes) => write!(f, "send {}", quote(bytes)),
             Step::Wait(duration) => write!(f, "wait {}", show_duration(*duration)),

@@ -75,9 +75,8 @@ impl Recording {
     ///
     /// `Malformed`: it is none of a recording; the text names the line.
     pub fn parse(text: &str) -> Result<Recording> {
-        let malformed = |line: usize, what: &str| {
-            Error::new(Status::Malformed, format!("line {}: {what}", line + 1))
-        };
+        let malformed =
+            |line: usize, what: &str| Error::new(Status::Malformed, format!("line {}: {what}", line + 1));
         let mut lines = text.lines().enumerate();
         if lines.next().is_none_or(|(_, line)| line != HEAD) {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
@@ -215,8 +214,7 @@ impl Tap {
     pub fn create(path: impl AsRef<Path>) -> Result<Tap> {
         let path = path.as_ref();
         let context = || format!("record to {}", path.display());
-        let mut file =
-            crate::sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
+        let mut file = crate::sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
         writeln!(file, "{HEAD}").map_err(|error| Error::os(error, context()))?;
         Ok(Tap(Arc::new(Recorder {
             path: path.to_owned(),
@@ -324,6 +322,21 @@ mod tests {
         fn no_text_is_a_surprise(text in "(moorline-tap 1\n)?([0-9]{1,3} [0-9] (open|close|end|to-server|to-client)?[ 0-9a-f]{0,9}\n){0,5}") {
             let _ = Recording::parse(&text);
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_nothing_is_written_from_then_on() {
+        // The device that is always full: full(4).
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let state = Mutex::new(State { file: full, failure: None });
+        let path = PathBuf::from("a file");
+        let tap =
+            Tap(Arc::new(Recorder { path, start: Instant::now(), connections: AtomicU64::new(0), state }));
+        tap.check().unwrap();
+        drop(tap.open(None));
+        let error = tap.check().unwrap_err();
+        assert_eq!(error.status(), Status::LimitReached);
+        assert!(error.to_string().contains("record to a file"), "{error}");
     }
 
     #[test]

@@ -82,7 +82,9 @@ pub(super) fn unhex(text: &str) -> Result<Vec<u8>, String> {
     };
     text.as_bytes()
         .chunks(2)
-        .map(|chunk| pair(chunk).ok_or_else(|| format!("these are no pairs of hexadecimal digits: {text:.20}")))
+        .map(|chunk| {
+            pair(chunk).ok_or_else(|| format!("these are no pairs of hexadecimal digits: {text:.20}"))
+        })
         .collect()
 }
 
@@ -103,8 +105,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn show_duration(duration: Duration) -> String {
     let micros = duration.as_micros();
     match micros {
-        _ if micros % 1_000_000 == 0 => format!("{} s", micros / 1_000_000),
-        _ if micros % 1000 == 0 => format!("{} ms", micros / 1000),
+        _ if micros.is_multiple_of(1_000_000) => format!("{} s", micros / 1_000_000),
+        _ if micros.is_multiple_of(1000) => format!("{} ms", micros / 1000),
         _ => format!("{micros} us"),
     }
 }
@@ -130,7 +132,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (text, what) in [("x", "quotes"), ("\"x", "no end"), ("\"\\q\"", "\\q"), ("\"\\x1\"", "two"), ("\"\\", "no end")] {
+        for (text, what) in
+            [("x", "quotes"), ("\"x", "no end"), ("\"\\q\"", "\\q"), ("\"\\x1\"", "two"), ("\"\\", "no end")]
+        {
             assert!(unquote(text).unwrap_err().contains(what), "{text}");
         }
         assert_eq!(unquote("\"\u{e4}\\0\" b").unwrap(), (vec![0xc3, 0xa4, 0], " b"));

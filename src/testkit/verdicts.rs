@@ -102,7 +102,8 @@ impl Verdicts {
         let mut state = self.0.state.lock();
         loop {
             if let [first, others @ ..] = state.failures.as_slice() {
-                let more = if others.is_empty() { String::new() } else { format!(" ({} more)", others.len()) };
+                let more =
+                    if others.is_empty() { String::new() } else { format!(" ({} more)", others.len()) };
                 return Err(Error::new(Status::Mismatch, format!("{first}{more}")));
             }
             if state.awaited == 0 {

@@ -159,11 +159,7 @@ enum State {
 }
 
 impl Link {
-    pub fn new(
-        sides: [Socket; 2],
-        schedules: [Option<Schedule>; 2],
-        tap: Option<Conversation>,
-    ) -> Result<Link> {
+    pub fn new(sides: [Socket; 2], schedules: [Option<Schedule>; 2], tap: Option<Conversation>) -> Link {
         let flows = schedules.map(|schedule| Flow {
             schedule,
             taken: 0,
@@ -174,7 +170,7 @@ impl Link {
             ended: false,
             told: false,
         });
-        Ok(Link { sides, flows, tap })
+        Link { sides, flows, tap }
     }
 
     /// Carries what can be carried now.
@@ -353,9 +349,10 @@ impl Runner {
             match order {
                 Order::Carry(link) => {
                     let slot = self.links.insert(*link);
-                    let added = self.links[slot].sides.iter().try_for_each(|side| {
-                        self.shared.poller.add(side, Interest::EDGE, slot as u64)
-                    });
+                    let added = self.links[slot]
+                        .sides
+                        .iter()
+                        .try_for_each(|side| self.shared.poller.add(side, Interest::EDGE, slot as u64));
                     match added {
                         Ok(()) => self.carry(slot),
                         // Only for want of memory or descriptors: it breaks, as it would without us.

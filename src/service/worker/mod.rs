@@ -345,13 +345,12 @@ impl Worker {
 
     /// Does what the state of the connection asks for.
     fn look(&mut self, slot: usize) {
-        let now = self.now();
         let Some(served) = self.served.get_mut(slot) else { return };
         match served.connection.wish() {
             Wish::Abort => return self.end(slot, Status::Closed),
             Wish::Close => {
                 let reason = if served.finished { Status::Disconnected } else { Status::Closed };
-                served.ending.get_or_insert_with(|| (reason, now));
+                served.ending.get_or_insert_with(|| (reason, self.shared.options.clock.now()));
             }
             Wish::Stay => {}
         }
@@ -380,9 +379,8 @@ impl Worker {
     }
 
     fn end_after_flush(&mut self, slot: usize, reason: Status) {
-        let now = self.now();
         if let Some(served) = self.served.get_mut(slot) {
-            served.ending.get_or_insert_with(|| (reason, now));
+            served.ending.get_or_insert_with(|| (reason, self.shared.options.clock.now()));
             self.look(slot);
             self.set_alarm(slot);
         }

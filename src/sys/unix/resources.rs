@@ -107,10 +107,9 @@ mod tests {
 
     #[test]
     fn what_is_open_and_runs_is_listed() {
-        let listener = std::os::unix::net::UnixListener::bind(
-            tempfile::tempdir().unwrap().path().join("listener"),
-        )
-        .unwrap();
+        let listener =
+            std::os::unix::net::UnixListener::bind(tempfile::tempdir().unwrap().path().join("listener"))
+                .unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&listener);
         let found = descriptors().into_iter().find(|descriptor| descriptor.number == number).unwrap();
         assert!(found.what.starts_with("socket:["), "{}", found.what);

@@ -202,7 +202,10 @@ impl Stream {
     /// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
     pub fn peer_process(&self) -> Result<OwnedFd, Error> {
         if let Some(peer) = &self.peer {
-            let process = peer.process.as_ref().ok_or_else(|| Error::new(Status::NotSupported, "ask for the peer's process"))?;
+            let process = peer
+                .process
+                .as_ref()
+                .ok_or_else(|| Error::new(Status::NotSupported, "ask for the peer's process"))?;
             return process.try_clone().map_err(|error| Error::os(error, "ask for the peer's process"));
         }
         let mut descriptor: libc::c_int = -1;

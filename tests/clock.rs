@@ -1,0 +1,108 @@
+//! Deadlines on a clock that a test moves.
+
+mod support;
+
+use moorline::poller::{Interest, Poller, PollerOptions};
+use moorline::socket::MessageOptions;
+use moorline::{Clock, Framing, Handler, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use support::WATCHDOG;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Tells of each connection that came, and why one ended.
+struct Tells(mpsc::Sender<Option<Status>>);
+
+impl Handler for Tells {
+    fn connected(&self, _: &moorline::Connection) {
+        self.0.send(None).unwrap();
+    }
+    fn disconnected(&self, _: &moorline::Connection, reason: Status) {
+        self.0.send(Some(reason)).unwrap();
+    }
+}
+
+fn service(options: ServiceOptions) -> (Service, Socket, mpsc::Receiver<Option<Status>>) {
+    let (tell, told) = mpsc::channel();
+    let service = Service::new(options, Arc::new(Tells(tell))).unwrap();
+    service.start_unique("clock").unwrap();
+    let client = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    (service, client, told)
+}
+
+fn stays(told: &mpsc::Receiver<Option<Status>>) {
+    assert!(told.recv_timeout(Duration::from_millis(20)).is_err());
+}
+
+fn ends(told: &mpsc::Receiver<Option<Status>>) -> Status {
+    told.recv_timeout(Duration::from_secs(60)).unwrap().unwrap()
+}
+
+#[test]
+fn an_idle_connection_of_a_service_ends_when_the_clock_says_so() {
+    let clock = Clock::manual();
+    let options = ServiceOptions { idle_timeout: Some(HOUR), clock: clock.clone(), ..Default::default() };
+    let (_service, _client, told) = service(options);
+    clock.advance(HOUR - Duration::from_millis(1)).unwrap();
+    stays(&told);
+    clock.advance(Duration::from_millis(1)).unwrap();
+    assert_eq!(ends(&told), Status::TimedOut);
+}
+
+#[test]
+fn a_slow_message_of_a_service_ends_its_connection_when_the_clock_says_so() {
+    let clock = Clock::manual();
+    let messages = MessageOptions { message_timeout: Some(HOUR), ..MessageOptions::new(Framing::BigEndian) };
+    let options =
+        ServiceOptions { messages: Some(Arc::new(messages)), clock: clock.clone(), ..Default::default() };
+    let (service, client, told) = service(options);
+    client.send(b"\0\0\0\x05ab", WATCHDOG).unwrap();
+    // When its first bytes have come is only known by what the peer sees next: an answer to another client, of the same worker.
+    let other = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    stays(&told);
+    clock.advance(HOUR).unwrap();
+    assert_eq!(ends(&told), Status::TimedOut);
+    drop(other);
+}
+
+#[test]
+fn a_wait_with_a_poller_ends_when_the_clock_says_so_and_a_wake_is_still_one() {
+    let clock = Clock::manual();
+    let poller = Poller::new(PollerOptions { clock: clock.clone(), ..Default::default() }).unwrap();
+    let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
+    poller.add(&socket, Interest::READABLE, 1).unwrap();
+    std::thread::scope(|scope| {
+        let (tell, told) = mpsc::channel();
+        let poller = &poller;
+        scope.spawn(move || {
+            for _ in 0..2 {
+                let mut events = [Default::default(); 4];
+                tell.send(poller.wait(&mut events, Timeout::After(HOUR)).map_err(|error| error.status()))
+                    .unwrap();
+            }
+        });
+        // Before the wait begins or during it: an hour has to pass after it began.
+        let answer = loop {
+            clock.advance(HOUR / 2).unwrap();
+            if let Ok(answer) = told.recv_timeout(Duration::from_millis(20)) {
+                break answer;
+            }
+        };
+        assert_eq!(answer, Err(Status::TimedOut));
+        poller.wake().unwrap();
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), Ok(0));
+    });
+}
+
+#[test]
+fn the_systems_clock_is_not_moved() {
+    let error = Clock::system().advance(HOUR).unwrap_err();
+    assert_eq!(error.status(), Status::InvalidState);
+    let clock = Clock::manual();
+    assert_eq!(clock.advance(Duration::MAX).unwrap_err().status(), Status::InvalidArgument);
+    clock.advance(HOUR).unwrap();
+    assert_eq!(clock.passed(), HOUR);
+}

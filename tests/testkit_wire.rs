@@ -1,0 +1,243 @@
+//! The proxy, the tap and the replay.
+
+mod support;
+
+use moorline::name::{Name, Scope};
+use moorline::socket::Direction as Half;
+use moorline::testkit::faults::Direction;
+use moorline::testkit::tap::TapEvent;
+use moorline::testkit::{
+    FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, ReplayOptions, Script, Tap,
+};
+use moorline::{Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+use support::{WATCHDOG, connect, listening, receive_exactly};
+
+fn name(prefix: &str) -> Name {
+    Name::unique(prefix, Scope::Temporary).unwrap()
+}
+
+fn proxy_to(target: Name, options: ProxyOptions) -> Proxy {
+    Proxy::start(name("proxy"), target, options).unwrap()
+}
+
+fn name_of(server: &Server) -> Name {
+    server.name().unwrap().unwrap()
+}
+
+fn client_of(proxy: &Proxy) -> Socket {
+    Socket::connect(proxy.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap()
+}
+
+#[test]
+fn two_foreign_programs_talk_through_a_proxy() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server");
+    let server = UnixListener::bind(&path).unwrap();
+    let proxy = proxy_to(Name::resolve(&path, Scope::Temporary).unwrap(), ProxyOptions::default());
+    let mut client = UnixStream::connect(proxy.full_name().unwrap()).unwrap();
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|place| (place % 249) as u8).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut accepted, _) = server.accept().unwrap();
+            let mut all = Vec::new();
+            accepted.read_to_end(&mut all).unwrap();
+            accepted.write_all(&all).unwrap();
+        });
+        client.write_all(&sent).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut back = Vec::new();
+        client.read_to_end(&mut back).unwrap();
+        assert!(back == sent);
+    });
+    drop(client);
+    proxy.stop(WATCHDOG).unwrap();
+    assert_eq!(proxy.take_failures(), Vec::<String>::new());
+}
+
+#[test]
+fn faults_of_the_proxy_reach_programs_that_know_nothing_of_it() {
+    let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+    let faults = Faults {
+        pieces: Some(1..=2),
+        lose_at: Some(1),
+        direction: Some(Direction::ToClient),
+        ..Faults::default()
+    };
+    let plan = FaultPlan::new(faults).unwrap();
+    let target = Name::resolve(echo.full_name().unwrap(), Scope::Temporary).unwrap();
+    let proxy = proxy_to(target, ProxyOptions { faults: Some(plan.clone()), ..Default::default() });
+    let mut client = UnixStream::connect(proxy.full_name().unwrap()).unwrap();
+    client.write_all(b"abcdef").unwrap();
+    let mut back = Vec::new();
+    let mut buffer = [0; 10];
+    while back.len() < 5 {
+        let received = client.read(&mut buffer).unwrap();
+        assert!(received <= 2);
+        back.extend_from_slice(&buffer[..received]);
+    }
+    assert_eq!(back, b"acdef");
+    assert_eq!(plan.counts().lost, 1);
+}
+
+#[test]
+fn a_proxy_can_refuse_a_client() {
+    let server = listening(ServerOptions::default());
+    let plan = FaultPlan::new(Faults { refuse_accept_at: Some(1), ..Faults::default() }).unwrap();
+    let proxy = proxy_to(name_of(&server), ProxyOptions { faults: Some(plan), ..Default::default() });
+    let refused = client_of(&proxy);
+    assert_eq!(refused.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    let served = client_of(&proxy);
+    served.send(b"x", WATCHDOG).unwrap();
+    let accepted = server.accept(WATCHDOG).unwrap();
+    receive_exactly(&accepted, 1);
+}
+
+#[test]
+fn a_proxy_without_a_server_behind_it_says_so_and_goes_on() {
+    let target = name("target");
+    let proxy = proxy_to(target.clone(), ProxyOptions::default());
+    let client = client_of(&proxy);
+    assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    let failures = proxy.take_failures();
+    assert!(failures[0].contains(&target.to_string()), "{failures:?}");
+    let server = Server::new(ServerOptions::default());
+    server.listen_on(target).unwrap();
+    let _client = client_of(&proxy);
+    server.accept(WATCHDOG).unwrap();
+}
+
+#[test]
+fn stopping_waits_for_conversations_and_breaks_them_at_the_deadline() {
+    let server = listening(ServerOptions::default());
+    let proxy = proxy_to(name_of(&server), ProxyOptions::default());
+    let path = proxy.full_name().unwrap();
+    let client = client_of(&proxy);
+    let accepted = server.accept(WATCHDOG).unwrap();
+    let begin = Instant::now();
+    let error = proxy.stop(Timeout::After(Duration::from_millis(20))).unwrap_err();
+    assert_eq!(error.status(), Status::TimedOut);
+    assert!(begin.elapsed() >= Duration::from_millis(20));
+    assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert_eq!(accepted.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert!(!std::path::Path::new(&path).exists());
+}
+
+/// A conversation in which the client says "hello", the server answers "who?", the client says "me" and leaves.
+fn record(directory: &std::path::Path) -> Recording {
+    let file = directory.join("recording");
+    let script = "expect \"hello\"\nsend \"who?\"\nexpect \"me\"\nexpect-end\nclose";
+    let fixture = Fixture::start(Script::parse(script).unwrap(), FixtureOptions::default()).unwrap();
+    let tap = Tap::create(&file).unwrap();
+    let target = Name::resolve(fixture.full_name().unwrap(), Scope::Temporary).unwrap();
+    let proxy = proxy_to(target, ProxyOptions { tap: Some(tap.clone()), ..Default::default() });
+    let client = client_of(&proxy);
+    client.send(b"hello", WATCHDOG).unwrap();
+    receive_exactly(&client, 4);
+    client.send(b"me", WATCHDOG).unwrap();
+    client.shut_down(Half::Sending, WATCHDOG).unwrap();
+    fixture.wait(1, WATCHDOG).unwrap();
+    drop(client);
+    proxy.stop(WATCHDOG).unwrap();
+    tap.check().unwrap();
+    Recording::read(&file).unwrap()
+}
+
+#[test]
+fn a_tap_records_both_directions_and_who_and_when() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = record(directory.path());
+    let mut said = [Vec::new(), Vec::new()];
+    for entry in &recording.entries {
+        if let TapEvent::Data { direction, bytes, descriptors } = &entry.event {
+            said[*direction as usize].extend_from_slice(bytes);
+            assert_eq!(*descriptors, 0);
+        }
+    }
+    assert_eq!(said, [b"hellome".to_vec(), b"who?".to_vec()]);
+    let TapEvent::Open(Some(client)) = recording.entries[0].event else { panic!("{recording:?}") };
+    assert_eq!(client.pid, Some(std::process::id()));
+    assert_eq!(recording.entries.last().unwrap().event, TapEvent::Close);
+    assert!(recording.entries.iter().any(|entry| entry.event == TapEvent::End(Direction::ToServer)));
+    assert!(recording.entries.is_sorted_by_key(|entry| entry.at));
+    // The file is this user's alone, and never one that was there.
+    use std::os::unix::fs::PermissionsExt;
+    let file = directory.path().join("recording");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(Tap::create(&file).err().unwrap().status(), Status::NameInUse);
+}
+
+#[test]
+fn a_recording_is_played_to_a_server_that_does_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = record(directory.path());
+    let script = "expect \"hello\"\nsend \"who?\"\nexpect \"me\"\nexpect-end\nclose";
+    let fixture = Fixture::start(Script::parse(script).unwrap(), FixtureOptions::default()).unwrap();
+    let target = Name::resolve(fixture.full_name().unwrap(), Scope::Temporary).unwrap();
+    let replay = recording.play_clients(&target, &ReplayOptions::default(), WATCHDOG).unwrap();
+    assert_eq!(replay.difference, None);
+    assert_eq!((replay.connections, replay.sent, replay.matched), (1, 7, 4));
+    fixture.wait(1, WATCHDOG).unwrap();
+}
+
+#[test]
+fn the_first_difference_of_a_server_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = record(directory.path());
+    let patience = Duration::from_millis(50);
+    for (script, byte, found) in [
+        ("expect \"hello\"\nsend \"what?\"\nsink", 2, "\"at\""),
+        ("expect \"hello\"\nsend \"wh\"\nclose", 2, "its end"),
+        ("expect \"hello\"\nsend \"wh\"\nsink", 2, "nothing in time"),
+        ("expect \"hello\"\nsend \"who?!\"\nsink", 4, "\"!\""),
+        ("expect \"hello\"\nsend \"who?\"\nsink\nsend \"!\"", 4, "\"!\""),
+    ] {
+        let options = FixtureOptions { quiet: true, ..FixtureOptions::default() };
+        let fixture = Fixture::start(Script::parse(script).unwrap(), options).unwrap();
+        let target = Name::resolve(fixture.full_name().unwrap(), Scope::Temporary).unwrap();
+        let options = ReplayOptions { patience, ..ReplayOptions::default() };
+        let difference =
+            recording.play_clients(&target, &options, WATCHDOG).unwrap().difference.expect(script);
+        assert_eq!((difference.connection, difference.byte), (1, byte), "{script}: {difference}");
+        assert_eq!(difference.found, found, "{script}: {difference}");
+    }
+}
+
+#[test]
+fn a_recording_is_played_to_a_client() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = record(directory.path());
+    for (last, differs) in [(&b"me"[..], None), (&b"mu"[..], Some(6))] {
+        let server = listening(ServerOptions::default());
+        let client = connect(&server);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                client.send(b"hello", WATCHDOG).unwrap();
+                receive_exactly(&client, 4);
+                client.send(last, WATCHDOG).unwrap();
+                client.shut_down(Half::Sending, WATCHDOG).unwrap();
+            });
+            let replay = recording.play_server(&server, &ReplayOptions::default(), WATCHDOG).unwrap();
+            assert_eq!(replay.difference.map(|difference| difference.byte), differs);
+        });
+    }
+}
+
+#[test]
+fn in_real_time_a_recording_takes_as_long_as_it_took() {
+    let text = "moorline-tap 1\n0 1 open\n10 1 to-server 61\n40000 1 to-server 62\n40001 1 close\n";
+    let recording = Recording::parse(text).unwrap();
+    let server = listening(ServerOptions::default());
+    let begin = Instant::now();
+    let options = ReplayOptions { real_time: true, ..ReplayOptions::default() };
+    let replay = recording.play_clients(&name_of(&server), &options, WATCHDOG).unwrap();
+    assert_eq!((replay.sent, replay.difference), (2, None));
+    assert!(begin.elapsed() >= Duration::from_millis(40));
+    let accepted = server.accept(WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&accepted, 2), b"ab");
+    let too_short =
+        recording.play_clients(&name_of(&server), &options, Timeout::After(Duration::from_millis(5)));
+    assert_eq!(too_short.unwrap_err().status(), Status::TimedOut);
+}
