@@ -1,5 +1,6 @@
 //! N sockets that exchange data with an echo, every byte verified.
 
+use crate::busy_poll::BusyPoll;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
 use crate::poller::{Event, Interest, Poller, PollerOptions};
@@ -19,7 +20,7 @@ pub struct ExchangeOptions {
     /// Round trips over all connections together. Each connection has one chunk on its way at a time.
     pub round_trips: u64,
     /// [`PollerOptions::busy_poll`] of the exchange.
-    pub busy_poll: Duration,
+    pub busy_poll: BusyPoll,
 }
 
 impl Default for ExchangeOptions {
@@ -29,7 +30,7 @@ impl Default for ExchangeOptions {
             connections: 1,
             chunk: 1,
             round_trips: 1,
-            busy_poll: Duration::ZERO,
+            busy_poll: BusyPoll::default(),
         }
     }
 }

@@ -30,6 +30,7 @@
 //! |---|---|
 //! | [`error`] | [`Error`] and the numbered [`Status`] |
 //! | [`deadline`] | [`Timeout`]: how long a call may wait |
+//! | [`busy_poll`] | [`BusyPoll`]: looking again and again before sleeping |
 //! | [`clock`] | [`Clock`]: what deadlines are measured on |
 //! | [`name`] | what a name means: [`Scope`], path, abstract |
 //! | `claim` | taking, publishing, recovering and giving back a name |
@@ -49,6 +50,7 @@
 //! | `sys` | what the operating system does, behind one contract |
 //! | `ffi` | the C ABI |
 
+pub mod busy_poll;
 pub mod clock;
 pub mod deadline;
 pub mod error;
@@ -73,6 +75,7 @@ mod handshake;
 mod inbox;
 mod outbox;
 
+pub use busy_poll::BusyPoll;
 pub use clock::Clock;
 pub use deadline::Timeout;
 pub use error::{Error, Result, Status};

@@ -1,5 +1,6 @@
 //! Readiness of thousands of servers and sockets.
 
+use crate::busy_poll::{BusyPoll, BusyPoller};
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::endpoint::Watched;
@@ -12,7 +13,7 @@ use slab::Slab;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What to look for at a server or socket.
 ///
@@ -60,9 +61,8 @@ pub struct Event {
 /// How a poller waits.
 #[derive(Clone, Debug, Default)]
 pub struct PollerOptions {
-    /// Look again and again for so long before sleeping. Waking a sleeping thread costs tens of microseconds, so a
-    /// few of them here can pay where answers come at once; it costs a processor meanwhile. Zero: sleep at once.
-    pub busy_poll: Duration,
+    /// Whether the waits look again and again before they sleep.
+    pub busy_poll: BusyPoll,
     /// What the timeouts of the waits run on.
     pub clock: Clock,
 }
@@ -70,7 +70,8 @@ pub struct PollerOptions {
 /// Watches servers and sockets, each in at most one poller. Any thread may add, change and remove while one waits.
 pub struct Poller {
     shared: Arc<Shared>,
-    options: PollerOptions,
+    clock: Clock,
+    busy_poller: BusyPoller,
 }
 
 struct Shared {
@@ -191,7 +192,7 @@ impl Poller {
         });
         let follower = Arc::downgrade(&shared);
         options.clock.follow(move || follower.upgrade().is_some_and(|shared| shared.selector.wake().is_ok()));
-        Ok(Poller { shared, options })
+        Ok(Poller { shared, clock: options.clock, busy_poller: BusyPoller::new(options.busy_poll) })
     }
 
     /// Watches a server or socket; events about it carry the token. With an interest in nothing it is in the poller,
@@ -288,17 +289,15 @@ impl Poller {
         if capacity == 0 {
             return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
         }
-        let clock = &self.options.clock;
+        let clock = &self.clock;
         let deadline = Deadline::on(clock, timeout);
         let mut selection = lock_until(&self.shared.selection, Deadline::from(timeout))?;
-        let busy_poll = self.options.busy_poll;
-        let busy_until = if busy_poll.is_zero() { None } else { Instant::now().checked_add(busy_poll) };
+        let mut looking = deadline.check_may_wait().is_ok().then(|| self.busy_poller.begin());
         loop {
             self.check_open()?;
-            let sleep = match deadline.patience(clock) {
-                Some(left) if left.is_zero() => Some(left),
-                _ if busy_until.is_some_and(|until| Instant::now() < until) => Some(Duration::ZERO),
-                left => left,
+            let sleep = match &looking {
+                Some(looking) if looking.goes_on() => Some(Duration::ZERO),
+                _ => deadline.patience(clock),
             };
             let mut count = 0;
             let woken = self
@@ -310,7 +309,13 @@ impl Poller {
                 .map_err(|error| Error::os(error, "wait with a poller"))?;
             self.check_open()?;
             if count > 0 || (woken && !self.was_the_clock()) {
+                if let Some(looking) = looking {
+                    looking.found();
+                }
                 return Ok(count);
+            }
+            if let Some(looking) = &mut looking {
+                looking.found_nothing();
             }
             if deadline.has_passed_on(clock) {
                 return Err(deadline.expiry().into());
@@ -325,7 +330,7 @@ impl Poller {
     /// `Closed`; `OsError` if the system fails.
     pub fn wake(&self) -> Result<()> {
         self.check_open()?;
-        if self.options.clock.is_manual() {
+        if self.clock.is_manual() {
             self.shared.wake_called.store(true, Ordering::SeqCst);
         }
         self.shared.selector.wake().map_err(|error| Error::os(error, "wake a poller"))
@@ -353,7 +358,7 @@ impl Poller {
 
     /// Whether what woke a wait was only the clock's being moved.
     fn was_the_clock(&self) -> bool {
-        self.options.clock.is_manual() && !self.shared.wake_called.swap(false, Ordering::SeqCst)
+        self.clock.is_manual() && !self.shared.wake_called.swap(false, Ordering::SeqCst)
     }
 
     fn check_open(&self) -> Result<()> {

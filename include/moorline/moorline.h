@@ -60,6 +60,11 @@
 #define MOORLINE_ABI_VERSION 0
 
 /**
+ * Sleep at once: a value of busy_poll_us.
+ */
+#define MOORLINE_BUSY_POLL_NEVER UINT32_MAX
+
+/**
  * Plain names are in the temporary directory, as Qt's are: TMPDIR, else /tmp.
  */
 #define MOORLINE_SCOPE_TEMPORARY 0
@@ -527,7 +532,8 @@ typedef struct {
    */
   size_t struct_size;
   /**
-   * Microseconds to look again and again before sleeping: a waking thread costs tens of them. 0: sleep at once.
+   * Microseconds to look again and again before sleeping, at each wait: a waking thread costs tens of them. 0: some 50, as long
+   * as that pays, and ever less often where it does not. MOORLINE_BUSY_POLL_NEVER: sleep at once.
    */
   uint32_t busy_poll_us;
 } moorline_poller_options;

@@ -1,5 +1,6 @@
 //! What comes from C, checked before it is used, and what goes back.
 
+use crate::busy_poll::BusyPoll;
 use crate::deadline::Timeout;
 use crate::error::{Error, Result, Status};
 use crate::name::Scope;
@@ -228,6 +229,18 @@ pub(super) fn timeout(milliseconds: i64) -> Result<Timeout> {
             let context = format!("a timeout of {milliseconds} ms; -1 is for ever");
             Err(Error::new(Status::InvalidArgument, context))
         }
+    }
+}
+
+/// Sleep at once: a value of busy_poll_us.
+pub const MOORLINE_BUSY_POLL_NEVER: u32 = u32::MAX;
+
+/// Microseconds: 0 is the default.
+pub(super) fn busy_poll(microseconds: u32) -> BusyPoll {
+    match microseconds {
+        0 => BusyPoll::Adaptive,
+        MOORLINE_BUSY_POLL_NEVER => BusyPoll::Never,
+        microseconds => BusyPoll::For(Duration::from_micros(microseconds.into())),
     }
 }
 

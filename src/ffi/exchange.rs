@@ -1,13 +1,12 @@
 //! The exchange.
 
-use super::arguments::{OutStruct, Versioned, options, string, timeout};
+use super::arguments::{OutStruct, Versioned, busy_poll, options, string, timeout};
 use super::guard::guard;
 use super::socket::socket_options;
 use super::status::moorline_status;
 use crate::error::{Error, Status};
 use crate::exchange::{self, ExchangeOptions, Progress};
 use std::ffi::{c_char, c_void};
-use std::time::Duration;
 
 /// What to exchange. Begin with MOORLINE_EXCHANGE_OPTIONS_INIT; zero in a field is its default.
 #[allow(non_camel_case_types)]
@@ -97,7 +96,7 @@ pub unsafe extern "C" fn moorline_exchange_run(
             connections: connections.try_into().map_err(many)?,
             chunk: given.chunk.max(1),
             round_trips: if given.round_trips == 0 { connections.into() } else { given.round_trips },
-            busy_poll: Duration::from_micros(given.busy_poll_us.into()),
+            busy_poll: busy_poll(given.busy_poll_us),
         };
         let progress = |Progress { done, total }| match given.progress {
             // SAFETY: the caller's function with the caller's context, as both were given.

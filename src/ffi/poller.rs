@@ -1,6 +1,6 @@
 //! `moorline_poller`.
 
-use super::arguments::{Out, Versioned, interest, options, timeout};
+use super::arguments::{Out, Versioned, busy_poll, interest, options, timeout};
 use super::guard::guard;
 use super::handle::{self, Kind, moorline_poller, moorline_server, moorline_socket};
 use super::socket::readiness;
@@ -9,7 +9,6 @@ use crate::error::{Error, Result, Status};
 use crate::poller::{Pollable, Poller, PollerOptions};
 use crate::server::Server;
 use crate::socket::Socket;
-use std::time::Duration;
 
 /// How a poller waits. Begin with MOORLINE_POLLER_OPTIONS_INIT; zero in a field is its default.
 #[allow(non_camel_case_types)]
@@ -18,7 +17,8 @@ use std::time::Duration;
 pub struct moorline_poller_options {
     /// sizeof(moorline_poller_options).
     pub struct_size: usize,
-    /// Microseconds to look again and again before sleeping: a waking thread costs tens of them. 0: sleep at once.
+    /// Microseconds to look again and again before sleeping, at each wait: a waking thread costs tens of them. 0: some 50, as long
+    /// as that pays, and ever less often where it does not. MOORLINE_BUSY_POLL_NEVER: sleep at once.
     pub busy_poll_us: u32,
 }
 
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn moorline_poller_create(
         // SAFETY: as the caller says.
         let (poller, given) =
             unsafe { (Out::zeroed(poller).required("poller")?, self::options(options, "poller options")?) };
-        let busy_poll = Duration::from_micros(given.busy_poll_us.into());
+        let busy_poll = busy_poll(given.busy_poll_us);
         poller.set(handle::create(Poller::new(PollerOptions { busy_poll, ..PollerOptions::default() })?)?);
         Ok(())
     })

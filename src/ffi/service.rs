@@ -1,6 +1,8 @@
 //! `moorline_service`.
 
-use super::arguments::{Out, OutStruct, OutText, Versioned, options, scope, string, timeout, unless_zero};
+use super::arguments::{
+    Out, OutStruct, OutText, Versioned, busy_poll, options, scope, string, timeout, unless_zero,
+};
 use super::guard::guard;
 use super::handle::{self, moorline_connection, moorline_service};
 use super::message::{message_options, moorline_message_options};
@@ -319,7 +321,7 @@ unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOpti
         queue_limit,
         high_water,
         low_water,
-        busy_poll: Duration::from_micros(given.busy_poll_us.into()),
+        busy_poll: busy_poll(given.busy_poll_us),
         max_connections: unless_zero(given.max_connections)
             .map(usize::try_from)
             .transpose()

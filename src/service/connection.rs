@@ -197,7 +197,7 @@ impl Connection {
 
 /// What a worker is asked to do.
 pub(super) enum Order {
-    Serve(Socket),
+    Serve(Box<Socket>),
     Look(Connection),
 }
 

@@ -6,6 +6,7 @@ mod worker;
 
 pub use connection::Connection;
 
+use crate::busy_poll::BusyPoll;
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
@@ -121,7 +122,7 @@ pub struct ServiceOptions {
     /// At so few queued bytes, reading goes on. Less than `high_water`.
     pub low_water: usize,
     /// [`PollerOptions::busy_poll`] of the threads.
-    pub busy_poll: Duration,
+    pub busy_poll: BusyPoll,
     /// Connections at once; more are closed as soon as they come. None: as many as there are descriptors.
     pub max_connections: Option<usize>,
     /// Messages instead of a stream of bytes.
@@ -150,7 +151,7 @@ impl Default for ServiceOptions {
             queue_limit: 1 << 20,
             high_water: 1 << 19,
             low_water: 1 << 17,
-            busy_poll: Duration::ZERO,
+            busy_poll: BusyPoll::default(),
             max_connections: None,
             messages: None,
             idle_timeout: None,

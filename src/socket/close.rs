@@ -3,10 +3,8 @@
 use super::{RawDescriptor, Socket};
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::error::{Error, Result, Status};
-use crate::outbox::Outbox;
 use crate::sys::{Readiness, Waker};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A direction of a connection, seen from this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +55,12 @@ impl Socket {
             return endpoint.source().shut_down(false);
         }
         // A send that is under way is not to be cut in two.
-        let _turn = lock_until(&self.turn, deadline)?;
-        self.flush(deadline.remaining().map_or(Timeout::Forever, Timeout::from)).map_err(|error| {
-            if error.status() == Status::WouldBlock { deadline.expiry().into() } else { error }
-        })?;
-        self.sending.shut();
+        let mut turn = self.outgoing.turn(deadline)?;
+        while turn.flush()? > 0 {
+            deadline.check_may_wait()?;
+            turn.wait_for_room(deadline)?;
+        }
+        self.outgoing.shut();
         endpoint.source().shut_down(true)
     }
 
@@ -73,11 +72,12 @@ impl Socket {
     pub fn release(&self) -> Result<RawDescriptor> {
         let endpoint = self.endpoint()?;
         // No send may be under way or begin, or its bytes would be cut in two.
-        let _turn = self.turn.try_lock().ok_or_else(|| busy("a send is under way"))?;
-        if self.queued() > 0 {
+        let turn = self.outgoing.turn(Deadline::Now).map_err(|_| busy("a send is under way"))?;
+        if !turn.has_sent_all() {
             return Err(busy("something is queued to be sent"));
         }
         let descriptor = endpoint.source().release()?;
+        turn.end();
         self.end();
         Ok(descriptor)
     }
@@ -98,9 +98,9 @@ impl Socket {
     fn flush_and_end(&self, deadline: Deadline) -> Result<()> {
         let _closing = lock_until(&self.closing, deadline)?;
         let Some(endpoint) = self.open.lock().clone() else { return Ok(()) };
-        self.sending.shut();
+        self.outgoing.shut();
         endpoint.close();
-        if self.flush_now(&endpoint)? == 0 {
+        if self.outgoing.flush()? == 0 {
             return Ok(());
         }
         let waker = Arc::new(Waker::new()?);
@@ -114,14 +114,14 @@ impl Socket {
             if ready == Readiness::default() {
                 return Err(Status::Closed.into());
             }
-            if self.flush_now(&endpoint)? == 0 {
+            if self.outgoing.flush()? == 0 {
                 return Ok(());
             }
         }
     }
 
     fn end(&self) {
-        self.sending.shut();
+        self.outgoing.shut();
         if let Some(endpoint) = self.open.lock().take() {
             endpoint.close();
         }
@@ -129,14 +129,7 @@ impl Socket {
 
     /// Gives up what is queued, of a peer that has left.
     pub(crate) fn drop_queue(&self) {
-        self.drop_all(&mut self.outbox.lock());
-    }
-
-    /// Counts what is queued as unsent; tells how much that is in all.
-    fn drop_all(&self, outbox: &mut Outbox) -> u64 {
-        let dropped = outbox.clear() as u64;
-        self.queued.store(0, Ordering::Relaxed);
-        self.unsent.fetch_add(dropped, Ordering::Relaxed) + dropped
+        self.outgoing.drop_queue();
     }
 
     fn finish(&self, outcome: Status) -> CloseReport {
@@ -146,9 +139,7 @@ impl Socket {
         }
         self.end();
         self.drop_inbox();
-        // With the lock held, no send that was under way has been counted on one side only.
-        let mut outbox = self.outbox.lock();
-        let unsent = self.drop_all(&mut outbox);
+        let unsent = self.outgoing.end();
         CloseReport {
             sent: self.sent(),
             unsent,

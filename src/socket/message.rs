@@ -1,6 +1,6 @@
 //! Messages on a socket.
 
-use super::{Socket, is_would_block, send_error};
+use super::Socket;
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::endpoint::Endpoint;
@@ -9,7 +9,7 @@ use crate::frame::{DEFAULT_MAX_MESSAGE, Envelope, Framing, Parser};
 use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::poller::Interest;
-use crate::sys::{BorrowedDescriptor, Descriptor, Readiness, Stream};
+use crate::sys::{BorrowedDescriptor, Descriptor, Stream};
 use parking_lot::Mutex;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -161,74 +161,34 @@ impl Socket {
         timeout: Timeout,
     ) -> Result<()> {
         let deadline = Deadline::from(timeout);
-        let endpoint = self.endpoint()?;
         let messaging = self.messaging()?;
-        let _turn = lock_until(&self.turn, deadline)?;
-        self.look_for_greeting(&endpoint, messaging)?;
+        let mut turn = self.outgoing.turn(deadline)?;
+        self.look_for_greeting(messaging)?;
         let envelope = Envelope::new(messaging.options.framing, messaging.limit(), message)?;
         let pieces = [envelope.head(), message, envelope.tail];
-        let wanted = Readiness { writable: true, ..Readiness::default() };
-        loop {
-            if self.commit(&endpoint, pieces, descriptors)? {
-                break;
-            }
+        while !turn.commit(pieces, descriptors)? {
             deadline.check_may_wait()?;
-            self.sending.wait(|waker| endpoint.source().wait(wanted, waker, deadline))?;
+            turn.wait_for_room(deadline)?;
         }
         self.messages_sent.fetch_add(1, Ordering::Relaxed);
         // Accepted now. Without a queue the caller wants it sent, too, as far as there is time.
-        while !self.queues && deadline.check_may_wait().is_ok() && self.flush_now(&endpoint)? > 0 {
-            match self.sending.wait(|waker| endpoint.source().wait(wanted, waker, deadline)) {
+        while !self.outgoing.queues() && deadline.check_may_wait().is_ok() && turn.flush()? > 0 {
+            match turn.wait_for_room(deadline) {
                 Err(error) if error.status() == deadline.expiry() => break,
-                waited => waited.map(drop)?,
+                waited => waited?,
             }
         }
         Ok(())
     }
 
-    /// Gives the kernel what it takes of a message and queues the rest; or queues all, if there is room; or does nothing.
-    fn commit(
-        &self,
-        endpoint: &Endpoint<Stream>,
-        pieces: [&[u8]; 3],
-        descriptors: &[BorrowedDescriptor<'_>],
-    ) -> Result<bool> {
-        let mut outbox = self.outbox.lock();
-        // Asked with the lock: what is accepted after the gate was shut would be in no report.
-        self.sending.check()?;
-        self.flush_some(endpoint, &mut outbox)?;
-        let mut sent = 0;
-        if outbox.is_empty() {
-            match endpoint.source().send_pieces(pieces, descriptors) {
-                Ok(taken) => sent = taken,
-                Err(errno) if is_would_block(errno) => {}
-                Err(errno) => return Err(send_error(errno)),
-            }
-        }
-        // Any room is enough, or a message larger than the limit would have to wait for an empty queue: the bound is the limit
-        // and one message.
-        let may_queue = descriptors.is_empty() && outbox.room() > 0;
-        if sent == 0 && !may_queue {
-            return Ok(false);
-        }
-        self.sent.fetch_add(sent as u64, Ordering::Relaxed);
-        for piece in pieces {
-            let skipped = sent.min(piece.len());
-            sent -= skipped;
-            outbox.push_all(&piece[skipped..]);
-        }
-        self.queued.store(outbox.len(), Ordering::Relaxed);
-        Ok(true)
-    }
-
     /// Reads the other side's greeting if it has come, for its limit, unless another thread is reading anyway.
-    fn look_for_greeting(&self, endpoint: &Endpoint<Stream>, messaging: &Messaging) -> Result<()> {
+    fn look_for_greeting(&self, messaging: &Messaging) -> Result<()> {
         if messaging.greeting.is_none() || messaging.peer.get().is_some() {
             return Ok(());
         }
         let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(()) };
         // That nothing came, or that the peer has left, is what a receive tells.
-        let _ = self.fill(endpoint, messaging, &mut inbox);
+        let _ = self.endpoint().and_then(|endpoint| self.fill(&endpoint, messaging, &mut inbox));
         self.or_break_off(messaging.greeted(&mut inbox)).map(drop)
     }
 
@@ -354,7 +314,7 @@ impl Socket {
         if due.is_none_or(|(due, _)| due > clock.now())
             && let Err(status) = deadline.check_may_wait()
         {
-            self.flush_if_queued(endpoint);
+            self.flush_if_queued();
             return Err(status.into());
         }
         let until = match due {

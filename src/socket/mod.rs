@@ -2,27 +2,27 @@
 
 mod close;
 mod message;
+mod outgoing;
 
 pub use close::{CloseReport, Direction};
 pub use message::{Message, MessageOptions, Validator};
 
-use crate::deadline::{Deadline, Timeout, lock_until};
+use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
-use crate::gate::Gate;
 use crate::name::{Name, Place, Scope};
-use crate::outbox::Outbox;
 use crate::poller::{Event, Interest};
 use crate::sys::{self, Readiness, Stream};
 pub use crate::sys::{BorrowedDescriptor, Credentials, Descriptor, RawDescriptor};
 use crate::testkit::faults::{FaultPlan, Role};
 use close::Abort;
 use message::Messaging;
+use outgoing::Outgoing;
 use parking_lot::Mutex;
 use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Whose server a socket connects to. Checked by the kernel's word before anything is sent, so that whoever squats on
 /// a name gets nobody's data.
@@ -59,22 +59,13 @@ impl SocketOptions {
 
 /// A connected stream socket. Any thread may use it at any time, and close it: calls that wait then end with `Closed`.
 pub struct Socket {
+    /// Locked for a receive that does not wait, and by calls that wait for a moment, to hold the endpoint while they use it.
     open: Mutex<Option<Arc<Endpoint<Stream>>>>,
-    /// Shut when nothing may be sent any more; what is queued may still go out.
-    sending: Gate,
-    /// Held for a whole send, so that what several threads send does not interleave.
-    turn: Mutex<()>,
-    outbox: Mutex<Outbox>,
-    /// How much is in the outbox, for those who don't lock it.
-    queued: AtomicUsize,
-    /// Whether it may queue what it need not.
-    queues: bool,
+    outgoing: Outgoing,
     messaging: Option<Box<Messaging>>,
     /// Held while one close flushes, with what ends that early.
     closing: Mutex<()>,
     abort: Mutex<Abort>,
-    sent: AtomicU64,
-    unsent: AtomicU64,
     received: AtomicU64,
     messages_sent: AtomicU64,
     messages_received: AtomicU64,
@@ -157,30 +148,20 @@ impl Socket {
     /// A socket of a connected stream. With checked frames it says its greeting, for which a new stream has room.
     pub(crate) fn new(stream: Stream, options: &SocketOptions) -> Result<Socket> {
         let messaging = options.messages.as_ref().map(Messaging::new).transpose()?.map(Box::new);
-        let mut outbox = Outbox::new(options.send_queue_limit);
-        if let Some(messaging) = &messaging {
-            outbox.push_all(&messaging.first_words());
-        }
+        let first_words = messaging.as_ref().map(|messaging| messaging.first_words()).unwrap_or_default();
+        let endpoint = Arc::new(Endpoint::new(stream));
         let socket = Socket {
-            open: Mutex::new(Some(Arc::new(Endpoint::new(stream)))),
-            sending: Gate::default(),
-            turn: Mutex::new(()),
-            queues: options.send_queue_limit > 0,
-            queued: AtomicUsize::new(outbox.len()),
-            outbox: Mutex::new(outbox),
+            outgoing: Outgoing::new(endpoint.clone(), options.send_queue_limit, &first_words),
+            open: Mutex::new(Some(endpoint)),
             messaging,
             closing: Mutex::new(()),
             abort: Mutex::default(),
-            sent: AtomicU64::new(0),
-            unsent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             messages_sent: AtomicU64::new(0),
             messages_received: AtomicU64::new(0),
         };
-        if socket.messaging.is_some() {
-            // That the peer has left already is what the first call will tell.
-            let _ = socket.endpoint().and_then(|endpoint| socket.flush_now(&endpoint));
-        }
+        // That the peer has left already is what the first call will tell.
+        let _ = socket.outgoing.flush();
         Ok(socket)
     }
 
@@ -210,55 +191,21 @@ impl Socket {
     }
 
     fn send_all(&self, data: &[u8], deadline: Deadline, taken: &mut usize) -> Result<()> {
-        let endpoint = self.endpoint()?;
         self.check_unframed()?;
-        let _turn = lock_until(&self.turn, deadline)?;
+        let mut turn = self.outgoing.turn(deadline)?;
         loop {
-            self.send_some(&endpoint, data, taken)?;
+            turn.send(data, taken)?;
             if *taken == data.len() {
                 return Ok(());
             }
             deadline.check_may_wait()?;
-            let wanted = Readiness { writable: true, ..Readiness::default() };
-            self.sending.wait(|waker| endpoint.source().wait(wanted, waker, deadline))?;
+            turn.wait_for_room(deadline)?;
         }
-    }
-
-    /// Sends what is possible at once: first what is queued, then the data, then queues the rest.
-    fn send_some(&self, endpoint: &Endpoint<Stream>, data: &[u8], taken: &mut usize) -> Result<()> {
-        let mut outbox = self.outbox.lock();
-        // Asked with the lock: what is accepted after the gate was shut would be in no report.
-        self.sending.check()?;
-        self.flush_some(endpoint, &mut outbox)?;
-        while outbox.is_empty() && *taken < data.len() {
-            match endpoint.source().send(&data[*taken..]) {
-                Ok(sent) => {
-                    *taken += sent;
-                    self.sent.fetch_add(sent as u64, Ordering::Relaxed);
-                }
-                Err(errno) if is_would_block(errno) => break,
-                Err(errno) => return Err(send_error(errno)),
-            }
-        }
-        *taken += outbox.push(&data[*taken..]);
-        self.queued.store(outbox.len(), Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn flush_some(&self, endpoint: &Endpoint<Stream>, outbox: &mut Outbox) -> Result<()> {
-        if outbox.is_empty() {
-            return Ok(());
-        }
-        let before = outbox.len();
-        let result = outbox.flush(endpoint.source()).map_err(send_error);
-        self.sent.fetch_add((before - outbox.len()) as u64, Ordering::Relaxed);
-        self.queued.store(outbox.len(), Ordering::Relaxed);
-        result.map(drop)
     }
 
     /// Ends sends, with `Closed`, now and later. What is queued may still go out.
     pub(crate) fn end_sending(&self) {
-        self.sending.shut();
+        self.outgoing.shut();
     }
 
     /// Sends what is queued.
@@ -270,7 +217,7 @@ impl Socket {
         let deadline = Deadline::from(timeout);
         let endpoint = self.endpoint()?;
         loop {
-            if self.flush_now(&endpoint)? == 0 {
+            if self.outgoing.flush()? == 0 {
                 return Ok(());
             }
             deadline.check_may_wait()?;
@@ -279,16 +226,9 @@ impl Socket {
         }
     }
 
-    /// Sends of what is queued what is possible at once; tells how much is left.
-    fn flush_now(&self, endpoint: &Endpoint<Stream>) -> Result<usize> {
-        let mut outbox = self.outbox.lock();
-        self.flush_some(endpoint, &mut outbox)?;
-        Ok(outbox.len())
-    }
-
     /// Bytes queued to be sent.
     pub fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+        self.outgoing.queued()
     }
 
     /// Receives what is there, at least one byte; waits until something is. What is queued to be sent goes out meanwhile.
@@ -302,24 +242,17 @@ impl Socket {
         if buffer.is_empty() {
             return Err(Error::new(Status::InvalidArgument, "receive into a buffer without room"));
         }
-        let deadline = Deadline::from(timeout);
-        let endpoint = self.endpoint()?;
         self.check_unframed()?;
+        let deadline = Deadline::from(timeout);
         loop {
-            endpoint.check_open()?;
-            match endpoint.source().receive(buffer) {
-                Ok(0) => return Err(Status::Disconnected.into()),
-                Ok(received) => {
-                    self.received.fetch_add(received as u64, Ordering::Relaxed);
-                    return Ok(received);
-                }
-                Err(errno) if is_would_block(errno) => {}
-                Err(errno) => return Err(Error::os(errno, "receive")),
+            if let Some(received) = self.receive_by(|stream| stream.receive(buffer), |received| *received)? {
+                return Ok(received);
             }
             if let Err(status) = deadline.check_may_wait() {
-                self.flush_if_queued(&endpoint);
+                self.flush_if_queued();
                 return Err(status.into());
             }
+            let endpoint = self.endpoint()?;
             self.wait_flushing(&endpoint, Interest::READABLE, deadline)?;
         }
     }
@@ -327,18 +260,36 @@ impl Socket {
     /// Receives what is there, as `receive` does that may not wait; also tells whether there may be more although the buffer was not
     /// filled.
     pub(crate) fn receive_now(&self, buffer: &mut [u8]) -> Result<(usize, bool)> {
-        let endpoint = self.endpoint()?;
-        match endpoint.source().receive_to_stop(buffer) {
-            Ok((0, _)) => Err(Status::Disconnected.into()),
-            Ok((received, stopped)) => {
-                self.received.fetch_add(received as u64, Ordering::Relaxed);
-                Ok((received, stopped || received == buffer.len()))
-            }
-            Err(errno) if is_would_block(errno) => {
-                self.flush_if_queued(&endpoint);
+        match self.receive_by(|stream| stream.receive_to_stop(buffer), |(received, _)| *received)? {
+            Some((received, stopped)) => Ok((received, stopped || received == buffer.len())),
+            None => {
+                self.flush_if_queued();
                 Err(Status::WouldBlock.into())
             }
-            Err(errno) => Err(Error::os(errno, "receive")),
+        }
+    }
+
+    /// Receives what is there; none if nothing is. The lock is held meanwhile: that is cheaper than to hold the endpoint, and the call
+    /// does not wait.
+    fn receive_by<T, E: Into<io::Error>>(
+        &self,
+        receive: impl FnOnce(&Stream) -> Result<T, E>,
+        count: impl FnOnce(&T) -> usize,
+    ) -> Result<Option<T>> {
+        let open = self.open.lock();
+        let endpoint = open.as_ref().ok_or(Status::Closed)?;
+        endpoint.check_open()?;
+        match receive(endpoint.source()).map_err(Into::into) {
+            Ok(received) => match count(&received) {
+                0 => Err(Status::Disconnected.into()),
+                bytes => {
+                    // With the lock held, which makes it a plain addition.
+                    self.received.store(self.received() + bytes as u64, Ordering::Relaxed);
+                    Ok(Some(received))
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Error::os(error, "receive")),
         }
     }
 
@@ -359,8 +310,8 @@ impl Socket {
 
     /// Sends what is queued, as far as it goes at once; tells whether something is left. A failure to send is the next send's
     /// to tell: there may be data to read still.
-    fn flush_if_queued(&self, endpoint: &Endpoint<Stream>) -> bool {
-        self.queued() > 0 && self.flush_now(endpoint).is_ok_and(|left| left > 0)
+    fn flush_if_queued(&self) -> bool {
+        self.queued() > 0 && self.outgoing.flush().is_ok_and(|left| left > 0)
     }
 
     /// Waits for what is asked, and sends meanwhile what is queued: it may be what the peer waits for.
@@ -372,7 +323,7 @@ impl Socket {
     ) -> Result<Readiness> {
         let Interest { readable, writable, .. } = interest;
         loop {
-            let flushing = self.flush_if_queued(endpoint);
+            let flushing = self.flush_if_queued();
             let wanted = Readiness { readable, writable: writable || flushing, hangup: false };
             let ready = endpoint.wait_ready(wanted, deadline)?;
             if (readable && ready.readable) || (writable && ready.writable) {
@@ -415,20 +366,20 @@ impl Socket {
 
     /// What it has done so far. Also of a closed socket.
     pub fn statistics(&self) -> SocketStatistics {
-        let outbox = self.outbox.lock();
+        let queue = self.outgoing.queue();
         SocketStatistics {
             sent: self.sent(),
             received: self.received(),
             messages_sent: self.messages_sent.load(Ordering::Relaxed),
             messages_received: self.messages_received.load(Ordering::Relaxed),
-            queued: outbox.len() as u64,
-            queue_peak: outbox.peak() as u64,
+            queued: queue.length as u64,
+            queue_peak: queue.peak as u64,
         }
     }
 
     /// Bytes that the kernel took.
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.outgoing.sent()
     }
 
     /// Bytes that went either way.
@@ -438,7 +389,7 @@ impl Socket {
 
     /// Bytes that were accepted and never sent, once it is closed.
     pub fn unsent(&self) -> u64 {
-        self.unsent.load(Ordering::Relaxed)
+        self.outgoing.unsent()
     }
 
     /// Bytes received.
@@ -474,8 +425,4 @@ fn check_trust(stream: &Stream, name: &Name) -> Result<()> {
 
 pub(crate) fn is_would_block(error: impl Into<io::Error>) -> bool {
     error.into().kind() == io::ErrorKind::WouldBlock
-}
-
-fn send_error(error: impl Into<io::Error>) -> Error {
-    Error::os(error, "send")
 }

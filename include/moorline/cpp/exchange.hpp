@@ -19,7 +19,8 @@ struct ExchangeOptions {
     std::uint32_t connections = 1;           ///< sockets, all connected at once
     std::size_t chunk = 1;                   ///< bytes of one round trip; 1 is ping-pong
     std::uint64_t round_trips = 0;           ///< over all connections together; 0: one each
-    std::chrono::microseconds busy_poll{0};  ///< how long to look again and again before sleeping
+    /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
+    std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
 
     /// Called on the thread of the call with round trips: at the start, about ten times a second, and at the end.
     /// False, or an exception, cancels.
@@ -53,7 +54,7 @@ struct ExchangeReport {
     raw.connections = options.connections;
     raw.chunk = options.chunk;
     raw.round_trips = options.round_trips;
-    raw.busy_poll_us = detail::microseconds(options.busy_poll);
+    raw.busy_poll_us = detail::busy_poll(options.busy_poll);
     raw.context = &progress;
     if (options.progress) {
         raw.progress = [](void* context, std::uint64_t done, std::uint64_t total) {

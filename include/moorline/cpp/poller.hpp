@@ -8,7 +8,8 @@ namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
 
 struct PollerOptions {
-    std::chrono::microseconds busy_poll{0};  ///< how long wait looks again and again before it sleeps
+    /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
+    std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
 };
 
 /// One answer of Poller::wait. Has the fields of moorline_event: `token`, as given to add, and `readiness`.
@@ -35,7 +36,7 @@ public:
                                                SourceLocation where = SourceLocation::current()) noexcept {
         moorline_poller_options raw = {};
         raw.struct_size = sizeof raw;
-        raw.busy_poll_us = detail::microseconds(options.busy_poll);
+        raw.busy_poll_us = detail::busy_poll(options.busy_poll);
         moorline_poller* handle = nullptr;
         const moorline_status status = moorline_poller_create(&raw, &handle);
         if (status != MOORLINE_OK) {

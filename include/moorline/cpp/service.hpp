@@ -25,7 +25,8 @@ struct ServiceOptions {
     std::size_t queue_limit = 1024 * 1024;   ///< bytes queued to one peer at most
     std::size_t high_water = 0;              ///< above so many, nothing more is read from that peer; 0: half the limit
     std::size_t low_water = 0;               ///< at so few, reading goes on; 0: a quarter of the high water
-    std::chrono::microseconds busy_poll{0};  ///< how long a worker looks again and again before it sleeps
+    /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
+    std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
     std::uint32_t max_connections = 0;       ///< at once, more are closed as they come; 0: as many as there are descriptors
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
     std::uint32_t connection_rate = 0;       ///< accepted in a second at most, on average; more wait; 0: as many as come
@@ -295,7 +296,7 @@ private:
         raw.queue_limit = options.queue_limit;
         raw.high_water = options.high_water;
         raw.low_water = options.low_water;
-        raw.busy_poll_us = detail::microseconds(options.busy_poll);
+        raw.busy_poll_us = detail::busy_poll(options.busy_poll);
         raw.max_connections = options.max_connections;
         raw.connection_rate = options.connection_rate;
         raw.idle_timeout_ms = detail::clamped(options.idle_timeout.count());

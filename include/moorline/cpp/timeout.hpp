@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include <moorline/cpp/config.hpp>
+#include <moorline/moorline.h>
 
 namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
@@ -61,8 +63,15 @@ namespace detail {
 }
 
 /// A busy-poll time as the C ABI takes it.
-[[nodiscard]] constexpr std::uint32_t microseconds(std::chrono::microseconds duration) noexcept {
-    return clamped(duration.count());
+[[nodiscard]] constexpr std::uint32_t busy_poll(std::optional<std::chrono::microseconds> duration) noexcept {
+    if (!duration) {
+        return 0;
+    }
+    const std::uint32_t wanted = clamped(duration->count());
+    if (wanted == 0) {
+        return MOORLINE_BUSY_POLL_NEVER;
+    }
+    return wanted == MOORLINE_BUSY_POLL_NEVER ? wanted - 1 : wanted;
 }
 
 /// What is left of a timeout that began at `start`. Not none unless it was none at first, so that it passes as timed_out.

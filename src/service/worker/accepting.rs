@@ -112,7 +112,7 @@ impl Worker {
         if Arc::ptr_eq(&chosen, &self.mailbox) {
             self.serve(socket);
         } else {
-            chosen.post(Order::Serve(socket));
+            chosen.post(Order::Serve(Box::new(socket)));
         }
     }
 }

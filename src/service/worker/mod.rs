@@ -185,7 +185,7 @@ impl Worker {
             }
             for order in orders.list {
                 match order {
-                    Order::Serve(socket) => self.serve(socket),
+                    Order::Serve(socket) => self.serve(*socket),
                     Order::Look(connection) => {
                         connection.answered();
                         if self.get(connection.slot()).is_some_and(|it| it.connection.is(&connection)) {

@@ -1,0 +1,178 @@
+//! Looking again and again before sleeping.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Whether a wait looks again and again before it sleeps. A sleeping thread takes some 20 to 50 µs to wake on another processor, and
+/// whoever wakes it pays for that too, so where answers come at once looking for them is faster than sleeping. Between two looks the
+/// processor is offered to others: what is waited for may need it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BusyPoll {
+    /// For at most 50 µs a wait, as long as that finds something. Each time that it finds nothing it is left for twice as many waits
+    /// as the last time, so that it costs next to nothing where it does not pay; an idle thread sleeps.
+    #[default]
+    Adaptive,
+    /// Sleep at once.
+    Never,
+    /// Every wait, for so long.
+    For(Duration),
+}
+
+/// The longest that is looked for adaptively: about what it costs to wake a thread.
+const ADAPTIVE: Duration = Duration::from_micros(50);
+/// The most waits that pass before it is tried again. With the shortest waits, of some two microseconds, a vain try costs them one in
+/// a hundred, and a conversation that has begun anew is noticed within the time of so many of its turns.
+const MOST_SKIPPED: u32 = 2048;
+
+/// What the waits of one place have learnt. Several may use it at once: what they write over of one another is only a guess.
+#[derive(Debug, Default)]
+pub(crate) struct BusyPoller {
+    mode: BusyPoll,
+    /// Waits that pass before it is tried again.
+    skip: AtomicU32,
+    /// What `skip` was set to after the last vain try.
+    penalty: AtomicU32,
+}
+
+impl BusyPoller {
+    pub fn new(mode: BusyPoll) -> BusyPoller {
+        BusyPoller { mode, ..BusyPoller::default() }
+    }
+
+    /// A wait begins.
+    pub fn begin(&self) -> Looking<'_> {
+        let longest = match self.mode {
+            BusyPoll::Never => Duration::ZERO,
+            BusyPoll::For(longest) => longest,
+            BusyPoll::Adaptive => match self.skip.load(Ordering::Relaxed) {
+                0 => ADAPTIVE,
+                skip => {
+                    self.skip.store(skip - 1, Ordering::Relaxed);
+                    Duration::ZERO
+                }
+            },
+        };
+        Looking { poller: self, left: longest, since: None }
+    }
+
+    fn learn(&self, paid: bool) {
+        if self.mode == BusyPoll::Adaptive {
+            let penalty =
+                if paid { 0 } else { (2 * self.penalty.load(Ordering::Relaxed)).clamp(1, MOST_SKIPPED) };
+            self.penalty.store(penalty, Ordering::Relaxed);
+            self.skip.store(penalty, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One wait.
+pub(crate) struct Looking<'a> {
+    poller: &'a BusyPoller,
+    /// Zero: it may sleep.
+    left: Duration,
+    /// Since the first look that found nothing.
+    since: Option<Instant>,
+}
+
+impl Looking<'_> {
+    /// Whether it is to look without sleeping.
+    pub fn goes_on(&self) -> bool {
+        !self.left.is_zero()
+    }
+
+    /// A look has found nothing. Offers the processor to others, or says that enough is enough.
+    pub fn found_nothing(&mut self) {
+        if self.left.is_zero() {
+            return;
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.left {
+            self.left = Duration::ZERO;
+            self.poller.learn(false);
+        } else {
+            std::thread::yield_now();
+        }
+    }
+
+    /// A look has found something.
+    pub fn found(self) {
+        // Found at the first look it would have been without, too; and after too long a sleep would have done as well: somebody else
+        // had the processor.
+        if let Some(since) = self.since
+            && self.goes_on()
+        {
+            self.poller.learn(since.elapsed() < self.left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many waits that find nothing sleep before one looks again.
+    fn slept(poller: &BusyPoller) -> u32 {
+        let mut slept = 0;
+        while !poller.begin().goes_on() {
+            slept += 1;
+        }
+        slept
+    }
+
+    fn look_in_vain(poller: &BusyPoller) {
+        let mut looking = poller.begin();
+        assert!(looking.goes_on());
+        while looking.goes_on() {
+            looking.found_nothing();
+        }
+    }
+
+    #[test]
+    fn what_does_not_pay_is_tried_ever_less_and_what_pays_always() {
+        let poller = BusyPoller::default();
+        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 2048] {
+            look_in_vain(&poller);
+            assert_eq!(slept(&poller), expected);
+        }
+        // However busy the machine is, once in so many tries it is given the processor back at once.
+        let paid = (0..1_000_000).any(|_| {
+            slept(&poller);
+            let mut looking = poller.begin();
+            looking.found_nothing();
+            looking.found();
+            poller.begin().goes_on()
+        });
+        assert!(paid);
+        look_in_vain(&poller);
+        assert_eq!(slept(&poller), 1);
+    }
+
+    #[test]
+    fn what_is_there_at_once_says_nothing() {
+        let poller = BusyPoller::default();
+        look_in_vain(&poller);
+        look_in_vain_until(&poller, 4);
+        slept(&poller);
+        poller.begin().found();
+        assert_eq!(poller.penalty.load(Ordering::Relaxed), 4);
+    }
+
+    fn look_in_vain_until(poller: &BusyPoller, penalty: u32) {
+        while poller.penalty.load(Ordering::Relaxed) < penalty {
+            slept(poller);
+            look_in_vain(poller);
+        }
+    }
+
+    #[test]
+    fn never_is_never_and_a_fixed_time_is_always() {
+        let never = BusyPoller::new(BusyPoll::Never);
+        assert!(!never.begin().goes_on());
+        let always = BusyPoller::new(BusyPoll::For(Duration::from_millis(1)));
+        for _ in 0..3 {
+            let begun = Instant::now();
+            look_in_vain(&always);
+            assert!(begun.elapsed() >= Duration::from_millis(1));
+        }
+    }
+}
