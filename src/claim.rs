@@ -9,7 +9,7 @@
 //! short fixed list, so that what a process killed half-way has left is found and removed by the next claim.
 
 use crate::error::{Error, Result, Status};
-use crate::sys::{self, Directory, FileIdentity, FileKind, Listener, Liveness, Published};
+use crate::sys::{self, Directory, FileIdentity, FileKind, Listener, Liveness, Published, RawDescriptor};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -89,6 +89,11 @@ impl Claim {
             }
         }
         Err(in_use("others take and leave it all the time"))
+    }
+
+    /// The descriptor that it keeps.
+    pub fn descriptor(&self) -> RawDescriptor {
+        self.directory.descriptor()
     }
 
     /// Gives the name back: removes the socket file if it is still the very one that this process published. Called

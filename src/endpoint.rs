@@ -4,7 +4,7 @@ use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::gate::Gate;
 use crate::poller::Registration;
-use crate::sys::{self, Readiness, Selector, Source, Waker};
+use crate::sys::{self, RawDescriptor, Readiness, Selector, Source, Waker};
 use parking_lot::{Mutex, MutexGuard};
 use std::io;
 
@@ -23,6 +23,11 @@ impl<S: Source> Endpoint<S> {
 
     pub fn source(&self) -> &S {
         &self.source
+    }
+
+    /// The descriptors that it keeps.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawDescriptor> {
+        std::iter::once(sys::raw(&self.source)).chain(self.gate.descriptor())
     }
 
     /// Ends every wait on it, now and later, and takes it from its poller.
@@ -68,6 +73,8 @@ impl<S: Source> Drop for Endpoint<S> {
 /// What a poller does with the endpoints that it watches.
 pub(crate) trait Watched: Send + Sync {
     fn check_open(&self) -> Result<()>;
+    /// Whether it is to be reported as long as it is ready even to those who want each change once: [`Source::turns_calls_away`].
+    fn insists(&self) -> bool;
     /// Its place in a poller, if it is in one.
     fn registration(&self) -> MutexGuard<'_, Option<Registration>>;
     fn watch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()>;
@@ -78,6 +85,10 @@ pub(crate) trait Watched: Send + Sync {
 impl<S: Source> Watched for Endpoint<S> {
     fn check_open(&self) -> Result<()> {
         Endpoint::check_open(self)
+    }
+
+    fn insists(&self) -> bool {
+        self.source.turns_calls_away()
     }
 
     fn registration(&self) -> MutexGuard<'_, Option<Registration>> {

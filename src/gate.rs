@@ -1,7 +1,7 @@
 //! What can be shut for good while others wait at it.
 
 use crate::error::{Result, Status};
-use crate::sys::Waker;
+use crate::sys::{RawDescriptor, Waker};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
@@ -35,6 +35,11 @@ impl Gate {
         let answer = wait(waker);
         self.check()?;
         answer
+    }
+
+    /// What it waits with, if anybody had to wait.
+    pub fn descriptor(&self) -> Option<RawDescriptor> {
+        self.waker.get().map(Waker::descriptor)
     }
 
     fn waker(&self) -> Result<&Waker> {

@@ -210,6 +210,7 @@ impl Poller {
         if registration.as_ref().is_some_and(Registration::is_alive) {
             return Err(Error::new(Status::InvalidState, "add to a poller: it is in one already"));
         }
+        let interest = Interest { edge: interest.edge && !endpoint.insists(), ..interest };
         let mut sources = self.shared.sources.lock();
         let key = sources.insert(Arc::downgrade(&endpoint), token, interest)?;
         if let Some(wanted) = interest.wanted()
@@ -232,6 +233,7 @@ impl Poller {
         let endpoint = pollable.endpoint()?.0;
         let registration = endpoint.registration();
         let key = self.key_of(registration.as_ref())?;
+        let interest = Interest { edge: interest.edge && !endpoint.insists(), ..interest };
         let mut sources = self.shared.sources.lock();
         let watch = sources.get_mut(key).ok_or_else(not_here)?;
         let selector = &self.shared.selector;
@@ -345,6 +347,11 @@ impl Poller {
     pub fn descriptor(&self) -> Result<RawDescriptor> {
         self.check_open()?;
         Ok(self.shared.selector.descriptor())
+    }
+
+    /// The descriptors that it keeps.
+    pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
+        self.shared.selector.descriptors()
     }
 
     /// Ends every wait with `Closed`. What it watches stays open.

@@ -261,6 +261,15 @@ impl Server {
         Ok(self.endpoint()?.source().descriptor())
     }
 
+    /// The descriptors that it keeps.
+    pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
+        let listening = self.listening.lock();
+        let open = listening.iter().flat_map(|listening| {
+            listening.endpoint.descriptors().chain(listening.claim.as_ref().map(Claim::descriptor))
+        });
+        open.collect()
+    }
+
     /// Stops listening and gives the name back; calls that wait end with `Closed`. Connections that nobody accepted are
     /// reset; accepted ones live on. The server may listen again. That it does not listen is fine.
     ///

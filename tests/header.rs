@@ -1,4 +1,4 @@
-//! The C header is generated from the sources, and says what they say.
+//! The C headers are generated from the sources, and say what they say.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,52 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn generate() -> String {
-    let mut config = cbindgen::Config::from_file(root().join("cbindgen.toml")).unwrap();
+/// A header, and what it is made from.
+struct Header {
+    file: &'static str,
+    config: &'static str,
+    /// The folder of the sources.
+    sources: &'static str,
+    /// The order in which one reads, of those that don't stand at the end in any.
+    order: &'static [&'static str],
+}
+
+const HEADERS: [Header; 2] = [
+    Header {
+        file: "include/moorline/moorline.h",
+        config: "cbindgen.toml",
+        sources: "src/ffi",
+        // What everything needs first, then names, servers, sockets, and what is built on them.
+        order: &[
+            "status",
+            "library",
+            "arguments",
+            "name",
+            "server",
+            "socket",
+            "message",
+            "poller",
+            "service",
+            "connection",
+            "statistics",
+            "policy",
+            "exchange",
+        ],
+    },
+    Header {
+        file: "include/moorline/testkit.h",
+        config: "cbindgen-testkit.toml",
+        sources: "src/ffi/testkit",
+        order: &["verdicts", "faults", "clock", "fixture", "leaks", "tap", "proxy", "recording"],
+    },
+];
+
+fn read(header: &Header) -> String {
+    fs::read_to_string(root().join(header.file)).unwrap_or_default()
+}
+
+fn generate(header: &Header) -> String {
+    let mut config = cbindgen::Config::from_file(root().join(header.config)).unwrap();
     let filled = config.after_includes.take().map(|text| {
         text.replace("@VERSION@", env!("CARGO_PKG_VERSION"))
             .replace("@MAJOR@", env!("CARGO_PKG_VERSION_MAJOR"))
@@ -18,12 +62,12 @@ fn generate() -> String {
     });
     config.after_includes = filled;
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ffi_sources() {
+    for file in sources(header) {
         builder = builder.with_src(file);
     }
-    let mut header = Vec::new();
-    builder.generate().unwrap().write(&mut header);
-    without_safety(&String::from_utf8(header).unwrap())
+    let mut text = Vec::new();
+    builder.generate().unwrap().write(&mut text);
+    without_safety(&String::from_utf8(text).unwrap())
 }
 
 /// Drops the sections "# Safety", which are for Rust: C has no other kind of function.
@@ -47,56 +91,40 @@ fn without_safety(header: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn ffi_sources() -> Vec<PathBuf> {
-    let mut sources: Vec<_> = fs::read_dir(root().join("src/ffi"))
+fn sources(header: &Header) -> Vec<PathBuf> {
+    let mut sources: Vec<_> = fs::read_dir(root().join(header.sources))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         // The list of the others: cbindgen would follow it and find them a second time.
         .filter(|path| path.file_name().is_some_and(|name| name != "mod.rs"))
         .collect();
-    // The order in which one reads: what everything needs first, then names, servers, sockets, and what is built on them.
-    let order = [
-        "status",
-        "library",
-        "arguments",
-        "name",
-        "server",
-        "socket",
-        "message",
-        "poller",
-        "service",
-        "connection",
-        "statistics",
-        "policy",
-        "exchange",
-    ];
     sources.sort_by_key(|path| {
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        order.iter().position(|name| *name == stem).unwrap_or(order.len())
+        header.order.iter().position(|name| *name == stem).unwrap_or(header.order.len())
     });
     sources
 }
 
 #[test]
-fn header_is_up_to_date() {
-    let path = root().join("include/moorline/moorline.h");
-    let generated = generate();
-    if env::var_os("MOORLINE_REWRITE_HEADER").is_some() {
-        fs::write(&path, &generated).unwrap();
+fn headers_are_up_to_date() {
+    for header in &HEADERS {
+        let generated = generate(header);
+        if env::var_os("MOORLINE_REWRITE_HEADER").is_some() {
+            fs::write(root().join(header.file), &generated).unwrap();
+        }
+        assert!(
+            generated == read(header),
+            "{} differs from the sources; MOORLINE_REWRITE_HEADER=1 cargo test --test header writes it",
+            header.file
+        );
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        generated == committed,
-        "{} differs from the sources; MOORLINE_REWRITE_HEADER=1 cargo test --test header writes it",
-        path.display()
-    );
 }
 
 /// The functions that the sources export, with whether their whole body is one call of a guard.
-fn exported_functions() -> Vec<(String, bool)> {
+fn exported_functions(header: &Header) -> Vec<(String, bool)> {
     let mut functions = Vec::new();
-    for path in ffi_sources() {
+    for path in sources(header) {
         let source = fs::read_to_string(&path).unwrap();
         for item in syn::parse_file(&source).unwrap().items {
             if let syn::Item::Fn(function) = item
@@ -124,15 +152,18 @@ fn is_guarded(function: &syn::ItemFn) -> bool {
         return false;
     };
     let syn::Expr::Path(callee) = &*call.func else { return false };
-    callee.path.is_ident("guard") || callee.path.is_ident("guard_or")
+    // `self::guard`, where a parameter is called so.
+    callee.path.segments.last().is_some_and(|last| last.ident == "guard" || last.ident == "guard_or")
 }
 
 #[test]
 fn every_export_is_guarded() {
-    let functions = exported_functions();
-    assert!(functions.len() > 40, "the sources were not understood: {functions:?}");
-    for (name, guarded) in functions {
-        assert!(guarded, "the body of {name} is not one call of guard or guard_or");
+    for header in &HEADERS {
+        let functions = exported_functions(header);
+        assert!(functions.len() > 30, "the sources were not understood: {functions:?}");
+        for (name, guarded) in functions {
+            assert!(guarded, "the body of {name} is not one call of guard or guard_or");
+        }
     }
 }
 
@@ -147,10 +178,9 @@ fn the_check_for_guards_finds_what_lacks_one() {
     assert!(is_guarded(&good));
 }
 
-/// The names that the header declares as functions.
-fn declared_functions() -> Vec<String> {
-    let header = fs::read_to_string(root().join("include/moorline/moorline.h")).unwrap();
-    let code: String = without_comments(&header);
+/// The names that a header declares as functions.
+fn declared_functions(header: &Header) -> Vec<String> {
+    let code: String = without_comments(&read(header));
     code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '('))
         .filter_map(|word| word.strip_suffix('(').or_else(|| word.split_once('(').map(|(name, _)| name)))
         .filter(|name| name.starts_with("moorline_"))
@@ -170,6 +200,35 @@ fn without_comments(text: &str) -> String {
     code.lines().filter(|line| !line.starts_with("#define")).collect::<Vec<_>>().join("\n")
 }
 
+/// The names of types and constants that a header defines.
+fn defined_names(header: &Header) -> Vec<String> {
+    let code = without_comments(&read(header));
+    let types = code.lines().filter_map(|line| {
+        // `typedef struct name name;`, or `} name;` after fields, or `typedef int32_t name;`.
+        let ends_type = line.starts_with("typedef") || line.starts_with('}');
+        ends_type.then(|| line.strip_suffix(';')?.rsplit(' ').next().map(str::to_owned)).flatten()
+    });
+    let text = read(header);
+    let constants = text.lines().filter_map(|line| {
+        let name = line.strip_prefix("#define ")?.split(' ').next()?;
+        (!name.contains('(')).then(|| name.to_owned())
+    });
+    types.chain(constants).filter(|name| name.to_ascii_lowercase().starts_with("moorline_")).collect()
+}
+
+#[test]
+fn nothing_is_declared_twice() {
+    let [ours, kits] = HEADERS.each_ref().map(|header| {
+        let functions = declared_functions(header);
+        let distinct: BTreeSet<String> = functions.iter().cloned().collect();
+        assert_eq!(distinct.len(), functions.len(), "{} declares a function twice", header.file);
+        let names: BTreeSet<String> = defined_names(header).into_iter().chain(distinct).collect();
+        assert!(names.len() > 70, "{} was not understood: {names:?}", header.file);
+        names
+    });
+    assert_eq!(ours.intersection(&kits).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
 /// The shared library that cargo built along with this test.
 #[cfg(target_os = "linux")]
 fn shared_library() -> PathBuf {
@@ -178,7 +237,7 @@ fn shared_library() -> PathBuf {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_library_exports_exactly_what_the_header_declares() {
+fn the_library_exports_exactly_what_the_headers_declare() {
     use object::{Object, ObjectSymbol};
     let bytes = fs::read(shared_library()).unwrap();
     let library = object::File::parse(&*bytes).unwrap();
@@ -187,18 +246,17 @@ fn the_library_exports_exactly_what_the_header_declares() {
         .filter(|symbol| symbol.is_definition() && symbol.is_global())
         .map(|symbol| symbol.name().unwrap().to_owned())
         .collect();
-    let declared = declared_functions();
-    let distinct: BTreeSet<String> = declared.iter().cloned().collect();
-    assert_eq!(distinct.len(), declared.len(), "the header declares something twice");
-    assert_eq!(exported, distinct);
-    let sources: BTreeSet<String> = exported_functions().into_iter().map(|(name, _)| name).collect();
+    let declared: BTreeSet<String> = HEADERS.iter().flat_map(declared_functions).collect();
+    assert_eq!(exported, declared);
+    let sources: BTreeSet<String> =
+        HEADERS.iter().flat_map(exported_functions).map(|(name, _)| name).collect();
     assert_eq!(exported, sources);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn versions_agree() {
-    let header = fs::read_to_string(root().join("include/moorline/moorline.h")).unwrap();
+    let header = read(&HEADERS[0]);
     let abi = header
         .lines()
         .find_map(|line| line.strip_prefix("#define MOORLINE_ABI_VERSION "))

@@ -37,12 +37,12 @@
 #endif
 
 /* Initialisers: the size of the struct, and zero, which is the default, in every field. */
-#define MOORLINE_SERVER_OPTIONS_INIT {sizeof(moorline_server_options), 0, 0, 0, 0, NULL, NULL}
-#define MOORLINE_SOCKET_OPTIONS_INIT {sizeof(moorline_socket_options), 0, 0, 0, NULL}
+#define MOORLINE_SERVER_OPTIONS_INIT {sizeof(moorline_server_options), 0, 0, 0, 0, NULL, NULL, NULL}
+#define MOORLINE_SOCKET_OPTIONS_INIT {sizeof(moorline_socket_options), 0, 0, 0, NULL, NULL}
 #define MOORLINE_MESSAGE_OPTIONS_INIT {sizeof(moorline_message_options), 0, 0, 0, 0, 0, NULL, 0}
-#define MOORLINE_POLLER_OPTIONS_INIT {sizeof(moorline_poller_options), 0}
+#define MOORLINE_POLLER_OPTIONS_INIT {sizeof(moorline_poller_options), 0, NULL}
 #define MOORLINE_SERVICE_OPTIONS_INIT \
-  {sizeof(moorline_service_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL}
+  {sizeof(moorline_service_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL}
 #define MOORLINE_SERVICE_CALLBACKS_INIT \
   {sizeof(moorline_service_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #define MOORLINE_EXCHANGE_OPTIONS_INIT {sizeof(moorline_exchange_options), 0, 0, 0, 0, 0, 0, NULL, NULL}
@@ -293,10 +293,20 @@ typedef int32_t moorline_status_code;
 #endif // __cplusplus
 
 /**
+ * A clock that a test moves. It is made with moorline/testkit.h. Any thread may use it at any time.
+ */
+typedef struct moorline_clock moorline_clock;
+
+/**
  * A connection of a service, which owns it: the handle is stale once its `disconnected` callback has returned. Any
  * thread may use it at any time.
  */
 typedef struct moorline_connection moorline_connection;
+
+/**
+ * What a test wants to go wrong. It is made with moorline/testkit.h. Any thread may use it at any time.
+ */
+typedef struct moorline_fault_plan moorline_fault_plan;
 
 /**
  * Watches servers and sockets. Any thread may use it at any time; one at a time waits.
@@ -468,6 +478,11 @@ typedef struct {
    * Whom connections are taken from; copied. NULL: everyone.
    */
   const moorline_policy *policy;
+  /**
+   * What a test wants to go wrong with the connections, and with accepting them: moorline/testkit.h. NULL: nothing, which costs
+   * nothing.
+   */
+  const moorline_fault_plan *faults;
 } moorline_server_options;
 
 /**
@@ -494,6 +509,10 @@ typedef struct {
    * Messages instead of a stream of bytes; copied. NULL: a stream of bytes.
    */
   const moorline_message_options *messages;
+  /**
+   * What a test wants to go wrong with the connection: moorline/testkit.h. NULL: nothing, which costs nothing.
+   */
+  const moorline_fault_plan *faults;
 } moorline_socket_options;
 
 /**
@@ -536,6 +555,10 @@ typedef struct {
    * as that pays, and ever less often where it does not. MOORLINE_BUSY_POLL_NEVER: sleep at once.
    */
   uint32_t busy_poll_us;
+  /**
+   * What the timeouts of the waits run on: moorline/testkit.h. NULL: the system's clock.
+   */
+  const moorline_clock *clock;
 } moorline_poller_options;
 
 /**
@@ -626,6 +649,14 @@ typedef struct {
    * As in moorline_server_options.
    */
   const moorline_policy *policy;
+  /**
+   * As in moorline_server_options.
+   */
+  const moorline_fault_plan *faults;
+  /**
+   * What its deadlines run on, except that of stopping: moorline/testkit.h. NULL: the system's clock.
+   */
+  const moorline_clock *clock;
 } moorline_service_options;
 
 /**
@@ -935,7 +966,7 @@ moorline_status moorline_last_error(char *buffer,
 MOORLINE_NODISCARD int32_t moorline_last_os_error(void);
 
 /**
- * How many handles were made and not destroyed: servers, sockets, pollers and services. Connections are their service's.
+ * How many handles were made and not destroyed, of every type, leak guards too. Connections are their service's.
  *
  * @param count  out: the number, of the whole process
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT
@@ -962,9 +993,10 @@ moorline_status moorline_live_handles_report(char *buffer,
                                              size_t *needed);
 
 /**
- * Notes where in the caller's code a handle was made, for moorline_live_handles_report. The C++ header does it by itself.
+ * Notes where in the caller's code a handle was made, for moorline_live_handles_report and leak guards. The C++ header
+ * does it by itself.
  *
- * @param handle  a server, socket, poller or service
+ * @param handle  a handle of any type but moorline_connection, which is its service's
  * @param file    the file's name; copied
  * @param line    the line
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_INVALID_ARGUMENT
@@ -1033,7 +1065,8 @@ moorline_status moorline_name_remove(const char *name,
  *
  * @param options  may be NULL: the defaults
  * @param server   out: the new handle, to be destroyed by the caller
- * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_LIMIT_REACHED
+ * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_LIMIT_REACHED; MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND
+ *         (options->faults)
  *
  * Does not block. Any thread.
  */
@@ -1205,7 +1238,8 @@ moorline_status moorline_server_destroy(moorline_server *server);
  * @return MOORLINE_OK; MOORLINE_NOT_FOUND (there is no such name); MOORLINE_CONNECTION_REFUSED (nobody listens there);
  *         MOORLINE_PERMISSION_DENIED (by the system, or the server is not of a user that options->trust allows);
  *         MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (the backlog stayed full); MOORLINE_LIMIT_REACHED;
- *         MOORLINE_NAME_INVALID; MOORLINE_NAME_TOO_LONG; MOORLINE_INVALID_ARGUMENT; MOORLINE_OS_ERROR
+ *         MOORLINE_NAME_INVALID; MOORLINE_NAME_TOO_LONG; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE,
+ *         MOORLINE_WRONG_KIND (options->faults); MOORLINE_OS_ERROR
  *
  * Blocks until the timeout. Any thread.
  */
@@ -1240,7 +1274,8 @@ moorline_status moorline_socket_connect_abstract(const void *name,
  * @param options  may be NULL: the defaults
  * @param first    out: the one handle, to be destroyed by the caller
  * @param second   out: the other handle, likewise
- * @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT
+ * @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND
+ *         (options->faults)
  *
  * Does not block. Any thread.
  */
@@ -1599,7 +1634,8 @@ moorline_status moorline_socket_peer_application(moorline_socket *socket,
  *
  * @param options  may be NULL: the defaults
  * @param poller   out: the new handle, to be destroyed by the caller
- * @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT
+ * @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND
+ *         (options->clock)
  *
  * Does not block. Any thread.
  */
@@ -1781,7 +1817,8 @@ moorline_status moorline_poller_destroy(moorline_poller *poller);
  * @param options    may be NULL: the defaults
  * @param callbacks  copied; may be NULL: it sends back what it gets
  * @param service    out: the new handle, to be destroyed by the caller
- * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (also: not low_water < high_water < queue_limit); MOORLINE_LIMIT_REACHED
+ * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (also: not low_water < high_water < queue_limit); MOORLINE_LIMIT_REACHED;
+ *         MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND (options->faults, options->clock)
  *
  * Does not block. Any thread.
  */

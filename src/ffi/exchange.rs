@@ -1,11 +1,12 @@
 //! The exchange.
 
-use super::arguments::{OutStruct, Versioned, busy_poll, options, string, timeout};
+use super::arguments::{OutStruct, Versioned, busy_poll, options, scope, string, timeout};
 use super::guard::guard;
-use super::socket::socket_options;
+use super::socket::trust;
 use super::status::moorline_status;
 use crate::error::{Error, Status};
 use crate::exchange::{self, ExchangeOptions, Progress};
+use crate::socket::SocketOptions;
 use std::ffi::{c_char, c_void};
 
 /// What to exchange. Begin with MOORLINE_EXCHANGE_OPTIONS_INIT; zero in a field is its default.
@@ -92,7 +93,11 @@ pub unsafe extern "C" fn moorline_exchange_run(
         let many = |_| Error::new(Status::InvalidArgument, "more connections than the system can count");
         let connections = given.connections.max(1);
         let wanted = ExchangeOptions {
-            socket: socket_options(given.scope, given.trust, 0, None)?,
+            socket: SocketOptions {
+                scope: scope(given.scope)?,
+                trust: trust(given.trust)?,
+                ..SocketOptions::default()
+            },
             connections: connections.try_into().map_err(many)?,
             chunk: given.chunk.max(1),
             round_trips: if given.round_trips == 0 { connections.into() } else { given.round_trips },

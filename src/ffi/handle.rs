@@ -10,12 +10,13 @@ use crate::server::Server;
 use crate::service::{Connection, Service};
 use crate::socket::Socket;
 use crate::sys;
+use crate::testkit::{Fixture, Proxy};
 use parking_lot::Mutex;
 use sharded_slab::{Config, Slab};
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::ffi::OsString;
+use std::fmt::{self, Write};
 use std::ops::Deref;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -33,6 +34,10 @@ mod opaque {
     /// A connection of a service, which owns it: the handle is stale once its `disconnected` callback has returned. Any
     /// thread may use it at any time.
     pub struct moorline_connection(());
+    /// A clock that a test moves. It is made with moorline/testkit.h. Any thread may use it at any time.
+    pub struct moorline_clock(());
+    /// What a test wants to go wrong. It is made with moorline/testkit.h. Any thread may use it at any time.
+    pub struct moorline_fault_plan(());
 }
 pub use opaque::*;
 
@@ -50,30 +55,51 @@ impl Config for TableConfig {
 const KIND_BITS: u32 = 4;
 const KIND_SHIFT: u32 = usize::BITS - KIND_BITS;
 const KEY_MASK: usize = usize::MAX >> KIND_BITS;
-const KINDS: [&str; 6] = ["", "server", "socket", "poller", "service", "connection"];
+const KINDS: [&str; 14] = [
+    "",
+    "server",
+    "socket",
+    "poller",
+    "service",
+    "connection",
+    "clock",
+    "fault plan",
+    "verdicts",
+    "fixture",
+    "leak guard",
+    "proxy",
+    "tap",
+    "recording",
+];
 
-type Table<T> = LazyLock<Slab<Entry<T>, TableConfig>>;
+pub(super) type Table<T> = Slab<Entry<T>, TableConfig>;
+
+pub(super) fn new_table<T>() -> Table<T> {
+    Slab::new_with_config::<TableConfig>()
+}
 
 /// What has handles of its own type.
 pub(super) trait Kind: Sized + Send + Sync + 'static {
     type Opaque;
     /// The index in `KINDS`.
     const KIND: usize;
-    fn table() -> &'static Slab<Entry<Self>, TableConfig>;
+    fn table() -> &'static Table<Self>;
 }
 
 macro_rules! kind {
     ($type:ty, $opaque:ty, $kind:expr) => {
-        impl Kind for $type {
+        impl $crate::ffi::handle::Kind for $type {
             type Opaque = $opaque;
             const KIND: usize = $kind;
-            fn table() -> &'static Slab<Entry<Self>, TableConfig> {
-                static TABLE: Table<$type> = LazyLock::new(|| Slab::new_with_config::<TableConfig>());
+            fn table() -> &'static $crate::ffi::handle::Table<Self> {
+                static TABLE: std::sync::LazyLock<$crate::ffi::handle::Table<$type>> =
+                    std::sync::LazyLock::new($crate::ffi::handle::new_table);
                 &TABLE
             }
         }
     };
 }
+pub(super) use kind;
 
 kind!(Server, moorline_server, 1);
 kind!(Socket, moorline_socket, 2);
@@ -182,24 +208,48 @@ pub(super) fn set_origin(handle: usize, file: String, line: u32) -> Result<()> {
     }
 }
 
+/// A handle that the caller has still to destroy. Displayed: its type, value, and name.
+pub(super) struct Alive {
+    pub value: usize,
+    pub made: Instant,
+    pub origin: Option<(String, u32)>,
+    name: Option<String>,
+}
+
+impl fmt::Display for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}", KINDS[(self.value >> KIND_SHIFT).min(KINDS.len() - 1)], self.value)?;
+        match &self.name {
+            Some(name) => write!(f, " \"{name}\""),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The handles that the caller has still to destroy.
+pub(super) fn alive() -> Vec<Alive> {
+    let alive = |(handle, record): (&usize, &Record)| Alive {
+        value: *handle,
+        made: record.made,
+        origin: record.origin.clone(),
+        name: None,
+    };
+    let mut handles: Vec<Alive> = RECORDS.lock().iter().map(alive).collect();
+    // Names are asked for without the lock: others are not to wait for that.
+    for handle in &mut handles {
+        handle.name = name(handle.value);
+    }
+    handles
+}
+
 /// A line for each handle that the caller has still to destroy: type, value, name, age, and where it was made.
 pub(super) fn report() -> String {
-    let handles: Vec<usize> = RECORDS.lock().keys().copied().collect();
-    // Names are asked for without the lock: others are not to wait for that.
-    let names: Vec<_> = handles.iter().map(|handle| name(*handle)).collect();
-    let records = RECORDS.lock();
     let mut text = String::new();
-    for (handle, name) in handles.iter().zip(names) {
-        let Some(record) = records.get(handle) else { continue };
-        let kind = KINDS[(handle >> KIND_SHIFT).min(KINDS.len() - 1)];
-        let age = record.made.elapsed().as_secs_f64();
+    for handle in alive() {
+        let age = handle.made.elapsed().as_secs_f64();
         // Writing to a string does not fail.
-        let _ = write!(text, "{kind} {handle:#x}");
-        if let Some(name) = name {
-            let _ = write!(text, " \"{name}\"");
-        }
-        let _ = write!(text, ", {age:.3} s old");
-        if let Some((file, line)) = &record.origin {
+        let _ = write!(text, "{handle}, {age:.3} s old");
+        if let Some((file, line)) = &handle.origin {
             let _ = write!(text, ", made at {file}:{line}");
         }
         text.push('\n');
@@ -208,13 +258,17 @@ pub(super) fn report() -> String {
 }
 
 fn name(handle: usize) -> Option<String> {
-    let key = handle & KEY_MASK;
+    fn of<T: Kind>(handle: usize, name: impl FnOnce(&T) -> Result<OsString>) -> Option<OsString> {
+        name(&T::table().get(handle & KEY_MASK)?.object).ok()
+    }
     let name = match handle >> KIND_SHIFT {
-        Server::KIND => Server::table().get(key)?.object.full_name(),
-        Service::KIND => Service::table().get(key)?.object.full_name(),
-        _ => return None,
+        Server::KIND => of(handle, Server::full_name),
+        Service::KIND => of(handle, Service::full_name),
+        Fixture::KIND => of(handle, Fixture::full_name),
+        Proxy::KIND => of(handle, Proxy::full_name),
+        _ => None,
     };
-    name.ok().map(|name| name.to_string_lossy().into_owned())
+    name.map(|name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub extern "C" fn moorline_last_os_error() -> i32 {
     guard_or(0, || last_error(|error| error.and_then(Error::os_error)))
 }
 
-/// How many handles were made and not destroyed: servers, sockets, pollers and services. Connections are their service's.
+/// How many handles were made and not destroyed, of every type, leak guards too. Connections are their service's.
 ///
 /// @param count  out: the number, of the whole process
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT
@@ -122,9 +122,10 @@ pub unsafe extern "C" fn moorline_live_handles_report(
     })
 }
 
-/// Notes where in the caller's code a handle was made, for moorline_live_handles_report. The C++ header does it by itself.
+/// Notes where in the caller's code a handle was made, for moorline_live_handles_report and leak guards. The C++ header
+/// does it by itself.
 ///
-/// @param handle  a server, socket, poller or service
+/// @param handle  a handle of any type but moorline_connection, which is its service's
 /// @param file    the file's name; copied
 /// @param line    the line
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_INVALID_ARGUMENT

@@ -23,3 +23,4 @@ mod service;
 mod socket;
 mod statistics;
 mod status;
+mod testkit;

@@ -2,9 +2,10 @@
 
 use super::arguments::{Out, Versioned, busy_poll, interest, options, timeout};
 use super::guard::guard;
-use super::handle::{self, Kind, moorline_poller, moorline_server, moorline_socket};
+use super::handle::{self, Kind, moorline_clock, moorline_poller, moorline_server, moorline_socket};
 use super::socket::readiness;
 use super::status::moorline_status;
+use super::testkit::clock;
 use crate::error::{Error, Result, Status};
 use crate::poller::{Pollable, Poller, PollerOptions};
 use crate::server::Server;
@@ -20,9 +21,11 @@ pub struct moorline_poller_options {
     /// Microseconds to look again and again before sleeping, at each wait: a waking thread costs tens of them. 0: some 50, as long
     /// as that pays, and ever less often where it does not. MOORLINE_BUSY_POLL_NEVER: sleep at once.
     pub busy_poll_us: u32,
+    /// What the timeouts of the waits run on: moorline/testkit.h. NULL: the system's clock.
+    pub clock: *const moorline_clock,
 }
 
-// SAFETY: integers only.
+// SAFETY: integers and pointers only.
 unsafe impl Versioned for moorline_poller_options {}
 
 /// What a wait found.
@@ -71,7 +74,8 @@ fn remove<T: Kind + Pollable>(poller: *mut moorline_poller, target: *mut T::Opaq
 ///
 /// @param options  may be NULL: the defaults
 /// @param poller   out: the new handle, to be destroyed by the caller
-/// @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT
+/// @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND
+///         (options->clock)
 ///
 /// Does not block. Any thread.
 ///
@@ -87,8 +91,8 @@ pub unsafe extern "C" fn moorline_poller_create(
         // SAFETY: as the caller says.
         let (poller, given) =
             unsafe { (Out::zeroed(poller).required("poller")?, self::options(options, "poller options")?) };
-        let busy_poll = busy_poll(given.busy_poll_us);
-        poller.set(handle::create(Poller::new(PollerOptions { busy_poll, ..PollerOptions::default() })?)?);
+        let (busy_poll, clock) = (busy_poll(given.busy_poll_us), clock(given.clock)?);
+        poller.set(handle::create(Poller::new(PollerOptions { busy_poll, clock })?)?);
         Ok(())
     })
 }

@@ -2,10 +2,11 @@
 
 use super::arguments::{Out, OutText, Versioned, bytes, options, scope, string, timeout, unless_zero};
 use super::guard::guard;
-use super::handle::{self, moorline_server, moorline_socket};
+use super::handle::{self, moorline_fault_plan, moorline_server, moorline_socket};
 use super::message::{message_options, moorline_message_options};
 use super::policy::{moorline_policy, policy};
 use super::status::moorline_status;
+use super::testkit::faults;
 use crate::name::Name;
 use crate::server::{Server, ServerOptions};
 use std::ffi::{c_char, c_int, c_void};
@@ -30,6 +31,9 @@ pub struct moorline_server_options {
     pub messages: *const moorline_message_options,
     /// Whom connections are taken from; copied. NULL: everyone.
     pub policy: *const moorline_policy,
+    /// What a test wants to go wrong with the connections, and with accepting them: moorline/testkit.h. NULL: nothing, which costs
+    /// nothing.
+    pub faults: *const moorline_fault_plan,
 }
 
 // SAFETY: integers and pointers only.
@@ -39,7 +43,8 @@ unsafe impl Versioned for moorline_server_options {}
 ///
 /// @param options  may be NULL: the defaults
 /// @param server   out: the new handle, to be destroyed by the caller
-/// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_LIMIT_REACHED
+/// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_LIMIT_REACHED; MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND
+///         (options->faults)
 ///
 /// Does not block. Any thread.
 ///
@@ -58,13 +63,13 @@ pub unsafe extern "C" fn moorline_server_create(
         let (policy, messages) = unsafe { (policy(given.policy)?, message_options(given.messages)?) };
         let server = server.required("server")?;
         server.set(handle::create(Server::new(ServerOptions {
-            faults: None,
             scope: scope(given.scope)?,
             mode: unless_zero(given.mode),
             backlog: unless_zero(given.backlog),
             send_queue_limit: given.send_queue_limit,
             messages,
             policy,
+            faults: faults(given.faults)?,
         }))?);
         Ok(())
     })

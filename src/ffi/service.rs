@@ -4,11 +4,11 @@ use super::arguments::{
     Out, OutStruct, OutText, Versioned, busy_poll, options, scope, string, timeout, unless_zero,
 };
 use super::guard::guard;
-use super::handle::{self, moorline_connection, moorline_service};
+use super::handle::{self, moorline_clock, moorline_connection, moorline_fault_plan, moorline_service};
 use super::message::{message_options, moorline_message_options};
 use super::policy::{moorline_policy, policy};
 use super::status::moorline_status;
-use crate::clock::Clock;
+use super::testkit::{clock, faults};
 use crate::error::{Error, Result, Status};
 use crate::service::{Connection, Echo, Handler, Service, ServiceOptions, ServiceReport};
 use crate::sys::{self, Descriptor};
@@ -54,6 +54,10 @@ pub struct moorline_service_options {
     pub messages: *const moorline_message_options,
     /// As in moorline_server_options.
     pub policy: *const moorline_policy,
+    /// As in moorline_server_options.
+    pub faults: *const moorline_fault_plan,
+    /// What its deadlines run on, except that of stopping: moorline/testkit.h. NULL: the system's clock.
+    pub clock: *const moorline_clock,
 }
 
 // SAFETY: integers and pointers only.
@@ -312,8 +316,8 @@ unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOpti
     let milliseconds = |count: u32| unless_zero(count).map(|count| Duration::from_millis(count.into()));
     let too_many = |_| Error::new(Status::InvalidArgument, "more than the system can count");
     Ok(ServiceOptions {
-        clock: Clock::default(),
-        faults: None,
+        clock: clock(given.clock)?,
+        faults: faults(given.faults)?,
         scope: scope(given.scope)?,
         mode: unless_zero(given.mode),
         backlog: unless_zero(given.backlog),
@@ -340,7 +344,8 @@ unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOpti
 /// @param options    may be NULL: the defaults
 /// @param callbacks  copied; may be NULL: it sends back what it gets
 /// @param service    out: the new handle, to be destroyed by the caller
-/// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (also: not low_water < high_water < queue_limit); MOORLINE_LIMIT_REACHED
+/// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (also: not low_water < high_water < queue_limit); MOORLINE_LIMIT_REACHED;
+///         MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND (options->faults, options->clock)
 ///
 /// Does not block. Any thread.
 ///

@@ -5,16 +5,16 @@ use super::arguments::{
     interest, options, scope, string, timeout,
 };
 use super::guard::guard;
-use super::handle::{self, moorline_socket};
+use super::handle::{self, moorline_fault_plan, moorline_socket};
 use super::message::{message_options, moorline_message_options};
 use super::status::moorline_status;
+use super::testkit::faults;
 use crate::error::{Error, Result, Status};
 use crate::name::Name;
 use crate::poller::Event;
-use crate::socket::{CloseReport, Credentials, Direction, MessageOptions, Socket, SocketOptions, Trust};
+use crate::socket::{CloseReport, Credentials, Direction, Socket, SocketOptions, Trust};
 use crate::sys;
 use std::ffi::{c_char, c_int, c_void};
-use std::sync::Arc;
 
 /// Connect only to a server of the same user, or of root.
 pub const MOORLINE_TRUST_SAME_USER: u32 = 0;
@@ -36,6 +36,8 @@ pub struct moorline_socket_options {
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes; copied. NULL: a stream of bytes.
     pub messages: *const moorline_message_options,
+    /// What a test wants to go wrong with the connection: moorline/testkit.h. NULL: nothing, which costs nothing.
+    pub faults: *const moorline_fault_plan,
 }
 
 // SAFETY: integers and pointers only.
@@ -77,18 +79,12 @@ pub struct moorline_credentials {
 // SAFETY: integers only.
 unsafe impl Versioned for moorline_credentials {}
 
-pub(super) fn socket_options(
-    scope_number: u32,
-    trust: u32,
-    limit: usize,
-    messages: Option<Arc<MessageOptions>>,
-) -> Result<SocketOptions> {
-    let trust = match trust {
-        MOORLINE_TRUST_SAME_USER => Trust::SameUser,
-        MOORLINE_TRUST_ANYONE => Trust::Anyone,
-        _ => return Err(Error::new(Status::InvalidArgument, format!("there is no trust {trust}"))),
-    };
-    Ok(SocketOptions { scope: scope(scope_number)?, trust, send_queue_limit: limit, messages, faults: None })
+pub(super) fn trust(trust: u32) -> Result<Trust> {
+    match trust {
+        MOORLINE_TRUST_SAME_USER => Ok(Trust::SameUser),
+        MOORLINE_TRUST_ANYONE => Ok(Trust::Anyone),
+        _ => Err(Error::new(Status::InvalidArgument, format!("there is no trust {trust}"))),
+    }
 }
 
 /// # Safety
@@ -99,7 +95,13 @@ unsafe fn read_options(given: *const moorline_socket_options) -> Result<SocketOp
     let given = unsafe { options(given, "socket options") }?;
     // SAFETY: as the caller says.
     let messages = unsafe { message_options(given.messages) }?;
-    socket_options(given.scope, given.trust, given.send_queue_limit, messages)
+    Ok(SocketOptions {
+        scope: scope(given.scope)?,
+        trust: trust(given.trust)?,
+        send_queue_limit: given.send_queue_limit,
+        messages,
+        faults: faults(given.faults)?,
+    })
 }
 
 fn tell(closed: CloseReport, report: &OutStruct<moorline_close_report>) -> Result<()> {
@@ -132,7 +134,8 @@ pub(super) fn readiness(event: Event) -> u32 {
 /// @return MOORLINE_OK; MOORLINE_NOT_FOUND (there is no such name); MOORLINE_CONNECTION_REFUSED (nobody listens there);
 ///         MOORLINE_PERMISSION_DENIED (by the system, or the server is not of a user that options->trust allows);
 ///         MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (the backlog stayed full); MOORLINE_LIMIT_REACHED;
-///         MOORLINE_NAME_INVALID; MOORLINE_NAME_TOO_LONG; MOORLINE_INVALID_ARGUMENT; MOORLINE_OS_ERROR
+///         MOORLINE_NAME_INVALID; MOORLINE_NAME_TOO_LONG; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE,
+///         MOORLINE_WRONG_KIND (options->faults); MOORLINE_OS_ERROR
 ///
 /// Blocks until the timeout. Any thread.
 ///
@@ -194,7 +197,8 @@ pub unsafe extern "C" fn moorline_socket_connect_abstract(
 /// @param options  may be NULL: the defaults
 /// @param first    out: the one handle, to be destroyed by the caller
 /// @param second   out: the other handle, likewise
-/// @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT
+/// @return MOORLINE_OK; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE, MOORLINE_WRONG_KIND
+///         (options->faults)
 ///
 /// Does not block. Any thread.
 ///

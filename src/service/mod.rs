@@ -290,6 +290,11 @@ impl Service {
         Ok(())
     }
 
+    /// Its server, if it runs.
+    pub(crate) fn server(&self) -> Option<Arc<Server>> {
+        self.running.lock().as_ref().map(|running| running.server())
+    }
+
     /// The full name to connect to.
     ///
     /// # Errors

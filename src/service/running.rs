@@ -131,6 +131,10 @@ impl Running {
         self.process != sys::process_id()
     }
 
+    pub fn server(&self) -> Arc<Server> {
+        self.server.clone()
+    }
+
     pub fn full_name(&self) -> Result<OsString> {
         self.server.full_name()
     }

@@ -364,6 +364,12 @@ impl Socket {
         Ok(self.endpoint()?.source().descriptor())
     }
 
+    /// The descriptors that it keeps.
+    pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
+        let open = self.open.lock();
+        open.iter().flat_map(|endpoint| endpoint.descriptors()).chain(self.outgoing.waker_descriptor()).collect()
+    }
+
     /// What it has done so far. Also of a closed socket.
     pub fn statistics(&self) -> SocketStatistics {
         let queue = self.outgoing.queue();

@@ -6,7 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
 use crate::outbox::Outbox;
-use crate::sys::{BorrowedDescriptor, Readiness, Stream};
+use crate::sys::{BorrowedDescriptor, RawDescriptor, Readiness, Stream};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io;
 use std::sync::Arc;
@@ -107,6 +107,11 @@ impl Outgoing {
     /// Ends sends, with `Closed`, now and later. What is queued may still go out.
     pub fn shut(&self) {
         self.gate.shut();
+    }
+
+    /// The descriptor that waits for room are woken by, once one has waited.
+    pub fn waker_descriptor(&self) -> Option<RawDescriptor> {
+        self.gate.descriptor()
     }
 
     /// Gives up what is queued; tells how much that is, with what was given up before.

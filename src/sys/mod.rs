@@ -5,7 +5,7 @@
 //!
 //! - `Stream`: a connected socket that never waits. `connect` (until a deadline), `pair`, `adopt`; `send`,
 //!   `send_pieces`, `receive`, `receive_to_stop` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
-//!   `peer` and `with_peer`, for what stands between two others; `set_send_buffer`, `is_drained`;
+//!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `shut_down` of a direction; `is_gone`; `release` to the caller.
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
 //!   descriptor and tells the name it is bound to.

@@ -1,16 +1,17 @@
 //! What a test wants to go wrong with a connection, from a seed, so that it goes wrong in the same way again.
 //!
 //! A plan stands between a socket and its peer: bytes go through it as through a bad wire. So everything that the program under test
-//! sees is what the system really does, and sockets without a plan pay nothing. What concerns accepting is done by the server.
+//! sees is what the system really does, and sockets without a plan pay nothing. What concerns accepting is done by the server, and
+//! calls that are turned away by the socket itself.
 
-use super::schedule::Schedule;
+use super::schedule::{Schedule, Storm};
 use super::wire::{Link, Wire};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::name::{Name, Place};
 use crate::socket::{Socket, SocketOptions};
-use crate::sys::{self, Listener, Stream, Waker};
+use crate::sys::{self, Listener, Stream, TurnsAway, Waker};
 use parking_lot::Mutex;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -54,6 +55,10 @@ pub struct Faults {
     /// many find no room. The system has a least size, of a few thousand bytes. Of sockets of this library only: a proxy has no hold
     /// over the sending side of others.
     pub window: Option<usize>,
+    /// Each send and each receive of the affected socket is first turned away so many times in a row, as if there were no room or
+    /// nothing to receive, although the system, and pollers, report it as ready: a storm of would-blocks. Of sockets of this library
+    /// only, as `window`.
+    pub would_block: Option<RangeInclusive<u32>>,
     /// The connection breaks at this byte, which does not pass, nor does what is on its way.
     pub reset_after: Option<u64>,
     /// After so many bytes nothing more is taken, as from a peer that has stopped reading; the connection stays.
@@ -78,6 +83,10 @@ pub struct Faults {
 }
 
 impl Faults {
+    pub(super) fn affects(&self, direction: Direction) -> bool {
+        self.direction.is_none_or(|only| only == direction)
+    }
+
     fn check(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::new(Status::InvalidArgument, format!("faults: {what}")));
         if self.pieces.as_ref().is_some_and(|pieces| *pieces.start() == 0 || pieces.is_empty()) {
@@ -85,6 +94,9 @@ impl Faults {
         }
         if self.delay.as_ref().is_some_and(RangeInclusive::is_empty) {
             return invalid("the lesser delay comes first");
+        }
+        if self.would_block.as_ref().is_some_and(RangeInclusive::is_empty) {
+            return invalid("of the would-blocks in a row, the lesser number comes first");
         }
         if [self.flip_one_in, self.lose_one_in].contains(&Some(0)) {
             return invalid("one in no bytes is flipped or lost");
@@ -117,6 +129,8 @@ pub struct FaultCounts {
     pub without_descriptor: u64,
     /// Accepts delayed.
     pub delayed_accepts: u64,
+    /// Sends and receives turned away.
+    pub would_blocks: u64,
 }
 
 pub(super) type Counter = AtomicU64;
@@ -133,6 +147,7 @@ pub(crate) struct FaultLog {
     refused: Counter,
     without_descriptor: Counter,
     delayed_accepts: Counter,
+    would_blocks: Counter,
     lines: Mutex<Vec<String>>,
 }
 
@@ -146,6 +161,10 @@ impl FaultLog {
         if lines.len() < LINES {
             lines.push(line());
         }
+    }
+
+    pub(super) fn count_would_block(&self) {
+        self.would_blocks.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_piece(&self) {
@@ -168,6 +187,7 @@ impl FaultLog {
             refused: get(&self.refused),
             without_descriptor: get(&self.without_descriptor),
             delayed_accepts: get(&self.delayed_accepts),
+            would_blocks: get(&self.would_blocks),
         }
     }
 }
@@ -280,7 +300,7 @@ impl FaultPlan {
             return Ok(stream);
         }
         let (inner, outer) = Stream::pair()?;
-        let outer = outer.with_peer(stream.peer());
+        let outer = outer.between(stream.peer(), self.storm(number, role));
         if let Some(window) = faults.window {
             outer.set_send_buffer(window)?;
         }
@@ -294,6 +314,21 @@ impl FaultPlan {
         wire.carry(Link::new(sides, schedules, None))?;
         log.connections.fetch_add(1, Ordering::Relaxed);
         Ok(outer)
+    }
+
+    /// What turns calls of a socket away, if that is planned.
+    fn storm(&self, number: u64, role: Role) -> Option<TurnsAway> {
+        let Plan { faults, log, .. } = &*self.0;
+        faults.would_block.as_ref()?;
+        let (out, back) = match role {
+            Role::Client => (Direction::ToServer, Direction::ToClient),
+            Role::Server => (Direction::ToClient, Direction::ToServer),
+        };
+        let [sends, receives] = [out, back].map(|way| Storm::new(faults, number, way, log).map(Mutex::new));
+        Some(Box::new(move |sending| {
+            let storm = if sending { &sends } else { &receives };
+            storm.as_ref().is_some_and(|storm| storm.lock().turns_away())
+        }))
     }
 
     /// The faults of a connection that a proxy has made by itself.
@@ -418,10 +453,8 @@ impl fmt::Debug for FaultPlan {
 }
 
 fn schedules(faults: &Faults, number: u64, log: &Arc<FaultLog>) -> [Option<Schedule>; 2] {
-    [Direction::ToServer, Direction::ToClient].map(|direction| {
-        let affected = faults.direction.is_none_or(|only| only == direction);
-        affected.then(|| Schedule::new(faults, number, direction, log))
-    })
+    [Direction::ToServer, Direction::ToClient]
+        .map(|direction| faults.affects(direction).then(|| Schedule::new(faults, number, direction, log)))
 }
 
 fn has_waiting(listener: &Endpoint<Listener>) -> bool {

@@ -2,8 +2,9 @@
 
 use crate::claim;
 use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Result};
 use crate::sys::resources::{self, OpenDescriptor, RunningThread};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -73,6 +74,13 @@ impl fmt::Display for Leak {
     }
 }
 
+/// What is known of who made what: file and line.
+#[derive(Default)]
+pub(crate) struct Origins {
+    pub descriptors: BTreeMap<i32, (String, u32)>,
+    pub files: BTreeMap<PathBuf, (String, u32)>,
+}
+
 /// Remembers what the process has, to tell later what is new.
 pub struct LeakGuard {
     made: Instant,
@@ -101,23 +109,28 @@ impl LeakGuard {
     /// Everything new that is still there after a while in which it may go: threads that have been joined, and what other threads
     /// are just closing, take a moment. It waits until nothing of these kinds is left, or the timeout.
     pub fn wait(&self, kinds: &[LeakKind], timeout: Timeout) -> Vec<Leak> {
-        wait_until_none(timeout, || self.look(kinds))
+        wait_until_none(timeout, || Ok(self.look(kinds))).0
     }
 
     /// Everything new of these kinds that is there now.
     pub fn look(&self, kinds: &[LeakKind]) -> Vec<Leak> {
+        self.look_with(kinds, &Origins::default())
+    }
+
+    /// As [`LeakGuard::look`], with what is known of who made what.
+    pub(crate) fn look_with(&self, kinds: &[LeakKind], origins: &Origins) -> Vec<Leak> {
         let mut leaks = Vec::new();
         let descriptors = resources::descriptors();
         if kinds.contains(&LeakKind::Descriptor) {
             let new = |open: &&OpenDescriptor| !self.descriptors.contains(&(open.number, open.what.clone()));
-            leaks.extend(descriptors.iter().filter(new).map(|open| self.descriptor(open)));
+            leaks.extend(descriptors.iter().filter(new).map(|open| self.descriptor(open, origins)));
         }
         if kinds.contains(&LeakKind::Thread) {
             let new = |thread: &RunningThread| !self.threads.contains(&thread.id);
             leaks.extend(resources::threads().into_iter().filter(new).map(|thread| self.thread(thread)));
         }
         if kinds.contains(&LeakKind::SocketFile) {
-            leaks.extend(self.socket_files(&descriptors));
+            leaks.extend(self.socket_files(&descriptors, origins));
         }
         leaks
     }
@@ -127,13 +140,13 @@ impl LeakGuard {
         self.made.elapsed()
     }
 
-    fn descriptor(&self, open: &OpenDescriptor) -> Leak {
+    fn descriptor(&self, open: &OpenDescriptor, origins: &Origins) -> Leak {
         let bound = open.bound.as_ref().map(|path| format!(" bound to {}", path.display()));
         Leak {
             kind: LeakKind::Descriptor,
             name: format!("{} ({}{})", open.number, open.what, bound.unwrap_or_default()),
             age: Age::AtMost(self.age()),
-            origin: None,
+            origin: origins.descriptors.get(&open.number).cloned(),
         }
     }
 
@@ -147,12 +160,12 @@ impl LeakGuard {
     }
 
     /// Files that servers of this library have claimed, and those that other sockets of this process are bound to and are there.
-    fn socket_files(&self, descriptors: &[OpenDescriptor]) -> Vec<Leak> {
+    fn socket_files(&self, descriptors: &[OpenDescriptor], origins: &Origins) -> Vec<Leak> {
         let leak = |path: PathBuf, age| Leak {
             kind: LeakKind::SocketFile,
             name: path.display().to_string(),
             age,
-            origin: None,
+            origin: origins.files.get(&path).cloned(),
         };
         let claimed = claim::claimed().into_iter().filter(|(number, ..)| !self.claims.contains(number));
         let claimed = claimed.map(|(_, path, since)| leak(path, Age::Exactly(since.elapsed())));
@@ -168,14 +181,27 @@ impl Default for LeakGuard {
     }
 }
 
-/// Looks again and again until nothing is found, or the timeout.
-pub(crate) fn wait_until_none(timeout: Timeout, look: impl Fn() -> Vec<Leak>) -> Vec<Leak> {
+/// Looks again and again until nothing is found, or the timeout; gives what was found last, and an error if that is something.
+pub(crate) fn wait_until_none(
+    timeout: Timeout,
+    look: impl Fn() -> Result<Vec<Leak>>,
+) -> (Vec<Leak>, Result<()>) {
     let deadline = Deadline::from(timeout);
     loop {
-        let leaks = look();
-        if leaks.is_empty() || deadline.has_passed() {
-            return leaks;
+        let leaks = match look() {
+            Ok(leaks) if leaks.is_empty() => return (leaks, Ok(())),
+            Ok(leaks) => leaks,
+            Err(error) => return (Vec::new(), Err(error)),
+        };
+        if deadline.has_passed() {
+            let error = Error::new(deadline.expiry(), format!("there is still:\n{}", report(&leaks)));
+            return (leaks, Err(error));
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// A line each.
+pub(crate) fn report(leaks: &[Leak]) -> String {
+    leaks.iter().map(|leak| format!("{leak}\n")).collect()
 }

@@ -105,9 +105,22 @@ impl Proxy {
         self.shared.server.full_name()
     }
 
+    /// Its server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.shared.server
+    }
+
     /// Clients that could not be connected to the target, a line each, which are taken with this.
     pub fn take_failures(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.failures.lock())
+    }
+
+    /// Takes the failures if `take` does, and gives its answer.
+    pub(crate) fn take_failures_by(&self, take: impl FnOnce(&[String]) -> Result<()>) -> Result<()> {
+        let mut failures = self.shared.failures.lock();
+        take(&failures)?;
+        failures.clear();
+        Ok(())
     }
 
     /// Stops listening, waits until the conversations have ended by themselves, and at the deadline breaks them.

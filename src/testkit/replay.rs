@@ -5,11 +5,15 @@ use super::tap::{Recording, TapEntry, TapEvent};
 use super::text::excerpt;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
+use crate::gate::Gate;
 use crate::name::Name;
 use crate::server::Server;
 use crate::socket::{self, Socket, SocketOptions, Trust};
+use crate::sys::Waker;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How a recording is played.
@@ -71,11 +75,20 @@ impl Recording {
     /// As [`Socket::connect`]. `TimedOut`, `WouldBlock`: not all was played in time. That the server does something else is in the
     /// answer.
     pub fn play_clients(&self, server: &Name, options: &ReplayOptions, timeout: Timeout) -> Result<Replay> {
+        self.play_clients_on(&Stage::default(), server, options, timeout)
+    }
+
+    pub(crate) fn play_clients_on(
+        &self,
+        stage: &Stage,
+        server: &Name,
+        options: &ReplayOptions,
+        timeout: Timeout,
+    ) -> Result<Replay> {
         let deadline = Deadline::from(timeout);
         let socket_options = SocketOptions { trust: options.trust, ..SocketOptions::default() };
-        self.play(Direction::ToServer, options, deadline, |_| {
-            let left = deadline.remaining().map_or(Timeout::Forever, Timeout::from);
-            Socket::connect_to(server, &socket_options, left)
+        self.play(stage, Direction::ToServer, options, deadline, |wait| {
+            Socket::connect_to(server, &socket_options, wait)
         })
     }
 
@@ -87,18 +100,27 @@ impl Recording {
     /// As [`Server::accept`]. `TimedOut`, `WouldBlock`: not all clients came, or not all was played, in time. That a client does
     /// something else is in the answer.
     pub fn play_server(&self, server: &Server, options: &ReplayOptions, timeout: Timeout) -> Result<Replay> {
+        self.play_server_on(&Stage::default(), server, options, timeout)
+    }
+
+    pub(crate) fn play_server_on(
+        &self,
+        stage: &Stage,
+        server: &Server,
+        options: &ReplayOptions,
+        timeout: Timeout,
+    ) -> Result<Replay> {
         let deadline = Deadline::from(timeout);
-        self.play(Direction::ToClient, options, deadline, |_| {
-            server.accept(deadline.remaining().map_or(Timeout::Forever, Timeout::from))
-        })
+        self.play(stage, Direction::ToClient, options, deadline, |wait| server.accept(wait))
     }
 
     fn play(
         &self,
+        stage: &Stage,
         ours: Direction,
         options: &ReplayOptions,
         deadline: Deadline,
-        mut connect: impl FnMut(u64) -> Result<Socket>,
+        connect: impl Fn(Timeout) -> Result<Socket>,
     ) -> Result<Replay> {
         let mut parts: BTreeMap<u64, Vec<&TapEntry>> = BTreeMap::new();
         for entry in &self.entries {
@@ -111,12 +133,13 @@ impl Recording {
             for (connection, part) in &parts {
                 let first = part.first().map_or(Duration::ZERO, |entry| entry.at);
                 if options.real_time && ours == Direction::ToServer {
-                    sleep_until(begun + first, deadline)?;
+                    stage.sleep_until(begun + first, deadline)?;
                 }
-                let socket = connect(*connection)?;
+                let socket = stage.connect(deadline, &connect)?;
                 let player = Player {
                     connection: *connection,
                     socket,
+                    stage,
                     ours,
                     options,
                     deadline,
@@ -147,7 +170,8 @@ impl Recording {
 /// Plays one connection.
 struct Player<'a> {
     connection: u64,
-    socket: Socket,
+    socket: Arc<Socket>,
+    stage: &'a Stage,
     ours: Direction,
     options: &'a ReplayOptions,
     deadline: Deadline,
@@ -214,7 +238,7 @@ impl Player<'_> {
     }
 
     fn keep_time(&self, at: Duration) -> Result<()> {
-        if self.options.real_time { sleep_until(self.epoch + at, self.deadline) } else { Ok(()) }
+        if self.options.real_time { self.stage.sleep_until(self.epoch + at, self.deadline) } else { Ok(()) }
     }
 
     /// Until when the other side has to do something.
@@ -309,13 +333,64 @@ fn left(deadline: Deadline) -> Timeout {
     deadline.remaining().map_or(Timeout::Forever, Timeout::from)
 }
 
-/// Keeps to a time of the recording, unless the deadline is before it.
-fn sleep_until(time: Instant, deadline: Deadline) -> Result<()> {
-    let wait = time.saturating_duration_since(Instant::now());
-    if deadline.remaining().is_some_and(|left| left < wait) {
-        let context = "the recording takes longer than there is time";
-        return Err(Error::new(deadline.expiry(), context));
+/// Where recordings are played. Closing it ends the plays with `Closed`, now and later.
+#[derive(Default)]
+pub(crate) struct Stage {
+    open: Gate,
+    /// Those that play now; dead ones go when others come.
+    sockets: Mutex<Vec<Weak<Socket>>>,
+}
+
+/// How often a play that waits for a connection sees whether the stage was closed: the wait itself ends with the server.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Stage {
+    pub fn close(&self) {
+        self.open.shut();
+        for socket in self.sockets.lock().iter().filter_map(Weak::upgrade) {
+            socket.abort();
+        }
     }
-    std::thread::sleep(wait);
-    Ok(())
+
+    /// A connection by `connect`, which gets how long it may wait.
+    fn connect(
+        &self,
+        deadline: Deadline,
+        connect: impl Fn(Timeout) -> Result<Socket>,
+    ) -> Result<Arc<Socket>> {
+        loop {
+            let look = left(deadline.earlier(Instant::now() + LOOK));
+            match connect(look) {
+                Ok(socket) => return self.enter(socket),
+                Err(error) if error.status() == Status::TimedOut && !deadline.has_passed() => {
+                    self.open.check()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn enter(&self, socket: Socket) -> Result<Arc<Socket>> {
+        let socket = Arc::new(socket);
+        let mut sockets = self.sockets.lock();
+        sockets.retain(|socket| socket.strong_count() > 0);
+        sockets.push(Arc::downgrade(&socket));
+        // Asked with the lock, which closing takes after it has shut the gate.
+        self.open.check()?;
+        Ok(socket)
+    }
+
+    /// Keeps to a time of the recording, unless the deadline is before it.
+    fn sleep_until(&self, time: Instant, deadline: Deadline) -> Result<()> {
+        let wait = time.saturating_duration_since(Instant::now());
+        if deadline.remaining().is_some_and(|left| left < wait) {
+            let context = "the recording takes longer than there is time";
+            return Err(Error::new(deadline.expiry(), context));
+        }
+        let never = Waker::new()?;
+        match self.open.wait(|closed| never.wait(closed, Deadline::At(time))) {
+            Err(error) if error.status() == Status::TimedOut => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
 }

@@ -39,11 +39,7 @@ pub(super) enum Verdict {
 
 impl Schedule {
     pub fn new(faults: &Faults, connection: u64, direction: Direction, log: &Arc<FaultLog>) -> Schedule {
-        // Each kind of fault has numbers of its own, so that one more kind in a plan moves none of the others.
-        let rng = |kind: u64| {
-            let which = connection << 8 | (direction as u64) << 4 | kind;
-            Rng::with_seed(faults.seed ^ which.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-        };
+        let rng = |kind| rng(faults, connection, direction, kind);
         let cuts = faults.pieces.clone().map(|sizes| {
             let mut rng = rng(0);
             let next = rng.usize(sizes.clone()) as u64;
@@ -129,6 +125,45 @@ impl Schedule {
         };
         self.log.note(counter, || format!("connection {}, to the {to}, byte {at}: {what}", self.connection));
     }
+}
+
+/// A storm of would-blocks on the sends or the receives of one socket: which calls are turned away.
+pub(super) struct Storm {
+    rng: Rng,
+    in_a_row: RangeInclusive<u32>,
+    /// So many are turned away before the next is let through.
+    left: u32,
+    log: Arc<FaultLog>,
+}
+
+impl Storm {
+    /// That of the calls that make or take the bytes of this direction, if it is affected.
+    pub fn new(faults: &Faults, connection: u64, direction: Direction, log: &Arc<FaultLog>) -> Option<Storm> {
+        let in_a_row = faults.would_block.clone().filter(|_| faults.affects(direction))?;
+        let mut rng = rng(faults, connection, direction, 5);
+        let left = rng.u32(in_a_row.clone());
+        Some(Storm { rng, in_a_row, left, log: log.clone() })
+    }
+
+    pub fn turns_away(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                self.log.count_would_block();
+                true
+            }
+            None => {
+                self.left = self.rng.u32(self.in_a_row.clone());
+                false
+            }
+        }
+    }
+}
+
+/// Each kind of fault has numbers of its own, so that one more kind in a plan moves none of the others.
+fn rng(faults: &Faults, connection: u64, direction: Direction, kind: u64) -> Rng {
+    let which = connection << 8 | (direction as u64) << 4 | kind;
+    Rng::with_seed(faults.seed ^ which.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// Places in a stream: one that is fixed, and others at random distances.

@@ -46,6 +46,7 @@ struct State {
     failed: u64,
     /// How many times something has still to be done.
     awaited: u64,
+    closed: bool,
 }
 
 impl Default for Verdicts {
@@ -59,7 +60,7 @@ impl Verdicts {
     pub fn new() -> Verdicts {
         Verdicts(Arc::new(Shared {
             start: Instant::now(),
-            state: Mutex::new(State { failures: Vec::new(), failed: 0, awaited: 1 }),
+            state: Mutex::new(State { failures: Vec::new(), failed: 0, awaited: 1, closed: false }),
             changed: Condvar::new(),
         }))
     }
@@ -96,7 +97,7 @@ impl Verdicts {
     ///
     /// # Errors
     ///
-    /// `Mismatch`: there are failures, which the text has. `WouldBlock`, `TimedOut`: something has still to be done.
+    /// `Mismatch`: there are failures, which the text has. `WouldBlock`, `TimedOut`: something has still to be done. `Closed`.
     pub fn wait(&self, timeout: Timeout) -> Result<()> {
         let deadline = Deadline::from(timeout);
         let mut state = self.0.state.lock();
@@ -109,6 +110,9 @@ impl Verdicts {
             if state.awaited == 0 {
                 return Ok(());
             }
+            if state.closed {
+                return Err(Status::Closed.into());
+            }
             let expired = match deadline {
                 Deadline::Now => true,
                 Deadline::Never => {
@@ -117,11 +121,17 @@ impl Verdicts {
                 }
                 Deadline::At(until) => self.0.changed.wait_until(&mut state, until).timed_out(),
             };
-            if expired && state.failures.is_empty() && state.awaited > 0 {
+            if expired && state.failures.is_empty() && state.awaited > 0 && !state.closed {
                 let context = format!("{} times something has still to be done", state.awaited);
                 return Err(Error::new(deadline.expiry(), context));
             }
         }
+    }
+
+    /// Ends waits for what has still to be done with `Closed`, now and later. Failures are recorded and told as before.
+    pub fn close(&self) {
+        self.0.state.lock().closed = true;
+        self.0.changed.notify_all();
     }
 
     /// How many failures were recorded, ever.

@@ -1,8 +1,8 @@
 //! The directory of a name: what a claim does to files, relative to one opened directory.
 
 use super::super::{FileIdentity, FileKind};
-use super::Listener;
 use super::address::ShortPath;
+use super::{Listener, RawDescriptor, raw};
 use crate::error::{Error, Status};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
@@ -44,6 +44,10 @@ impl Directory {
         let descriptor = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| Error::os(errno, format!("open directory {}", path.display())))?;
         Ok(Directory { descriptor, path: path.to_owned() })
+    }
+
+    pub fn descriptor(&self) -> RawDescriptor {
+        raw(&self.descriptor)
     }
 
     /// What the file is, if there is one; a link is not followed.

@@ -12,7 +12,7 @@ pub(crate) use address::{Bound, probe};
 pub(crate) use directory::{Directory, Published};
 pub(crate) use listener::Listener;
 pub(crate) use selector::{Selection, Selector};
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Stream, TurnsAway};
 pub(crate) use wait::Waker;
 
 use crate::error::{Error, Status};
@@ -25,9 +25,18 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 /// What an endpoint is made of.
-pub(crate) trait Source: AsFd + Send + Sync + 'static {}
+pub(crate) trait Source: AsFd + Send + Sync + 'static {
+    /// Whether calls may be told that they would block after the system has reported it as ready, for once.
+    fn turns_calls_away(&self) -> bool {
+        false
+    }
+}
 impl Source for Listener {}
-impl Source for Stream {}
+impl Source for Stream {
+    fn turns_calls_away(&self) -> bool {
+        self.turns_away().is_some()
+    }
+}
 
 /// A descriptor as a number: what `adopt` takes over and `release` gives away.
 pub type RawDescriptor = std::os::fd::RawFd;
@@ -202,6 +211,6 @@ pub(crate) fn give_away(descriptor: Descriptor) -> RawDescriptor {
     std::os::fd::IntoRawFd::into_raw_fd(descriptor)
 }
 
-fn raw(descriptor: &impl AsFd) -> RawDescriptor {
+pub(crate) fn raw(descriptor: &impl AsFd) -> RawDescriptor {
     std::os::fd::AsRawFd::as_raw_fd(&descriptor.as_fd())
 }

@@ -42,6 +42,11 @@ impl Selector {
         self.descriptor
     }
 
+    /// The descriptors that it keeps, except that of its wake-up, which mio does not tell.
+    pub fn descriptors(&self) -> Vec<RawDescriptor> {
+        vec![self.descriptor, std::os::fd::AsRawFd::as_raw_fd(&self.registry)]
+    }
+
     pub fn add(&self, source: &impl AsFd, key: usize, wanted: Readiness) -> io::Result<()> {
         self.registry.register(&mut SourceFd(&raw(source)), Token(key), interest(wanted))
     }

@@ -31,9 +31,18 @@ fn control_space(descriptors: usize) -> usize {
 /// A connected stream socket: non-blocking, close-on-exec, without SIGPIPE.
 pub(crate) struct Stream {
     socket: uds_local_socket::Stream,
-    /// Who is at the other end, where the kernel would name somebody between.
-    peer: Option<Box<Peer>>,
+    /// Of a stream that something stands between and its peer.
+    between: Option<Box<Between>>,
 }
+
+/// What a stream that something stands between and its peer has instead of what the kernel would say and do.
+struct Between {
+    peer: Peer,
+    turns_away: Option<TurnsAway>,
+}
+
+/// Whether a send (true) or a receive (false) is told that it would block, although the kernel might do it.
+pub(crate) type TurnsAway = Box<dyn Fn(bool) -> bool + Send + Sync>;
 
 /// What the kernel said of the peer of a stream before something was put between.
 pub(crate) struct Peer {
@@ -92,7 +101,19 @@ impl Stream {
             .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))
     }
 
+    fn let_through(&self, sends: bool) -> rustix::io::Result<()> {
+        match self.turns_away() {
+            Some(turns_away) if turns_away(sends) => Err(Errno::AGAIN),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn turns_away(&self) -> Option<&TurnsAway> {
+        self.between.as_ref()?.turns_away.as_ref()
+    }
+
     pub fn send(&self, data: &[u8]) -> rustix::io::Result<usize> {
+        self.let_through(true)?;
         retry(|| rustix::net::send(&self.socket, data, SendFlags::NOSIGNAL))
     }
 
@@ -102,6 +123,7 @@ impl Stream {
         pieces: [&[u8]; N],
         descriptors: &[BorrowedFd<'_>],
     ) -> rustix::io::Result<usize> {
+        self.let_through(true)?;
         let pieces = pieces.map(IoSlice::new);
         let mut space = vec![MaybeUninit::uninit(); control_space(descriptors.len())];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -116,6 +138,7 @@ impl Stream {
 
     /// Receives what is there; 0 at the end of the peer's stream.
     pub fn receive(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        self.let_through(false)?;
         let (received, _) = retry(|| rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::empty()))?;
         Ok(received)
     }
@@ -123,6 +146,7 @@ impl Stream {
     /// As `receive`; also tells whether the system stopped at descriptors, which are closed, so that more may be there although the
     /// buffer has room.
     pub fn receive_to_stop(&self, buffer: &mut [u8]) -> rustix::io::Result<(usize, bool)> {
+        self.let_through(false)?;
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
             let mut control = RecvAncillaryBuffer::default();
@@ -151,6 +175,7 @@ impl Stream {
             let received = self.receive(buffer).map_err(|errno| Error::os(errno, "receive"))?;
             return Ok((received, Vec::new()));
         }
+        self.let_through(false).map_err(|errno| Error::os(errno, "receive"))?;
         let mut space = vec![MaybeUninit::uninit(); control_space(most.min(DESCRIPTORS_LIMIT))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let answer = retry(|| {
@@ -179,9 +204,9 @@ impl Stream {
         Peer { credentials: self.credentials().ok(), process: self.peer_process().ok() }
     }
 
-    /// This stream with another peer than the kernel names.
-    pub fn with_peer(self, peer: Peer) -> Stream {
-        Stream { peer: Some(Box::new(peer)), ..self }
+    /// This stream with another peer than the kernel names, and calls turned away that the kernel might do.
+    pub fn between(self, peer: Peer, turns_away: Option<TurnsAway>) -> Stream {
+        Stream { between: Some(Box::new(Between { peer, turns_away })), ..self }
     }
 
     /// Has the kernel keep at most about so many bytes that were sent and not received: it doubles the number for its own needs
@@ -201,7 +226,7 @@ impl Stream {
 
     /// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
     pub fn peer_process(&self) -> Result<OwnedFd, Error> {
-        if let Some(peer) = &self.peer {
+        if let Some(Between { peer, .. }) = self.between.as_deref() {
             let process = peer
                 .process
                 .as_ref()
@@ -234,7 +259,7 @@ impl Stream {
     }
 
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        if let Some(peer) = &self.peer {
+        if let Some(Between { peer, .. }) = self.between.as_deref() {
             return peer.credentials.ok_or_else(|| Error::new(Status::NotSupported, "ask who the peer is"));
         }
         let peer = self.socket.peer_creds().map_err(|error| Error::os(error, "ask who the peer is"))?;
@@ -250,7 +275,7 @@ impl Stream {
 
 impl From<OwnedFd> for Stream {
     fn from(socket: OwnedFd) -> Self {
-        Stream { socket: socket.into(), peer: None }
+        Stream { socket: socket.into(), between: None }
     }
 }
 

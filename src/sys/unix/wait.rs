@@ -1,6 +1,7 @@
 //! Waiting for one descriptor, until it is ready, woken, or the deadline.
 
 use super::super::Readiness;
+use super::RawDescriptor;
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
@@ -18,6 +19,10 @@ impl Waker {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let event = rustix::event::eventfd(0, flags).map_err(|errno| Error::os(errno, "prepare to wait"))?;
         Ok(Waker { event, process: super::process_id() })
+    }
+
+    pub fn descriptor(&self) -> RawDescriptor {
+        super::raw(&self.event)
     }
 
     pub fn signal(&self) {
