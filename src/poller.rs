@@ -1,6 +1,6 @@
 //! Readiness of thousands of servers and sockets.
 
-use crate::busy_poll::{BusyPoll, BusyPoller};
+use crate::busy_poll::{BusyPoll, BusyPoller, Looking};
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::endpoint::Watched;
@@ -311,9 +311,7 @@ impl Poller {
                 .map_err(|error| Error::os(error, "wait with a poller"))?;
             self.check_open()?;
             if count > 0 || (woken && !self.was_the_clock()) {
-                if let Some(looking) = looking {
-                    looking.found();
-                }
+                looking.into_iter().for_each(Looking::found);
                 return Ok(count);
             }
             if let Some(looking) = &mut looking {

@@ -38,7 +38,7 @@
 
 /* Initialisers: the size of the struct, and zero, which is the default, in every field. */
 #define MOORLINE_SERVER_OPTIONS_INIT {sizeof(moorline_server_options), 0, 0, 0, 0, NULL, NULL, NULL}
-#define MOORLINE_SOCKET_OPTIONS_INIT {sizeof(moorline_socket_options), 0, 0, 0, NULL, NULL}
+#define MOORLINE_SOCKET_OPTIONS_INIT {sizeof(moorline_socket_options), 0, 0, 0, NULL, NULL, 0, 0}
 #define MOORLINE_MESSAGE_OPTIONS_INIT {sizeof(moorline_message_options), 0, 0, 0, 0, 0, NULL, 0}
 #define MOORLINE_POLLER_OPTIONS_INIT {sizeof(moorline_poller_options), 0, NULL}
 #define MOORLINE_SERVICE_OPTIONS_INIT \
@@ -513,6 +513,14 @@ typedef struct {
    * What a test wants to go wrong with the connection: moorline/testkit.h. NULL: nothing, which costs nothing.
    */
   const moorline_fault_plan *faults;
+  /**
+   * As in moorline_poller_options, of a receive that waits.
+   */
+  uint32_t busy_poll_us;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
 } moorline_socket_options;
 
 /**

@@ -1,8 +1,8 @@
 //! `moorline_socket`.
 
 use super::arguments::{
-    MOORLINE_HANGUP, MOORLINE_READABLE, MOORLINE_WRITABLE, Out, OutStruct, Versioned, bytes, bytes_mut,
-    interest, options, scope, string, timeout,
+    MOORLINE_HANGUP, MOORLINE_READABLE, MOORLINE_WRITABLE, Out, OutStruct, Versioned, busy_poll, bytes,
+    bytes_mut, interest, options, scope, string, timeout,
 };
 use super::guard::guard;
 use super::handle::{self, moorline_fault_plan, moorline_socket};
@@ -38,6 +38,10 @@ pub struct moorline_socket_options {
     pub messages: *const moorline_message_options,
     /// What a test wants to go wrong with the connection: moorline/testkit.h. NULL: nothing, which costs nothing.
     pub faults: *const moorline_fault_plan,
+    /// As in moorline_poller_options, of a receive that waits.
+    pub busy_poll_us: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and pointers only.
@@ -101,6 +105,7 @@ unsafe fn read_options(given: *const moorline_socket_options) -> Result<SocketOp
         send_queue_limit: given.send_queue_limit,
         messages,
         faults: faults(given.faults)?,
+        busy_poll: busy_poll(given.busy_poll_us),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Messages on a socket.
 
 use super::Socket;
+use crate::busy_poll::Looking;
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::endpoint::Endpoint;
@@ -246,6 +247,7 @@ impl Socket {
         let endpoint = self.endpoint()?;
         let mut inbox = lock_until(&messaging.inbox, deadline)?;
         let mut ended = false;
+        let mut looking = None;
         loop {
             endpoint.check_open()?;
             if self.or_break_off(messaging.greeted(&mut inbox))? {
@@ -260,6 +262,7 @@ impl Socket {
                     if !seen_by_validator {
                         self.or_break_off(self.validate(messaging, message))?;
                     }
+                    looking.into_iter().for_each(Looking::found);
                     let taken = take(message, &mut descriptors);
                     inbox.set_validated();
                     if taken.is_ok() {
@@ -283,7 +286,7 @@ impl Socket {
                 // It may have left with something of ours unread, and what it sent before is still to be taken.
                 Err(error) if error.status() == Status::Disconnected => ended = true,
                 Err(error) if error.status() == Status::WouldBlock => {
-                    self.wait_for_rest(&endpoint, messaging, &inbox, deadline)?;
+                    self.wait_for_rest(&endpoint, messaging, &inbox, deadline, &mut looking)?;
                 }
                 Err(error) if error.status() == Status::LimitReached => return self.or_break_off(Err(error)),
                 Err(error) => return Err(error),
@@ -302,12 +305,13 @@ impl Socket {
         Ok(received)
     }
 
-    fn wait_for_rest(
-        &self,
+    fn wait_for_rest<'socket>(
+        &'socket self,
         endpoint: &Endpoint<Stream>,
         messaging: &Messaging,
         inbox: &Inbox,
         deadline: Deadline,
+        looking: &mut Option<Looking<'socket>>,
     ) -> Result<()> {
         let clock = &messaging.options.clock;
         let due = messaging.due(inbox);
@@ -322,6 +326,9 @@ impl Socket {
             Some((due, _)) if !clock.is_manual() => deadline.earlier(due),
             _ => deadline,
         };
+        if self.looks_again(looking, until) {
+            return Ok(());
+        }
         match self.wait_flushing(endpoint, Interest::READABLE, until) {
             Err(error) if error.status() == until.expiry() => match due {
                 Some((due, what)) if due <= clock.now() => {

@@ -7,6 +7,7 @@ mod outgoing;
 pub use close::{CloseReport, Direction};
 pub use message::{Message, MessageOptions, Validator};
 
+use crate::busy_poll::{BusyPoll, BusyPoller, Looking};
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -48,6 +49,8 @@ pub struct SocketOptions {
     pub messages: Option<Arc<MessageOptions>>,
     /// What a test wants to go wrong with the connection.
     pub faults: Option<FaultPlan>,
+    /// Whether a receive that waits looks again and again before it sleeps.
+    pub busy_poll: BusyPoll,
 }
 
 impl SocketOptions {
@@ -63,6 +66,7 @@ pub struct Socket {
     open: Mutex<Option<Arc<Endpoint<Stream>>>>,
     outgoing: Outgoing,
     messaging: Option<Box<Messaging>>,
+    busy_poller: BusyPoller,
     /// Held while one close flushes, with what ends that early.
     closing: Mutex<()>,
     abort: Mutex<Abort>,
@@ -154,6 +158,7 @@ impl Socket {
             outgoing: Outgoing::new(endpoint.clone(), options.send_queue_limit, &first_words),
             open: Mutex::new(Some(endpoint)),
             messaging,
+            busy_poller: BusyPoller::new(options.busy_poll),
             closing: Mutex::new(()),
             abort: Mutex::default(),
             received: AtomicU64::new(0),
@@ -244,16 +249,19 @@ impl Socket {
         }
         self.check_unframed()?;
         let deadline = Deadline::from(timeout);
+        let mut looking = None;
         loop {
             if let Some(received) = self.receive_by(|stream| stream.receive(buffer), |received| *received)? {
+                looking.into_iter().for_each(Looking::found);
                 return Ok(received);
             }
             if let Err(status) = deadline.check_may_wait() {
                 self.flush_if_queued();
                 return Err(status.into());
             }
-            let endpoint = self.endpoint()?;
-            self.wait_flushing(&endpoint, Interest::READABLE, deadline)?;
+            if !self.looks_again(&mut looking, deadline) {
+                self.wait_flushing(&*self.endpoint()?, Interest::READABLE, deadline)?;
+            }
         }
     }
 
@@ -314,6 +322,21 @@ impl Socket {
         self.queued() > 0 && self.outgoing.flush().is_ok_and(|left| left > 0)
     }
 
+    /// Whether a receive that has found nothing looks again at once, instead of sleeping.
+    fn looks_again<'socket>(
+        &'socket self,
+        looking: &mut Option<Looking<'socket>>,
+        deadline: Deadline,
+    ) -> bool {
+        let looking = looking.get_or_insert_with(|| self.busy_poller.begin());
+        looking.found_nothing();
+        let again = looking.goes_on() && !deadline.has_passed();
+        if again {
+            self.flush_if_queued();
+        }
+        again
+    }
+
     /// Waits for what is asked, and sends meanwhile what is queued: it may be what the peer waits for.
     fn wait_flushing(
         &self,
@@ -367,7 +390,10 @@ impl Socket {
     /// The descriptors that it keeps.
     pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
         let open = self.open.lock();
-        open.iter().flat_map(|endpoint| endpoint.descriptors()).chain(self.outgoing.waker_descriptor()).collect()
+        open.iter()
+            .flat_map(|endpoint| endpoint.descriptors())
+            .chain(self.outgoing.waker_descriptor())
+            .collect()
     }
 
     /// What it has done so far. Also of a closed socket.

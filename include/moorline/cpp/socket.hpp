@@ -25,6 +25,8 @@ struct SocketOptions {
     Trust trust = Trust::same_user;    ///< whose server is accepted by Socket::connect
     std::size_t send_queue_limit = 0;  ///< bytes that send may keep for later when the kernel takes no more; 0: none
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
+    /// How long a receive that waits looks again and again before it sleeps. Nothing: some 50 µs, as long as that pays. 0: never.
+    std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
 };
 
 /// What became of a socket's bytes over its life.
@@ -379,6 +381,7 @@ private:
         raw.scope = static_cast<std::uint32_t>(options.scope);
         raw.trust = static_cast<std::uint32_t>(options.trust);
         raw.send_queue_limit = options.send_queue_limit;
+        raw.busy_poll_us = detail::busy_poll(options.busy_poll);
         return detail::with_messages(options.messages, [&](const moorline_message_options* messages) {
             raw.messages = messages;
             return call(static_cast<const moorline_socket_options*>(&raw));
