@@ -5,6 +5,7 @@ mod support;
 use moorline::name::{Name, Scope};
 use moorline::socket::Direction as Half;
 use moorline::testkit::faults::Direction;
+use moorline::testkit::proxy::ProxyStatistics;
 use moorline::testkit::tap::TapEvent;
 use moorline::testkit::{
     FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, ReplayOptions, Script, Tap,
@@ -55,6 +56,9 @@ fn two_foreign_programs_talk_through_a_proxy() {
     drop(client);
     proxy.stop(WATCHDOG).unwrap();
     assert_eq!(proxy.take_failures(), Vec::<String>::new());
+    let size = sent.len() as u64;
+    let expected = ProxyStatistics { accepted: 1, not_connected: 0, to_server: size, to_client: size };
+    assert_eq!(proxy.statistics(), expected);
 }
 
 #[test]
@@ -103,6 +107,8 @@ fn a_proxy_without_a_server_behind_it_says_so_and_goes_on() {
     assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
     let failures = proxy.take_failures();
     assert!(failures[0].contains(&target.to_string()), "{failures:?}");
+    let statistics = proxy.statistics();
+    assert_eq!((statistics.accepted, statistics.not_connected), (1, 1));
     let server = Server::new(ServerOptions::default());
     server.listen_on(target).unwrap();
     let _client = client_of(&proxy);

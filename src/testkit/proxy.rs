@@ -1,6 +1,6 @@
 //! A faulty wire between two names, for programs that are not ours.
 
-use super::faults::FaultPlan;
+use super::faults::{Direction, FaultPlan};
 use super::tap::Tap;
 use super::wire::{Link, Wire};
 use crate::deadline::{Deadline, Timeout};
@@ -13,6 +13,7 @@ use crate::sys;
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,22 @@ impl Default for ProxyOptions {
     }
 }
 
+/// What a proxy has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProxyStatistics {
+    /// Clients accepted, those included that could not be connected to the target.
+    pub accepted: u64,
+    /// Of these, those that could not be connected to the target.
+    pub not_connected: u64,
+    /// Bytes passed on to the server.
+    pub to_server: u64,
+    /// Bytes passed on to the client.
+    pub to_client: u64,
+}
+
+/// More failures than this that nobody takes are only counted.
+const FAILURES: usize = 10_000;
+
 /// How often a server with a full backlog is tried: no call tells when it has room without waiting in the kernel, where nothing but
 /// the time ends it.
 const RETRY: Duration = Duration::from_millis(5);
@@ -65,6 +82,7 @@ struct Shared {
     /// Shut when it stops.
     open: Gate,
     failures: Mutex<Vec<String>>,
+    not_connected: AtomicU64,
 }
 
 impl Proxy {
@@ -87,6 +105,7 @@ impl Proxy {
             wire: Wire::new()?,
             open: Gate::default(),
             failures: Mutex::default(),
+            not_connected: AtomicU64::new(0),
         });
         shared.server.listen_on(name)?;
         let runner = shared.clone();
@@ -110,7 +129,18 @@ impl Proxy {
         &self.shared.server
     }
 
-    /// Clients that could not be connected to the target, a line each, which are taken with this.
+    /// What it has done so far.
+    pub fn statistics(&self) -> ProxyStatistics {
+        ProxyStatistics {
+            accepted: self.shared.server.statistics().accepted,
+            not_connected: self.shared.not_connected.load(Ordering::Relaxed),
+            to_server: self.shared.wire.passed(Direction::ToServer),
+            to_client: self.shared.wire.passed(Direction::ToClient),
+        }
+    }
+
+    /// What failed, a line each, which are taken with this: clients that could not be connected to the target, and accepts. At most
+    /// ten thousand are kept.
     pub fn take_failures(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.failures.lock())
     }
@@ -163,13 +193,13 @@ impl Shared {
                     // Told before the client is closed, which is when somebody may ask.
                     match self.connect() {
                         Ok(server) => self.carry(client, server),
-                        Err(error) => self.failures.lock().push(error.to_string()),
+                        Err(error) => self.could_not_connect(&error),
                     }
                 }
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
                 // No descriptors, most likely. The connection waits in the backlog meanwhile.
                 Err(error) => {
-                    self.failures.lock().push(error.to_string());
+                    self.tell(&error);
                     if self.pause().is_err() {
                         return;
                     }
@@ -204,7 +234,19 @@ impl Shared {
         let conversation = self.options.tap.as_ref().map(|tap| tap.open(client.peer_credentials().ok()));
         let schedules = self.options.faults.as_ref().map(FaultPlan::schedules).unwrap_or_default();
         if let Err(error) = self.wire.carry(Link::new([client, server], schedules, conversation)) {
-            self.failures.lock().push(error.to_string());
+            self.could_not_connect(&error);
+        }
+    }
+
+    fn could_not_connect(&self, error: &Error) {
+        self.not_connected.fetch_add(1, Ordering::Relaxed);
+        self.tell(error);
+    }
+
+    fn tell(&self, error: &Error) {
+        let mut failures = self.failures.lock();
+        if failures.len() < FAILURES {
+            failures.push(error.to_string());
         }
     }
 }

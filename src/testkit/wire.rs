@@ -11,14 +11,16 @@ use crate::sys::{self, BorrowedDescriptor, Descriptor};
 use parking_lot::{Condvar, Mutex};
 use slab::Slab;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 const EVENTS: usize = 64;
 const READ_SIZE: usize = 64 * 1024;
+/// How many pieces one direction of a link passes on before the others get their turn.
+const FAIR_SHARE: usize = 16;
 /// The most descriptors that come at once: SCM_MAX_FD, unix(7).
 const DESCRIPTORS: usize = 253;
 
@@ -36,7 +38,11 @@ struct Shared {
     /// Links that have not ended, and who waits for that.
     links: Mutex<usize>,
     fewer: Condvar,
+    passed: Passed,
 }
+
+/// Bytes passed on, to the server and to the client.
+type Passed = [AtomicU64; 2];
 
 enum Order {
     Carry(Box<Link>),
@@ -51,6 +57,7 @@ impl Wire {
             ended: AtomicBool::new(false),
             links: Mutex::new(0),
             fewer: Condvar::new(),
+            passed: Passed::default(),
         });
         Ok(Wire { shared, thread: Mutex::default(), process: sys::process_id() })
     }
@@ -79,6 +86,11 @@ impl Wire {
         // It fails when the wire has ended, and the order with it.
         let _ = self.shared.poller.wake();
         Ok(())
+    }
+
+    /// Bytes that all links have passed on in that direction.
+    pub fn passed(&self, direction: Direction) -> u64 {
+        self.shared.passed[direction as usize].load(Ordering::Relaxed)
     }
 
     pub fn has_ended(&self) -> bool {
@@ -152,9 +164,12 @@ struct Flow {
 }
 
 /// What a link waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// For one of its sides, or for that time.
     Waiting(Option<Instant>),
+    /// For nothing but the others' turn.
+    Ready,
     Over,
 }
 
@@ -174,21 +189,27 @@ impl Link {
     }
 
     /// Carries what can be carried now.
-    fn carry(&mut self, buffer: &mut [u8]) -> State {
+    fn carry(&mut self, buffer: &mut [u8], passed: &Passed) -> State {
         let mut until: Option<Instant> = None;
+        let mut ready = false;
         for direction in [Direction::ToServer, Direction::ToClient] {
-            match self.carry_one(direction, buffer) {
+            match self.carry_one(direction, buffer, &passed[direction as usize]) {
                 State::Over => return State::Over,
+                State::Ready => ready = true,
                 State::Waiting(held) => until = until.into_iter().chain(held).min(),
             }
         }
         let both_told = self.flows.iter().all(|flow| flow.told);
         // Who has closed altogether gets nothing more, and nothing more comes from it.
         let one_left = [0, 1].iter().any(|side| self.flows[*side].told && self.sides[*side].is_gone());
-        if both_told || one_left { State::Over } else { State::Waiting(until) }
+        match (both_told || one_left, ready) {
+            (true, _) => State::Over,
+            (false, true) => State::Ready,
+            (false, false) => State::Waiting(until),
+        }
     }
 
-    fn carry_one(&mut self, direction: Direction, buffer: &mut [u8]) -> State {
+    fn carry_one(&mut self, direction: Direction, buffer: &mut [u8], passed: &AtomicU64) -> State {
         let index = direction as usize;
         let [client, server] = &self.sides;
         let (from, to) = match direction {
@@ -196,6 +217,7 @@ impl Link {
             Direction::ToClient => (server, client),
         };
         let flow = &mut self.flows[index];
+        let mut taken = 0;
         loop {
             if let Some(held) = flow.held {
                 if held > Instant::now() {
@@ -204,7 +226,7 @@ impl Link {
                 flow.held = None;
             }
             if flow.passed < flow.piece.len() {
-                match flow.pass(to) {
+                match flow.pass(to, passed) {
                     Ok(true) => continue,
                     Ok(false) => return State::Waiting(None),
                     // The receiver has left. The sender is to see that as it would without us.
@@ -229,6 +251,10 @@ impl Link {
                 }
                 return State::Waiting(None);
             }
+            if taken == FAIR_SHARE {
+                return State::Ready;
+            }
+            taken += 1;
             match flow.take(from, buffer) {
                 Ok(Verdict::Pass(delay)) => {
                     flow.held = delay.and_then(|delay| Instant::now().checked_add(delay));
@@ -249,7 +275,7 @@ impl Link {
 
 impl Flow {
     /// Passes on what the receiver takes of the piece; true if that is all of it.
-    fn pass(&mut self, to: &Socket) -> Result<bool, Status> {
+    fn pass(&mut self, to: &Socket, passed: &AtomicU64) -> Result<bool, Status> {
         let endpoint = to.endpoint().map_err(|error| error.status())?;
         let cut = self.schedule.as_ref().is_some_and(Schedule::is_cut);
         if self.passed == 0 && cut && !endpoint.source().is_drained() {
@@ -259,6 +285,7 @@ impl Flow {
         match endpoint.source().send_pieces([&self.piece[self.passed..]], &descriptors) {
             Ok(sent) => {
                 self.passed += sent;
+                passed.fetch_add(sent as u64, Ordering::Relaxed);
                 self.descriptors.clear();
                 Ok(self.passed == self.piece.len())
             }
@@ -306,6 +333,8 @@ struct Runner {
     links: Slab<Link>,
     /// When to look at which link again. It may have ended, and another have its place, which does no harm.
     alarms: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Links that have had their share and not done all they could, one of which may likewise have ended.
+    ready: Vec<usize>,
     calls: Vec<(Instant, Box<dyn FnOnce() + Send>)>,
     buffer: Vec<u8>,
 }
@@ -316,6 +345,7 @@ impl Runner {
             shared,
             links: Slab::new(),
             alarms: BinaryHeap::new(),
+            ready: Vec::new(),
             calls: Vec::new(),
             buffer: vec![0; READ_SIZE],
         }
@@ -328,12 +358,16 @@ impl Runner {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
             let due = alarm.into_iter().chain(self.calls.iter().map(|(at, _)| *at)).min();
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-            let timeout = left.map_or(Timeout::Forever, Timeout::from);
+            let ready = std::mem::take(&mut self.ready);
+            let timeout =
+                if ready.is_empty() { left.map_or(Timeout::Forever, Timeout::from) } else { Timeout::None };
             events.clear();
             // It ends early, in vain, or because it was woken or closed; the loop looks at everything anyway.
             let _ = self.shared.poller.wait_each(EVENTS, timeout, |event| events.push(event));
-            for event in &events {
-                self.carry(event.token as usize);
+            let slots: BTreeSet<usize> =
+                events.iter().map(|event| event.token as usize).chain(ready).collect();
+            for slot in slots {
+                self.carry(slot);
             }
             self.follow_alarms();
         }
@@ -366,7 +400,8 @@ impl Runner {
 
     fn carry(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else { return };
-        match link.carry(&mut self.buffer) {
+        match link.carry(&mut self.buffer, &self.shared.passed) {
+            State::Ready => self.ready.push(slot),
             State::Over => self.drop_link(slot),
             State::Waiting(Some(until)) => self.alarms.push(Reverse((until, slot))),
             State::Waiting(None) => {}
@@ -391,5 +426,36 @@ impl Runner {
         for (at, call) in calls {
             if at <= now { call() } else { self.calls.push((at, call)) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::SocketOptions;
+
+    /// Each byte comes with a descriptor, and the system ends a read at each of those, so that there are many pieces to take at once.
+    #[test]
+    fn a_direction_with_much_to_carry_leaves_the_others_their_turn() {
+        let pair = || Socket::pair(&SocketOptions::default()).unwrap();
+        let (client, near) = pair();
+        let (far, server) = pair();
+        let pieces = 3 * FAIR_SHARE;
+        let sender = client.endpoint().unwrap();
+        let file: Descriptor = std::fs::File::open("/dev/null").unwrap().into();
+        for _ in 0..pieces {
+            sender.source().send_pieces([b"x"], &[sys::lend(&file)]).unwrap();
+        }
+        let mut link = Link::new([near, far], [None, None], None);
+        let passed = Passed::default();
+        let mut carry = || {
+            let state = link.carry(&mut [0; 100], &passed);
+            (state, passed[0].load(Ordering::Relaxed) as usize)
+        };
+        assert_eq!(carry(), (State::Ready, FAIR_SHARE));
+        assert_eq!(carry(), (State::Ready, 2 * FAIR_SHARE));
+        assert_eq!(carry(), (State::Ready, pieces));
+        assert_eq!(carry(), (State::Waiting(None), pieces));
+        drop(server);
     }
 }
