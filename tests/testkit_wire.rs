@@ -247,3 +247,55 @@ fn in_real_time_a_recording_takes_as_long_as_it_took() {
         recording.play_clients(&name_of(&server), &options, Timeout::After(Duration::from_millis(5)));
     assert_eq!(too_short.unwrap_err().status(), Status::TimedOut);
 }
+
+#[test]
+fn connections_that_came_one_after_the_other_are_played_so() {
+    // The second one is answered only when the first has gone.
+    let text = "moorline-tap 1\n0 1 open\n1 1 to-server 61\n2 1 to-client 62\n3 1 close\n\
+                4 2 open\n5 2 to-server 63\n6 2 to-client 64\n7 2 close\n";
+    let recording = Recording::parse(text).unwrap();
+    let server = listening(ServerOptions::default());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let first = server.accept(WATCHDOG).unwrap();
+            receive_exactly(&first, 1);
+            let early = server.accept(Timeout::After(Duration::from_millis(50)));
+            assert_eq!(early.err().unwrap().status(), Status::TimedOut);
+            first.send(b"b", WATCHDOG).unwrap();
+            let second = server.accept(WATCHDOG).unwrap();
+            receive_exactly(&second, 1);
+            second.send(b"d", WATCHDOG).unwrap();
+        });
+        let replay = recording.play_clients(&name_of(&server), &ReplayOptions::default(), WATCHDOG).unwrap();
+        assert_eq!((replay.connections, replay.matched, replay.difference), (2, 2, None));
+    });
+}
+
+#[test]
+fn connections_that_were_there_at_once_are_played_so() {
+    let text =
+        "moorline-tap 1\n0 1 open\n1 2 open\n2 1 to-client 61\n3 2 to-client 62\n4 1 close\n5 2 close\n";
+    let recording = Recording::parse(text).unwrap();
+    let server = listening(ServerOptions::default());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let both = [server.accept(WATCHDOG).unwrap(), server.accept(WATCHDOG).unwrap()];
+            both[0].send(b"a", WATCHDOG).unwrap();
+            both[1].send(b"b", WATCHDOG).unwrap();
+        });
+        let replay = recording.play_clients(&name_of(&server), &ReplayOptions::default(), WATCHDOG).unwrap();
+        assert_eq!((replay.connections, replay.matched, replay.difference), (2, 2, None));
+    });
+}
+
+#[test]
+fn what_comes_is_taken_while_much_is_sent() {
+    // More than the sockets hold: an echo takes no more of it before what it sent back is taken.
+    let bytes = "61".repeat(2_000_000);
+    let text = format!("moorline-tap 1\n0 1 open\n1 1 to-server {bytes}\n2 1 to-client {bytes}\n3 1 close\n");
+    let recording = Recording::parse(&text).unwrap();
+    let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+    let target = Name::resolve(echo.full_name().unwrap(), Scope::Temporary).unwrap();
+    let replay = recording.play_clients(&target, &ReplayOptions::default(), WATCHDOG).unwrap();
+    assert_eq!((replay.sent, replay.matched, replay.difference), (2_000_000, 2_000_000, None));
+}

@@ -7,13 +7,15 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
 use crate::name::Name;
+use crate::poller::Interest;
 use crate::server::Server;
 use crate::socket::{self, Socket, SocketOptions, Trust};
 use crate::sys::Waker;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// How a recording is played.
@@ -67,8 +69,8 @@ pub struct Replay {
 }
 
 impl Recording {
-    /// Plays the clients' part to a server, each connection when what came before it in the recording has been played or is being
-    /// played.
+    /// Plays the clients' part to a server. A connection begins when those before it in the recording have begun, and those have
+    /// ended that had ended before it there.
     ///
     /// # Errors
     ///
@@ -126,18 +128,33 @@ impl Recording {
         for entry in &self.entries {
             parts.entry(entry.connection).or_default().push(entry);
         }
+        let is_open = |entry: &TapEntry| matches!(entry.event, TapEvent::Open(_));
+        // What ends after the last beginning keeps nobody waiting.
+        let beginnings = self.entries.iter().rposition(is_open).map_or(0, |last| last + 1);
         let begun = Instant::now();
         let mut answers = Vec::new();
         std::thread::scope(|scope| -> Result<()> {
-            let mut players = Vec::new();
-            for (connection, part) in &parts {
-                let first = part.first().map_or(Duration::ZERO, |entry| entry.at);
+            let mut players = BTreeMap::new();
+            let mut join = |player: ScopedJoinHandle<'_, Result<Replay>>| {
+                answers.push(player.join().map_err(|_| Error::new(Status::Internal, "a replay panicked"))?);
+                Ok::<(), Error>(())
+            };
+            for entry in &self.entries[..beginnings] {
+                let (connection, first) = (entry.connection, entry.at);
+                if entry.event == TapEvent::Close
+                    && let Some(player) = players.remove(&connection)
+                {
+                    join(player)?;
+                }
+                if !is_open(entry) {
+                    continue;
+                }
                 if options.real_time && ours == Direction::ToServer {
                     stage.sleep_until(begun + first, deadline)?;
                 }
                 let socket = stage.connect(deadline, &connect)?;
                 let player = Player {
-                    connection: *connection,
+                    connection,
                     socket,
                     stage,
                     ours,
@@ -147,13 +164,12 @@ impl Recording {
                     epoch: Instant::now().checked_sub(first).unwrap_or(begun),
                     replay: Replay::default(),
                     place: 0,
+                    ahead: VecDeque::new(),
                 };
-                players.push(scope.spawn(move || player.play(part)));
+                let part = parts.remove(&connection).unwrap_or_default();
+                players.insert(connection, scope.spawn(move || player.play(&part)));
             }
-            for player in players {
-                answers.push(player.join().map_err(|_| Error::new(Status::Internal, "a replay panicked"))?);
-            }
-            Ok(())
+            players.into_values().try_for_each(join)
         })?;
         let mut total = Replay::default();
         for answer in answers {
@@ -180,6 +196,8 @@ struct Player<'a> {
     replay: Replay,
     /// How far the other side's bytes have come.
     place: u64,
+    /// What has come and was not compared yet.
+    ahead: VecDeque<u8>,
 }
 
 /// What ends a play early.
@@ -194,6 +212,8 @@ impl From<Error> for Stop {
     }
 }
 
+/// Bytes that are taken at most while something is sent, so that memory is bounded; far more than sockets hold.
+const AHEAD: usize = 16 * 1024 * 1024;
 /// How much of what differs is shown.
 const SHOWN: usize = 60;
 
@@ -248,22 +268,65 @@ impl Player<'_> {
         self.deadline.earlier(recorded + self.options.patience)
     }
 
+    /// Sends, and takes meanwhile what comes, for which the other side may have to find room before it takes more.
     fn send(&mut self, at: Duration, bytes: &[u8]) -> Result<(), Stop> {
         self.keep_time(at)?;
         let due = self.due(at);
-        let (sent, answer) = self.socket.send_counted(bytes, left(due));
-        self.replay.sent += sent as u64;
-        match answer {
-            Ok(()) => Ok(()),
-            Err(error) if error.status() == Status::Disconnected => {
-                Err(self.difference("that it takes what is sent", "that it has left"))
+        let mut left = bytes;
+        loop {
+            let (sent, answer) = self.socket.send_counted(left, Timeout::None);
+            self.replay.sent += sent as u64;
+            left = &left[sent..];
+            let answer = match answer {
+                Err(error) if error.status() == Status::WouldBlock => self.wait_for_room(due),
+                other => other,
+            };
+            match answer {
+                Ok(()) if left.is_empty() => return Ok(()),
+                Ok(()) => {}
+                Err(error) if error.status() == Status::Disconnected => {
+                    return Err(self.difference("that it takes what is sent", "that it has left"));
+                }
+                Err(_) if self.deadline.has_passed() => return Err(self.out_of_time()),
+                Err(error) if error.status() == due.expiry() => {
+                    return Err(self.difference("that it takes what is sent", "that it does not"));
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(_) if self.deadline.has_passed() => Err(self.out_of_time()),
-            Err(error) if error.status() == due.expiry() => {
-                Err(self.difference("that it takes what is sent", "that it does not"))
-            }
-            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Waits until something can be sent, or takes what has come.
+    fn wait_for_room(&mut self, due: Deadline) -> Result<()> {
+        let interest = Interest { readable: self.ahead.len() < AHEAD, writable: true, ..Interest::default() };
+        if !self.socket.wait(interest, left(due))?.readable {
+            return Ok(());
+        }
+        let mut buffer = [0; 4096];
+        match self.socket.receive(&mut buffer, Timeout::None) {
+            Ok(received) => {
+                self.ahead.extend(&buffer[..received]);
+                Ok(())
+            }
+            Err(error) if error.status() == Status::WouldBlock => Ok(()),
+            // It has ended its sending, and may take what is sent all the same.
+            Err(error) if error.status() == Status::Disconnected => {
+                self.socket.wait(Interest { readable: false, ..interest }, left(due)).map(|_| ())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What has come before is received first.
+    fn take(&mut self, buffer: &mut [u8], due: Deadline) -> Result<usize> {
+        if self.ahead.is_empty() {
+            return self.socket.receive(buffer, left(due));
+        }
+        let count = buffer.len().min(self.ahead.len());
+        for (place, byte) in buffer.iter_mut().zip(self.ahead.drain(..count)) {
+            *place = byte;
+        }
+        Ok(count)
     }
 
     fn receive(&mut self, at: Duration, expected: &[u8]) -> Result<(), Stop> {
@@ -271,7 +334,7 @@ impl Player<'_> {
         let mut found = vec![0; expected.len()];
         let mut filled = 0;
         while filled < expected.len() {
-            match self.socket.receive(&mut found[filled..], left(due)) {
+            match self.take(&mut found[filled..], due) {
                 Ok(received) => {
                     let same = |place: &usize| found[*place] == expected[*place];
                     let end = filled + received;
@@ -304,7 +367,7 @@ impl Player<'_> {
     fn receive_end(&mut self, at: Duration) -> Result<(), Stop> {
         let due = self.due(at);
         let mut more = [0; SHOWN];
-        match self.socket.receive(&mut more, left(due)) {
+        match self.take(&mut more, due) {
             Ok(received) => Err(self.difference("its end", &excerpt(&more[..received], SHOWN))),
             Err(error) if error.status() == Status::Disconnected => Ok(()),
             Err(_) if self.deadline.has_passed() => Err(self.out_of_time()),

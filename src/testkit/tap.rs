@@ -5,6 +5,7 @@ use super::text::{hex, unhex};
 use crate::error::{Error, Result, Status};
 use crate::sys::Credentials;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::Write as _;
@@ -82,19 +83,24 @@ impl Recording {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
         }
         let mut recording = Recording::default();
-        let mut open = std::collections::BTreeMap::new();
+        // Whether it is open still.
+        let mut connections: BTreeMap<u64, bool> = BTreeMap::new();
         for (number, line) in lines {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             let entry = parse_entry(line).map_err(|what| malformed(number, &what))?;
-            let is_open = open.entry(entry.connection).or_insert(false);
-            match (&entry.event, *is_open) {
-                (TapEvent::Open(_), false) => *is_open = true,
-                (TapEvent::Open(_), true) => return Err(malformed(number, "the connection is open already")),
-                (_, false) => return Err(malformed(number, "the connection is not open")),
-                (TapEvent::Close, true) => *is_open = false,
-                (_, true) => {}
+            match (&entry.event, connections.get(&entry.connection)) {
+                (TapEvent::Open(_), None) => drop(connections.insert(entry.connection, true)),
+                (TapEvent::Open(_), Some(true)) => {
+                    return Err(malformed(number, "the connection is open already"));
+                }
+                (TapEvent::Open(_), Some(false)) => {
+                    return Err(malformed(number, "a connection of that number has ended already"));
+                }
+                (_, None | Some(false)) => return Err(malformed(number, "the connection is not open")),
+                (TapEvent::Close, Some(true)) => drop(connections.insert(entry.connection, false)),
+                (_, Some(true)) => {}
             }
             if recording.entries.last().is_some_and(|last| last.at > entry.at) {
                 return Err(malformed(number, "it is earlier than the line before"));
@@ -201,6 +207,8 @@ struct Recorder {
 
 struct State {
     file: File,
+    /// Bytes of the lines that were written whole.
+    whole: u64,
     /// Of the first write that failed; nothing is written from then on.
     failure: Option<Error>,
 }
@@ -220,7 +228,7 @@ impl Tap {
             path: path.to_owned(),
             start: Instant::now(),
             connections: AtomicU64::new(0),
-            state: Mutex::new(State { file, failure: None }),
+            state: Mutex::new(State { file, whole: HEAD.len() as u64 + 1, failure: None }),
         })))
     }
 
@@ -273,9 +281,14 @@ impl Conversation {
         }
         // The time is taken with the lock, so that lines are in its order. A line is written whole, at once.
         let entry = TapEntry { at: start.elapsed(), connection: self.number, event };
-        if let Err(error) = state.file.write_all(entry.to_line().as_bytes()) {
+        let line = entry.to_line();
+        if let Err(error) = state.file.write_all(line.as_bytes()) {
+            // What was written until then can be read, without half a line. A device has no length to set.
+            let _ = state.file.set_len(state.whole);
             state.failure = Some(Error::os(error, format!("record to {}", path.display())));
+            return;
         }
+        state.whole += line.len() as u64;
     }
 }
 
@@ -309,9 +322,10 @@ mod tests {
             let mut all = vec![TapEvent::Open(Some(client))];
             all.extend(events);
             all.extend([TapEvent::Close, TapEvent::Open(None)]);
+            let last = all.len() - 1;
             let entries = all.into_iter().enumerate().map(|(index, event)| TapEntry {
                 at: Duration::from_micros(index as u64),
-                connection: 1,
+                connection: if index == last { 2 } else { 1 },
                 event,
             });
             let recording = Recording { entries: entries.collect() };
@@ -328,7 +342,7 @@ mod tests {
     fn a_full_disk_is_told_and_nothing_is_written_from_then_on() {
         // The device that is always full: full(4).
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let state = Mutex::new(State { file: full, failure: None });
+        let state = Mutex::new(State { file: full, whole: 0, failure: None });
         let path = PathBuf::from("a file");
         let tap =
             Tap(Arc::new(Recorder { path, start: Instant::now(), connections: AtomicU64::new(0), state }));
@@ -349,6 +363,7 @@ mod tests {
             ("moorline-tap 1\nx 1 open\n", "line 2: the time"),
             ("moorline-tap 1\n0 1 close\n", "line 2: the connection is not open"),
             ("moorline-tap 1\n0 1 open\n0 1 open\n", "line 3: the connection is open already"),
+            ("moorline-tap 1\n0 1 open\n0 1 close\n0 1 open\n", "line 4: a connection of that number"),
             ("moorline-tap 1\n5 1 open\n4 1 close\n", "line 3: it is earlier"),
             ("moorline-tap 1\n0 1 open\n0 1 to-server 0\n", "line 3: these are no pairs"),
             ("moorline-tap 1\n0 1 open\n0 1 to-server \n", "line 3: there are no bytes"),
