@@ -1,9 +1,9 @@
 //! How a socket ends: one direction, by close, by abort, or given away.
 
-use super::{RawDescriptor, Socket};
+use super::{Descriptor, RawDescriptor, Socket};
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::error::{Error, Result, Status};
-use crate::sys::{Readiness, Waker};
+use crate::sys::{self, Readiness, Waker};
 use std::sync::Arc;
 
 /// A direction of a connection, seen from this side.
@@ -70,6 +70,15 @@ impl Socket {
     ///
     /// `Closed`. `InvalidState`: something is queued to be sent; flush first. `LimitReached`: no descriptor left.
     pub fn release(&self) -> Result<RawDescriptor> {
+        self.release_owned().map(sys::give_away)
+    }
+
+    /// Gives the descriptor away, as [`Socket::release`] does, with an owner.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::release`].
+    pub fn release_owned(&self) -> Result<Descriptor> {
         let endpoint = self.endpoint()?;
         // No send may be under way or begin, or its bytes would be cut in two.
         let turn = self.outgoing.turn(Deadline::Now).map_err(|_| busy("a send is under way"))?;

@@ -10,9 +10,9 @@
 //! | [`proxy`] | a faulty wire between two names, for programs that are not ours |
 //! | [`tap`] | a recorded conversation |
 //! | [`replay`] | a recorded conversation, played to one of its sides |
+//! | [`text`] | bytes as text that people read and write |
 //! | `schedule` | where in a stream of bytes which fault is |
 //! | `wire` | the thread that carries bytes from one socket to another |
-//! | `text` | bytes as text that people read |
 //!
 //! Deadlines that a test moves by hand are [`crate::Clock`]'s.
 
@@ -23,10 +23,10 @@ pub mod proxy;
 pub mod replay;
 pub mod script;
 pub mod tap;
+pub mod text;
 pub mod verdicts;
 
 mod schedule;
-mod text;
 mod wire;
 
 pub use faults::{FaultPlan, Faults};

@@ -1,4 +1,4 @@
-//! What a fixture expects of its peer and answers, as text. The language is described in `docs/testing-with-moorline.md`.
+//! What a fixture expects of its peer and answers, as text. The language is described in `docs/script-language.md`.
 
 use super::text::{duration, quote, show_duration, unquote};
 use crate::error::{Error, Result, Status};

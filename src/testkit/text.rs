@@ -1,10 +1,10 @@
-//! Bytes as text that people read and write.
+//! Bytes as text that people read and write: transcripts, scripts, recordings.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Bytes in quotes: printable ASCII as it is, the rest as escapes that [`unquote`] reads.
-pub(super) fn quote(bytes: &[u8]) -> String {
+/// Bytes in quotes: printable ASCII as it is, the rest as escapes that scripts have too.
+pub fn quote(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 2);
     text.push('"');
     for byte in bytes {
@@ -26,7 +26,7 @@ pub(super) fn quote(bytes: &[u8]) -> String {
 }
 
 /// Bytes in quotes, at most so many of them, with the number of those that are left out.
-pub(super) fn excerpt(bytes: &[u8], most: usize) -> String {
+pub fn excerpt(bytes: &[u8], most: usize) -> String {
     match bytes.len().checked_sub(most) {
         None | Some(0) => quote(bytes),
         Some(more) => format!("{} and {more} bytes more", quote(&bytes[..most])),
@@ -65,7 +65,7 @@ pub(super) fn unquote(text: &str) -> Result<(Vec<u8>, &str), String> {
 }
 
 /// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");

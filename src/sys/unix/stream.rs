@@ -2,7 +2,7 @@
 
 use super::super::{Credentials, Readiness};
 use super::address::ShortPath;
-use super::{RawDescriptor, Waker, check_stream_socket, raw, take_over};
+use super::{Descriptor, RawDescriptor, Waker, check_stream_socket, raw, take_over};
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
 use interprocess::local_socket::traits::StreamCommon;
@@ -95,9 +95,8 @@ impl Stream {
     }
 
     /// A second descriptor of the same socket, which is the caller's.
-    pub fn release(&self) -> Result<RawDescriptor, Error> {
+    pub fn release(&self) -> Result<Descriptor, Error> {
         rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
-            .map(std::os::fd::IntoRawFd::into_raw_fd)
             .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))
     }
 
