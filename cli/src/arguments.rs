@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use moorline::name::Name;
 use moorline::{Framing, MessageOptions, Scope, Timeout};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,10 +97,25 @@ impl MessageArguments {
     }
 }
 
-/// Seconds, with a fraction if need be.
+/// Seconds, with a fraction if need be, or a number of `s`, `ms` or `us`.
 pub fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
+    let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0)];
+    let unit = units.into_iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, scale)));
+    let (digits, scale) = unit.unwrap_or((text, 1.0));
+    let number: f64 =
+        digits.parse().map_err(|_| "not a number of seconds, nor one with s, ms or us".to_owned())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
+}
+
+/// One value, or two with a hyphen between them, the lesser first.
+pub fn range<T: Clone>(
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<RangeInclusive<T>, String> {
+    match text.split_once('-') {
+        Some((least, most)) => Ok(parse(least)?..=parse(most)?),
+        None => parse(text).map(|value| value.clone()..=value),
+    }
 }
 
 /// For ever, unless something was said.

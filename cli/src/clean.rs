@@ -1,6 +1,7 @@
 //! `moorline clean`: removes names whose servers have died.
 
 use crate::failure::{Answer, Failure};
+use crate::interrupt;
 use crate::list::{dead_names, dead_names_in};
 use crate::output;
 use clap::Args;
@@ -8,6 +9,8 @@ use moorline::{Server, ServerOptions, Status};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Args)]
 #[command(
@@ -43,10 +46,14 @@ pub fn run(arguments: &Arguments) -> Answer {
     if dead.is_empty() || arguments.dry_run || !(arguments.yes || confirmed(dead.len())?) {
         return Ok(());
     }
+    let interrupted = watch()?;
     let mut failed = false;
     for path in &dead {
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Failure::Error("interrupted before all were removed".to_owned()));
+        }
         if let Err(reason) = remove(path) {
-            eprintln!("moorline: {reason}");
+            output::tell(&format!("moorline: {reason}"));
             failed = true;
         }
     }
@@ -54,17 +61,30 @@ pub fn run(arguments: &Arguments) -> Answer {
 }
 
 fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer {
+    let interrupted = watch()?;
     let mut failed = false;
     let names: Vec<_> = dead
         .iter()
         .map(|path| {
-            let error = if yes { remove(path).err() } else { None };
+            let error = match interrupted.load(Ordering::Relaxed) {
+                _ if !yes => None,
+                true => Some("interrupted".to_owned()),
+                false => remove(path).err(),
+            };
             failed |= error.is_some();
             json!({ "path": path, "removed": yes && error.is_none(), "error": error })
         })
         .collect();
     output::print_json(&names.into())?;
     if failed { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// An interrupt does not come between taking a name over and giving it back, but before the next one.
+fn watch() -> Answer<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    interrupt::on_interrupt(move || flag.store(true, Ordering::Relaxed))?;
+    Ok(interrupted)
 }
 
 fn confirmed(count: usize) -> Answer<bool> {

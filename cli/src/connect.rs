@@ -2,6 +2,7 @@
 
 use crate::arguments::{MessageArguments, NameArguments, seconds, timeout};
 use crate::failure::{Answer, Failure};
+use crate::output;
 use clap::Args;
 use moorline::socket::Direction;
 use moorline::{Socket, SocketOptions, Status, Timeout, Trust};
@@ -50,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     thread::spawn(move || {
         let sent = if framed { send_lines(&sender, input) } else { send_bytes(&sender, input) };
         if let Err(Failure::Error(text)) = sent {
-            eprintln!("moorline: {text}");
+            output::tell(&format!("moorline: {text}"));
             sender.abort();
         }
     });

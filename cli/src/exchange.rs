@@ -2,6 +2,7 @@
 
 use crate::arguments::{ScopeName, seconds, timeout};
 use crate::failure::{Answer, Failure};
+use crate::interrupt;
 use crate::output;
 use crate::report::{self, Measured};
 use clap::Args;
@@ -89,8 +90,7 @@ fn rows(arguments: &Arguments) -> Vec<Row> {
 pub fn run(arguments: &Arguments) -> Answer {
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = cancelled.clone();
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-        .map_err(|error| Failure::Error(format!("watch for an interrupt: {error}")))?;
+    interrupt::on_interrupt(move || flag.store(true, Ordering::Relaxed))?;
 
     let (service, name) = match &arguments.name {
         Some(name) => (None, name.clone()),

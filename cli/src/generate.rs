@@ -2,8 +2,9 @@
 
 use crate::failure::{Answer, Failure};
 use crate::output;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
+use std::io;
 
 #[derive(Args)]
 pub struct Completions {
@@ -23,16 +24,22 @@ pub fn man<C: CommandFactory>() -> Answer {
     let mut command = C::command();
     command.build();
     let failed = Failure::system("make the manual page");
-    let render = |text: &mut Vec<u8>| {
-        clap_mangen::Man::new(command.clone()).render(text)?;
-        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-            let page = clap_mangen::Man::new(subcommand.clone());
-            text.extend(format!(".SH \"MOORLINE {}\"\n", subcommand.get_name().to_uppercase()).bytes());
-            page.render_description_section(text)?;
-            page.render_options_section(text)?;
-        }
-        Ok(())
-    };
-    render(&mut text).map_err(failed)?;
+    clap_mangen::Man::new(command.clone())
+        .render(&mut text)
+        .and_then(|()| render_subcommands(&command, &mut text))
+        .map_err(failed)?;
     output::print(&String::from_utf8_lossy(&text))
+}
+
+fn render_subcommands(command: &Command, text: &mut Vec<u8>) -> io::Result<()> {
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let page = clap_mangen::Man::new(subcommand.clone());
+        // The whole name, once the command was built: "moorline tap show".
+        let name = subcommand.get_bin_name().unwrap_or(subcommand.get_name());
+        text.extend(format!(".SH \"{}\"\n", name.to_uppercase()).bytes());
+        page.render_description_section(text)?;
+        page.render_options_section(text)?;
+        render_subcommands(subcommand, text)?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `moorline`: serve, connect to, measure and diagnose local sockets.
+//! `moorline`: serve, connect to, measure, test and diagnose local sockets.
 
 #![forbid(unsafe_code)]
 
@@ -8,12 +8,18 @@ mod connect;
 mod doctor;
 mod exchange;
 mod failure;
+mod faults;
 mod generate;
+mod interrupt;
 mod kernel;
 mod list;
 mod output;
+mod proxy;
+mod relay;
+mod replay;
 mod report;
 mod serve;
+mod tap;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -24,8 +30,9 @@ use std::process::ExitCode;
 #[command(
     name = "moorline",
     version,
-    about = "Serve, connect to, measure and diagnose local sockets",
-    after_help = "Exit codes: 0 all was well; 1 what was asked for failed or is not so; 2 the command line was wrong.",
+    about = "Serve, connect to, measure, test and diagnose local sockets",
+    after_help = "Exit codes: 0 all was well; 1 what was asked for failed or is not so; 2 the command line was wrong.\n\n\
+                  Ctrl-C, SIGTERM and SIGHUP end every command cleanly.",
     propagate_version = true
 )]
 struct CommandLine {
@@ -45,6 +52,12 @@ enum Command {
     Ls(list::Arguments),
     /// Remove names whose servers have died
     Clean(clean::Arguments),
+    /// Carry what clients and a server say, with faults
+    Proxy(proxy::Arguments),
+    /// Record what clients and a server say, or show what was recorded
+    Tap(tap::Arguments),
+    /// Play a recording to a server, or to clients, and tell the first difference
+    Replay(replay::Arguments),
     /// Say why a client cannot reach a name
     Doctor(doctor::Arguments),
     /// Print completions for a shell
@@ -62,13 +75,20 @@ fn raise_descriptor_limit() {
 }
 
 fn main() -> ExitCode {
-    raise_descriptor_limit();
-    let answer = match CommandLine::parse().command {
+    let command = CommandLine::parse().command;
+    // Commands that are run have the limits that this process was given, not ours.
+    if !matches!(&command, Command::Serve(arguments) if arguments.runs_commands()) {
+        raise_descriptor_limit();
+    }
+    let answer = match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Exchange(arguments) => exchange::run(&arguments),
         Command::Ls(arguments) => list::run(&arguments),
         Command::Clean(arguments) => clean::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
+        Command::Tap(arguments) => tap::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => generate::completions::<CommandLine>(&arguments),
         Command::Man => generate::man::<CommandLine>(),
@@ -79,7 +99,7 @@ fn main() -> ExitCode {
         Err(Failure::NoReader) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
         Err(Failure::Error(text)) => {
-            eprintln!("moorline: {text}");
+            output::tell(&format!("moorline: {text}"));
             ExitCode::FAILURE
         }
     }

@@ -13,6 +13,11 @@ pub fn print(text: &str) -> Answer {
     })
 }
 
+/// Says something on the standard error, as a line. Nobody can be told that nobody listens there.
+pub fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 pub fn print_json(value: &Value) -> Answer {
     print(&format!("{value:#}\n"))
 }

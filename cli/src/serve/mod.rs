@@ -1,16 +1,31 @@
 //! `moorline serve`: a server until it is interrupted.
 
+mod command;
+mod script;
+
 use crate::arguments::{MessageArguments, ScopeName};
-use crate::failure::{Answer, Failure};
+use crate::failure::Answer;
+use crate::interrupt::{self, Ending};
 use crate::output;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use moorline::{Connection, Handler, Service, ServiceOptions, Timeout};
 use serde_json::json;
 use std::ffi::OsString;
-use std::sync::{Arc, mpsc};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Args)]
+#[command(
+    group = ArgGroup::new("program").args(["script", "command"]),
+    after_help = "A script expects bytes or messages and answers them; docs/script-language.md describes it. A missed expectation \
+                  prints the transcript of its connection, and the exit code is 1.\n\n\
+                  A command runs once for each connection, with the connection as its standard input and output and these \
+                  variables: MOORLINE_NAME, the full name of the server; MOORLINE_CONNECTION, the number of the connection, from \
+                  1; MOORLINE_PEER_UID, MOORLINE_PEER_GID and MOORLINE_PEER_PID, the client's user, group and process. When \
+                  interrupted, the inputs of the commands end; those that run still after the linger, or when interrupted again, \
+                  are killed, each with its process group. The exit code is 1 if a command failed before that."
+)]
 pub struct Arguments {
     /// A plain name, or an absolute path; a name that nobody else has if there is none
     name: Option<OsString>,
@@ -20,17 +35,35 @@ pub struct Arguments {
     /// What to do with what comes
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
+    /// Follow the script in this file on each connection; - is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mode", "framing", "max_message", "application", "application_version",
+                                                          "max_connections", "linger", "command"])]
+    script: Option<PathBuf>,
     #[command(flatten)]
     messages: MessageArguments,
-    /// Connections at once
+    /// End when so many connections have ended, with a script or a command; with a script also when an expectation was missed
+    #[arg(long, value_name = "NUMBER", requires = "program", value_parser = clap::value_parser!(u64).range(1..))]
+    connections: Option<u64>,
+    /// Connections at once; others are refused
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<usize>,
-    /// Seconds to send what is queued when interrupted
+    /// Seconds to send what is queued, or for the commands to end, when interrupted
     #[arg(long, value_name = "SECONDS", value_parser = crate::arguments::seconds, default_value = "5")]
     linger: Duration,
     /// Print the report at the end as JSON
     #[arg(long)]
     json: bool,
+    /// Run this command for each connection, which is its standard input and output
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["mode", "framing", "max_message", "application",
+                                                                     "application_version"])]
+    command: Vec<OsString>,
+}
+
+impl Arguments {
+    /// Whether it runs commands, which are to have the limits that this process was given.
+    pub fn runs_commands(&self) -> bool {
+        !self.command.is_empty()
+    }
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -50,13 +83,15 @@ impl Handler for Sink {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let (interrupt, interrupted) = mpsc::channel();
-    let tell = move || {
-        // Nobody waits any more when the server is ending already.
-        let _ = interrupt.send(());
-    };
-    ctrlc::set_handler(tell).map_err(|error| Failure::Error(format!("watch for an interrupt: {error}")))?;
+    let ending = interrupt::watch()?;
+    match &arguments.script {
+        Some(file) => script::serve(arguments, file, &ending),
+        None if arguments.runs_commands() => command::serve(arguments, &ending),
+        None => serve(arguments, &ending),
+    }
+}
 
+fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
     let options = ServiceOptions {
         scope: arguments.scope.into(),
         messages: arguments.messages.options(),
@@ -74,7 +109,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     output::print(&format!("{}\n", service.full_name()?.to_string_lossy()))?;
 
     // An error means that nobody can interrupt any more, which does not happen.
-    let _ = interrupted.recv();
+    let _ = ending.receiver.recv();
     let report = service.stop(Timeout::After(arguments.linger))?;
     if arguments.json {
         return output::print_json(&json!({
@@ -86,9 +121,9 @@ pub fn run(arguments: &Arguments) -> Answer {
             "unsent": report.unsent,
         }));
     }
-    eprintln!(
+    output::tell(&format!(
         "{} connections, {} refused; {} bytes received, {} sent, {} lost",
         report.accepted, report.refused, report.received, report.sent, report.unsent
-    );
+    ));
     Ok(())
 }

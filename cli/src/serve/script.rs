@@ -1,0 +1,75 @@
+//! Clients that are expected to say what a script says.
+
+use super::Arguments;
+use crate::failure::{Answer, Failure};
+use crate::interrupt::Ending;
+use crate::output;
+use moorline::name::Name;
+use moorline::testkit::{Fixture, FixtureOptions, Script, Verdicts};
+use moorline::{Scope, Timeout};
+use serde_json::json;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Reads the script, serves with it, and tells of every expectation that was missed, when it is.
+pub fn serve(arguments: &Arguments, file: &Path, ending: &Ending) -> Answer {
+    let script = read(file)?;
+    let verdicts = Verdicts::new();
+    let scope: Scope = arguments.scope.into();
+    let options = FixtureOptions { scope, verdicts: Some(verdicts.clone()), ..FixtureOptions::default() };
+    let name = match &arguments.name {
+        Some(name) => Name::resolve(name, scope),
+        None => Name::unique("moorline", scope),
+    }?;
+    let fixture = Fixture::start_on(name, script, options)?;
+    output::print(&format!("{}\n", fixture.full_name()?.to_string_lossy()))?;
+
+    std::thread::scope(|threads| {
+        if let Some(connections) = arguments.connections {
+            let (fixture, ended) = (&fixture, ending.sender.clone());
+            threads.spawn(move || {
+                // A missed expectation ends it as well, and so does the stop.
+                let _ = fixture.wait(connections, Timeout::Forever);
+                let _ = ended.send(());
+            });
+        }
+        // An error means that nobody can interrupt any more, which does not happen.
+        let _ = ending.receiver.recv();
+        fixture.stop();
+    });
+    let report = fixture.report();
+    let unfinished = report.connections - report.finished;
+    if arguments.json {
+        let failures: Vec<_> = verdicts
+            .take()
+            .into_iter()
+            .map(|failure| json!({ "file": file, "line": failure.line, "text": failure.text }))
+            .collect();
+        output::print_json(&json!({
+            "connections": report.connections,
+            "finished": report.finished,
+            "unfinished": unfinished,
+            "missed": report.missed,
+            "received": report.received,
+            "sent": report.sent,
+            "failures": failures,
+        }))?;
+    } else {
+        output::tell(&format!(
+            "{} connections, {} finished, {unfinished} not, {} missed an expectation; {} bytes received, {} sent",
+            report.connections, report.finished, report.missed, report.received, report.sent
+        ));
+    }
+    if report.missed > 0 { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn read(file: &Path) -> Answer<Script> {
+    let mut text = String::new();
+    let read = match file.to_str() {
+        Some("-") => io::stdin().read_to_string(&mut text).map(|_| text),
+        _ => fs::read_to_string(file),
+    };
+    let text = read.map_err(Failure::system(format!("read {}", file.display())))?;
+    Script::parse(&text).map_err(|error| Failure::Error(format!("{}: {error}", file.display())))
+}
