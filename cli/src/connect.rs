@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -48,15 +49,24 @@ pub fn run(arguments: &Arguments) -> Answer {
     let socket = Arc::new(Socket::connect_to(&name, &options, timeout(arguments.timeout))?);
     // Not joined: a terminal that nobody types at would keep it when the server has left.
     let sender = socket.clone();
+    let (done, sent_all) = mpsc::channel();
     thread::spawn(move || {
         let sent = if framed { send_lines(&sender, input) } else { send_bytes(&sender, input) };
         if let Err(Failure::Error(text)) = sent {
             output::tell(&format!("moorline: {text}"));
             sender.abort();
         }
+        // Nobody waits any more when the server has left.
+        let _ = done.send(());
     });
-    receive(&socket, framed)
+    receive(&socket, framed)?;
+    // It says no more, but may take what there is to send still, until it has left altogether.
+    while sent_all.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !socket.is_gone() {}
+    Ok(())
 }
+
+/// How often it is looked whether a server has left that had ended its sending before.
+const LOOK: Duration = Duration::from_millis(50);
 
 fn send_bytes(socket: &Socket, mut input: impl Read) -> Answer {
     let mut buffer = vec![0; 64 * 1024];

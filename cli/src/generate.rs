@@ -24,7 +24,9 @@ pub fn man<C: CommandFactory>() -> Answer {
     let mut command = C::command();
     command.build();
     let failed = Failure::system("make the manual page");
+    // An empty date would leave its place in the header to the version.
     clap_mangen::Man::new(command.clone())
+        .date(" ")
         .render(&mut text)
         .and_then(|()| render_subcommands(&command, &mut text))
         .map_err(failed)?;

@@ -21,9 +21,12 @@ use std::time::{Duration, Instant};
 #[derive(Args)]
 pub struct RelayArguments {
     /// The name that clients connect to: a plain name, or an absolute path
-    name: OsString,
+    // Required, unless the command has a subcommand and it is given.
+    #[arg(required = true)]
+    name: Option<OsString>,
     /// The name of the server
-    target: OsString,
+    #[arg(required = true)]
+    target: Option<OsString>,
     /// Where a plain name lives
     #[arg(long, value_enum, default_value_t)]
     scope: ScopeName,
@@ -64,8 +67,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
     let ending = interrupt::watch()?;
-    let name = Name::resolve(&arguments.name, arguments.scope.into())?;
-    let target = Name::resolve(&arguments.target, arguments.target_scope.unwrap_or(arguments.scope).into())?;
+    let target_scope = arguments.target_scope.unwrap_or(arguments.scope);
+    let name = Name::resolve(arguments.name.as_deref().unwrap_or_default(), arguments.scope.into())?;
+    let target = Name::resolve(arguments.target.as_deref().unwrap_or_default(), target_scope.into())?;
     if name == target {
         return Err(Failure::Error(format!("{name}: it would be its own server")));
     }

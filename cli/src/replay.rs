@@ -85,9 +85,10 @@ pub fn run(arguments: &Arguments) -> Answer {
     });
     // An error means that nobody can interrupt any more, which does not happen.
     let _ = ending.receiver.recv();
-    server.close()?;
     let interrupted = |_| Failure::Error("interrupted before all was played".to_owned());
-    let replay = answers.try_recv().map_err(interrupted)??;
+    let answer = answers.try_recv().map_err(interrupted);
+    server.close()?;
+    let replay = answer??;
     report(arguments, &replay)
 }
 

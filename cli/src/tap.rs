@@ -21,21 +21,17 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    record: Option<Record>,
+    relay: RelayArguments,
+    /// The new file to record to
+    // Required, unless there is a subcommand.
+    #[arg(required = true)]
+    file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Show what was recorded
     Show(Show),
-}
-
-#[derive(Args)]
-struct Record {
-    #[command(flatten)]
-    relay: RelayArguments,
-    /// The new file to record to
-    file: PathBuf,
 }
 
 #[derive(Args)]
@@ -54,12 +50,9 @@ struct Show {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    match (&arguments.command, &arguments.record) {
-        (Some(Command::Show(arguments)), _) => show(arguments),
-        (None, Some(record)) => {
-            relay(&record.relay, Doings { record_to: Some(&record.file), ..Doings::default() })
-        }
-        (None, None) => Err(Failure::Error("there is nothing to record or to show".to_owned())),
+    match &arguments.command {
+        Some(Command::Show(arguments)) => show(arguments),
+        None => relay(&arguments.relay, Doings { record_to: arguments.file.as_deref(), ..Doings::default() }),
     }
 }
 

@@ -355,8 +355,8 @@ impl Socket {
         }
     }
 
-    /// Whether the connection has ended in both directions, so that nothing sent can arrive.
-    pub(crate) fn is_gone(&self) -> bool {
+    /// Whether the connection has ended in both directions, so that nothing sent can arrive; or is closed. Does not block.
+    pub fn is_gone(&self) -> bool {
         self.endpoint().map_or(true, |endpoint| endpoint.source().is_gone())
     }
 

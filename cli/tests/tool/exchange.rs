@@ -1,0 +1,63 @@
+//! `exchange`: every byte verified, and the progress at a terminal.
+
+use crate::support::Place;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+
+#[test]
+fn an_exchange_is_verified_and_reported() {
+    let place = Place::new();
+    let arguments = ["exchange", "--connections", "3", "--chunk", "1000", "--round-trips", "30", "--json"];
+    let (report, code) = place.json(&arguments);
+    assert_eq!(code, Some(0));
+    assert_eq!(report["right"], true);
+    let row = &report["rows"][0];
+    assert_eq!(
+        (&row["connections"], &row["round_trips"], &row["bytes_received"]),
+        (&3.into(), &30.into(), &30_000.into())
+    );
+
+    let table = place.run(&["exchange", "--chunk", "10"]);
+    let text = String::from_utf8(table.stdout).unwrap();
+    assert!(text.contains("data, 1 x 10 B"), "{text}");
+
+    let page = place.path("report.html");
+    let page = page.to_str().unwrap();
+    assert!(place.run(&["exchange", "--connections", "2", "--report", page]).status.success());
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!((page.matches("<rect").count(), page.matches("ping-pong, 2").count()), (1, 2), "{page}");
+
+    // A server that answers something else.
+    let listener = UnixListener::bind(place.path("liar")).unwrap();
+    let liar = std::thread::spawn(move || {
+        let (mut stream, _): (UnixStream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+        stream.write_all(b"lies").unwrap();
+    });
+    let arguments = ["exchange", "liar", "--chunk", "4", "--round-trips", "1", "--json"];
+    let (report, code) = place.json(&arguments);
+    assert_eq!((&report["right"], code), (&false.into(), Some(1)));
+    liar.join().unwrap();
+}
+
+#[test]
+fn a_terminal_sees_the_progress() {
+    let place = Place::new();
+    let tool = env!("CARGO_BIN_EXE_moorline");
+    let exchange = format!("{tool} exchange --connections 2 --round-trips 200000");
+    let run = Command::new("script")
+        .args(["--quiet", "--return", "--command", &exchange, "/dev/null"])
+        .env("TMPDIR", place.directory())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = run else {
+        eprintln!("skipped: script(1) is not installed");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("ping-pong, 2") && text.contains(" %"), "{text}");
+    assert!(output.status.success());
+}

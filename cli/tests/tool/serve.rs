@@ -1,0 +1,128 @@
+//! `serve` and `connect`: a server and a client at the terminal.
+
+use crate::support::{Place, Running, converse, read_exactly, read_to_end};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn an_echo_gives_back_what_is_sent_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let server = Running::serve(&place, &["echo", "--json"]);
+    assert_eq!(server.name, place.path("echo").to_str().unwrap());
+    let large = vec![b'x'; 1 << 20];
+    for input in [&b"hello\n"[..], b"", &large] {
+        let answer = converse(&place, &["echo"], input);
+        assert!(answer.status.success(), "{answer:?}");
+        assert!(answer.stdout == input);
+    }
+    let file = place.path("input");
+    fs::write(&file, "from a file").unwrap();
+    let answer = place.run(&["connect", "echo", "--file", file.to_str().unwrap()]);
+    assert_eq!((&answer.stdout[..], answer.status.code()), (&b"from a file"[..], Some(0)));
+
+    let ended = server.interrupt();
+    assert_eq!(ended.code, Some(0));
+    let report = ended.json();
+    assert_eq!((&report["accepted"], &report["unsent"]), (&4.into(), &0.into()));
+    assert!(!place.path("echo").exists());
+}
+
+#[test]
+fn a_sink_answers_nothing_and_a_name_is_made_where_none_is_given() {
+    let place = Place::new();
+    let server = Running::serve(&place, &["--mode", "sink"]);
+    assert!(server.name.starts_with(place.path("moorline-").to_str().unwrap()), "{}", server.name);
+    let answer = converse(&place, &[&server.name], b"swallowed");
+    assert_eq!((&answer.stdout[..], answer.status.code()), (&b""[..], Some(0)));
+    assert_eq!(server.interrupt().code, Some(0));
+}
+
+#[test]
+fn messages_are_lines_at_the_terminal_whatever_they_are_on_the_wire() {
+    for framing in ["big-endian", "little-endian", "lines", "checked"] {
+        let place = Place::new();
+        let server = Running::serve(&place, &["messages", "--framing", framing, "--application", "test"]);
+        let arguments = ["messages", "--framing", framing, "--application", "test"];
+        let answer = converse(&place, &arguments, b"one\n\nthree\n");
+        assert_eq!(
+            (&answer.stdout[..], answer.status.code()),
+            (&b"one\n\nthree\n"[..], Some(0)),
+            "{framing}"
+        );
+        drop(server);
+    }
+}
+
+#[test]
+fn what_fails_says_what_and_why() {
+    let place = Place::new();
+    let answer = place.run(&["connect", "nobody"]);
+    assert_eq!(answer.status.code(), Some(1));
+    let text = String::from_utf8(answer.stderr).unwrap();
+    assert!(text.contains(place.path("nobody").to_str().unwrap()), "{text}");
+
+    let server = Running::serve(&place, &["taken"]);
+    let answer = place.run(&["serve", "taken"]);
+    assert_eq!(answer.status.code(), Some(1));
+    drop(server);
+
+    let server = Running::serve(&place, &["checked", "--framing", "checked", "--application", "one"]);
+    let answer = converse(&place, &["checked", "--framing", "checked", "--application", "two"], b"x\n");
+    assert_eq!(answer.status.code(), Some(1));
+    let text = String::from_utf8(answer.stderr).unwrap();
+    assert!(text.contains("one") && text.contains("two"), "{text}");
+    drop(server);
+
+    for wrong in
+        [&["exchange", "--connections", "many"][..], &["no-such-command"], &["serve", "--mode", "shout"]]
+    {
+        assert_eq!(place.run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_server_that_says_no_more_still_gets_what_there_is_to_send() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.path("server")).unwrap();
+    let mut client = place
+        .command(&["connect", "server"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    server.write_all(b"bye").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    let mut said = [0; 3];
+    client.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+    let mut input = client.stdin.take().unwrap();
+    for _ in 0..3 {
+        // Time enough for a client to leave that takes the end of one direction for that of both.
+        thread::sleep(Duration::from_millis(100));
+        input.write_all(b"late").unwrap();
+        assert_eq!(read_exactly(&mut server, 4), b"late");
+    }
+    drop(input);
+    assert_eq!(read_to_end(&mut server), b"");
+    assert_eq!(client.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_server_that_leaves_ends_the_client_whatever_there_is_to_send() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.path("server")).unwrap();
+    let mut command = place.command(&["connect", "server"]);
+    let mut client = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let input = client.stdin.take();
+    let (server, _) = listener.accept().unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    drop(server);
+    assert_eq!(client.wait().unwrap().code(), Some(0));
+    drop(input);
+}
