@@ -88,7 +88,9 @@ impl FaultArguments {
             },
             pieces: self.pieces.clone(),
             delay: self.delay.clone(),
+            // Of sockets of the library only, which a proxy has not on its sides.
             window: None,
+            would_block: None,
             reset_after: self.reset_after,
             stop_reading_after: self.stop_after,
             flip_at: self.flip_at,

@@ -84,10 +84,9 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
         ..ProxyOptions::default()
     };
     let started = Proxy::start(name, target, options).and_then(|proxy| Ok((proxy.full_name()?, proxy)));
-    let (full_name, proxy) = started.map_err(|error| {
+    let (full_name, proxy) = started.inspect_err(|_| {
         // What was only just made records nothing.
         let _ = doings.record_to.map(fs::remove_file);
-        error
     })?;
     output::print(&format!("{}\n", full_name.to_string_lossy()))?;
 

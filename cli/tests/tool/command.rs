@@ -194,7 +194,8 @@ fn no_process_and_no_descriptor_is_left_of_a_connection() {
     for _ in 0..20 {
         ask(&place, b"");
     }
-    eventually("all end", || children(server.id()).is_empty() && descriptors() <= before);
+    // What is made when first needed is there to stay, but not one for each connection.
+    eventually("all end", || children(server.id()).is_empty() && descriptors() < before + 5);
     assert_eq!(server.interrupt().code, Some(0));
 }
 

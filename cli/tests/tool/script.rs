@@ -151,3 +151,23 @@ fn what_does_not_go_together_is_refused() {
         assert_eq!(place.fails(wrong).0, Some(2), "{wrong:?}");
     }
 }
+
+#[test]
+fn the_scripts_of_the_documentation_can_be_served() {
+    let text = include_str!("../../../docs/script-language.md");
+    let scripts: Vec<&str> =
+        text.split("```script\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(scripts.len(), 2);
+    for script in scripts {
+        let place = Place::new();
+        let file = place.file("steps", script);
+        assert_eq!(
+            Running::serve(&place, &["script", "--script", &file]).interrupt().code,
+            Some(0),
+            "{script}"
+        );
+    }
+    let (answer, ended) =
+        follow(text.split("```").nth(1).unwrap().trim_start_matches("script\n"), "hello\nme\n", true);
+    assert_eq!((answer.as_slice(), ended.code), (&b"who?\n"[..], Some(0)));
+}

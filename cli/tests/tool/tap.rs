@@ -145,3 +145,18 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     let output = show.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+#[test]
+fn the_recording_of_the_documentation_can_be_read() {
+    let text = include_str!("../../../docs/tap-format.md");
+    let place = Place::new();
+    let file = place.file("recording", text.split("```tap\n").nth(1).unwrap().split("```").next().unwrap());
+    let (shown, code) = place.json(&["tap", "show", &file, "--json"]);
+    assert_eq!((code, shown.as_array().unwrap().len()), (Some(0), 7));
+    assert_eq!((&shown[1]["text"], &shown[3]["descriptors"]), (&"hello\n".into(), &1.into()));
+    let table = String::from_utf8(place.run(&["tap", "show", &file]).stdout).unwrap();
+    assert!(
+        table.contains("user 1000, group 1000, process 4711") && table.contains("and 1 descriptors"),
+        "{table}"
+    );
+}
