@@ -1,6 +1,6 @@
 //! What deadlines are measured on: the system's clock, or one that a test moves.
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::error::Status;
+use crate::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long a call may wait. Nothing in this library waits without being given one.
@@ -104,10 +105,7 @@ impl From<Timeout> for Deadline {
 }
 
 /// Takes a lock within the deadline.
-pub(crate) fn lock_until<T>(
-    lock: &parking_lot::Mutex<T>,
-    deadline: Deadline,
-) -> Result<parking_lot::MutexGuard<'_, T>, Status> {
+pub(crate) fn lock_until<T>(lock: &Mutex<T>, deadline: Deadline) -> Result<MutexGuard<'_, T>, Status> {
     match deadline {
         Deadline::Now => lock.try_lock(),
         Deadline::At(at) => lock.try_lock_until(at),

@@ -4,8 +4,8 @@ use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::gate::Gate;
 use crate::poller::Registration;
+use crate::sync::{Mutex, MutexGuard};
 use crate::sys::{self, RawDescriptor, Readiness, Selector, Source, Waker};
-use parking_lot::{Mutex, MutexGuard};
 use std::io;
 
 /// An open listener or stream. Calls hold it by an `Arc` while they use it, so that its descriptor is closed when it

@@ -1,9 +1,9 @@
 //! What can be shut for good while others wait at it.
 
 use crate::error::{Result, Status};
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sys::{RawDescriptor, Waker};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 /// Open until it is shut. Whoever waits at it is woken then, and is told `Closed`.
 #[derive(Default)]

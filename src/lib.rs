@@ -47,6 +47,7 @@
 //! | `inbox` | what a socket has received and nobody has taken yet |
 //! | `outbox` | the bounded queue of what a socket has yet to send |
 //! | [`testkit`] | fixtures, faults, verdicts, leaks, recordings, for tests |
+//! | `sync` | what threads meet at |
 //! | `sys` | what the operating system does, behind one contract |
 //! | `ffi` | the C ABI |
 
@@ -74,6 +75,7 @@ mod gate;
 mod handshake;
 mod inbox;
 mod outbox;
+mod sync;
 
 pub use busy_poll::BusyPoll;
 pub use clock::Clock;

@@ -7,11 +7,11 @@ use crate::endpoint::Watched;
 use crate::error::{Error, Result, Status};
 use crate::server::Server;
 use crate::socket::Socket;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::{self, RawDescriptor, Readiness, Selection, Selector};
-use parking_lot::Mutex;
 use slab::Slab;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 

@@ -9,15 +9,15 @@ use crate::poller::Poller;
 use crate::server::Server;
 use crate::service::{Connection, Service};
 use crate::socket::Socket;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{LazyLock, Mutex};
 use crate::sys;
 use crate::testkit::{Fixture, Proxy};
-use parking_lot::Mutex;
 use sharded_slab::{Config, Slab};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Write};
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The opaque types of the header.
@@ -130,7 +130,7 @@ struct Record {
     origin: Option<(String, u32)>,
 }
 
-static RECORDS: Mutex<BTreeMap<usize, Record>> = Mutex::new(BTreeMap::new());
+static RECORDS: LazyLock<Mutex<BTreeMap<usize, Record>>> = LazyLock::new(Mutex::default);
 
 /// Makes a handle that the caller has to destroy.
 pub(super) fn create<T: Kind>(object: T) -> Result<*mut T::Opaque> {

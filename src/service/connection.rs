@@ -4,11 +4,11 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::Result;
 use crate::poller::{Poller, PollerOptions};
 use crate::socket::{Credentials, Socket, SocketStatistics};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use crate::sync::{Mutex, thread_local};
 use crate::sys::{BorrowedDescriptor, Descriptor};
-use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 /// A connection of a service. Clones are the same connection. Any thread may use it at any time, also after it has ended.
@@ -273,7 +273,7 @@ impl Mailbox {
 
     fn wake(self: &Arc<Self>) {
         // The worker itself looks into the mailbox before it waits.
-        if CURRENT.get().mailbox != Arc::as_ptr(self) as usize {
+        if CURRENT.with(Cell::get).mailbox != Arc::as_ptr(self) as usize {
             // It fails when the worker has left.
             let _ = self.poller.wake();
         }
@@ -294,10 +294,11 @@ thread_local! {
 
 /// This thread is the one that reads the mailbox from now on.
 pub(super) fn enter_thread(mailbox: &Arc<Mailbox>, service: u64) {
-    CURRENT.set(Current { mailbox: Arc::as_ptr(mailbox) as usize, service });
+    let current = Current { mailbox: Arc::as_ptr(mailbox) as usize, service };
+    CURRENT.with(|this_thread| this_thread.set(current));
 }
 
 /// Whether this is a thread of the service.
 pub(super) fn on_thread_of(service: u64) -> bool {
-    CURRENT.get().service == service
+    CURRENT.with(Cell::get).service == service
 }

@@ -1,6 +1,7 @@
 //! A server on threads of its own.
 
 mod connection;
+mod headcount;
 mod running;
 mod worker;
 

@@ -1,6 +1,7 @@
 //! A service between start and stop: its threads, and what they have in common.
 
 use super::connection::Mailbox;
+use super::headcount::Headcount;
 use super::worker::Worker;
 use super::{Endings, Handler, ServiceOptions, ServiceReport};
 use crate::deadline::Deadline;
@@ -9,7 +10,7 @@ use crate::poller::PollerOptions;
 use crate::server::{Server, ServerOptions};
 use crate::socket::MessageOptions;
 use crate::sys;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,8 +39,7 @@ pub(super) struct Shared {
     pub stopped: AtomicBool,
     pub endings: Mutex<Endings>,
     pub failures: Mutex<Vec<String>>,
-    working: Mutex<usize>,
-    finished: Condvar,
+    pub workers: Headcount,
 }
 
 #[derive(Default)]
@@ -84,8 +84,7 @@ impl Running {
             stopped: AtomicBool::new(false),
             endings: Mutex::default(),
             failures: Mutex::default(),
-            working: Mutex::new(0),
-            finished: Condvar::new(),
+            workers: Headcount::default(),
         });
         let polling = PollerOptions { busy_poll: options.busy_poll, ..PollerOptions::default() };
         let mailboxes = (0..options.workers)
@@ -111,14 +110,14 @@ impl Running {
         for (index, mailbox) in self.mailboxes.iter().enumerate() {
             let accepts = (index == 0).then(|| (self.server.clone(), self.mailboxes.clone()));
             let worker = Worker::new(self.shared.clone(), mailbox.clone(), accepts)?;
-            *self.shared.working.lock() += 1;
+            self.shared.workers.enter();
             let thread = thread::Builder::new().name(format!("moorline-{index}"));
             let spawned = sys::spawn_without_signals(|| thread.spawn(move || worker.run()))
                 .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"));
             match spawned {
                 Ok(thread) => self.threads.lock().push(thread),
                 Err(error) => {
-                    self.shared.worker_finished();
+                    self.shared.workers.leave();
                     return Err(error);
                 }
             }
@@ -152,11 +151,11 @@ impl Running {
     /// Waits until the threads have finished, at most a little longer than the deadline; at the deadline it ends what calls of the
     /// handler wait for.
     pub fn wait_finished(&self, deadline: Deadline) -> bool {
-        if self.shared.wait_finished(deadline) {
+        if self.shared.workers.wait_until_all_left(deadline) {
             return true;
         }
         self.abort_connections();
-        self.shared.wait_finished(Deadline::At(Instant::now() + STOP_GRACE))
+        self.shared.workers.wait_until_all_left(Deadline::At(Instant::now() + STOP_GRACE))
     }
 
     /// Stops without sending what is queued, and waits until it has.
@@ -204,28 +203,5 @@ impl Running {
             failures: failures.lock().clone(),
             outcome: Status::Ok,
         }
-    }
-}
-
-impl Shared {
-    fn wait_finished(&self, deadline: Deadline) -> bool {
-        let mut working = self.working.lock();
-        while *working > 0 {
-            match deadline {
-                Deadline::Now => return false,
-                Deadline::Never => self.finished.wait(&mut working),
-                Deadline::At(until) => {
-                    if self.finished.wait_until(&mut working, until).timed_out() {
-                        return *working == 0;
-                    }
-                }
-            }
-        }
-        true
-    }
-
-    pub fn worker_finished(&self) {
-        *self.working.lock() -= 1;
-        self.finished.notify_all();
     }
 }

@@ -126,7 +126,7 @@ impl Worker {
         self.mailbox.close();
         let shared = self.shared.clone();
         drop(self);
-        shared.worker_finished();
+        shared.workers.leave();
     }
 
     /// How long to wait for events: until the next thing to do without one.
