@@ -19,6 +19,7 @@ MAKEFLAGS += --no-print-directory
 help:
 	@echo 'make demo    build, install into build/prefix, build examples-cpp/ against that, run the exchange'
 	@echo 'make test    run every test: Rust, C, C++ and the installed package'
+	@echo 'make proof   run the short forms of the proofs: docs/proofs.md says which there are, and their long forms'
 	@echo 'make bench   run the benchmarks'
 	@echo 'make bench-qt  compare the Qt adapter with QLocalSocket'
 	@echo 'make setup   install what the others need (with apt, as root; else say what is missing)'
@@ -61,6 +62,8 @@ bench-qt: export QT_QPA_PLATFORM ?= offscreen
 bench-qt:
 	@tools/setup $(test_needs)
 	@benches/qt/run $(args)
+
+include proof/proof.mk
 
 clean:
 	@rm -rf build target
