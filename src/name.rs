@@ -139,7 +139,8 @@ impl Name {
     pub fn to_os_string(&self) -> OsString {
         match &self.0 {
             Place::Path(path) => path.clone().into_os_string(),
-            Place::Abstract(name) => sys::native_string(name).to_owned(),
+            Place::Abstract(name) => sys::native_string(name)
+                .map_or_else(|_| String::from_utf8_lossy(name).into_owned().into(), ToOwned::to_owned),
         }
     }
 

@@ -179,7 +179,7 @@ pub(super) unsafe fn string<'call>(string: *const c_char, name: &str) -> Result<
         return Err(null(name));
     }
     // SAFETY: not NULL, and the caller says that it ends.
-    Ok(sys::native_string(unsafe { CStr::from_ptr(string) }.to_bytes()))
+    sys::native_string(unsafe { CStr::from_ptr(string) }.to_bytes())
 }
 
 /// Where a function puts a string: with NUL, and how many bytes that needs.

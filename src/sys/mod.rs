@@ -20,16 +20,16 @@
 //! - `create_private_file`: a new file that only this user can use.
 //! - `resources`: the descriptors and threads of this process.
 //! - `spawn_without_signals`: threads that leave the program's signals to the program.
-//! - small facts: `process_id`, `user_id`, `random`, `native_string`.
+//! - small facts: `process_id`, `user_id`, `random`, `native_string`, `native_bytes`.
 //!
 //! Every descriptor is close-on-exec from birth.
 
-#[cfg(unix)]
-mod unix;
-#[cfg(unix)]
-pub(crate) use unix::*;
-#[cfg(unix)]
-pub use unix::{BorrowedDescriptor, Descriptor, RawDescriptor};
+#[cfg_attr(unix, path = "unix/mod.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
+mod system;
+
+pub(crate) use system::*;
+pub use system::{BorrowedDescriptor, Descriptor, RawDescriptor};
 
 /// What a wait looks for, or found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub(crate) struct Readiness {
 
 /// Whether somebody listens at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "nothing can be asked there yet"))]
 pub(crate) enum Liveness {
     Alive,
     Dead,
@@ -49,6 +50,7 @@ pub(crate) enum Liveness {
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "nothing can be looked at there yet"))]
 pub(crate) enum FileKind {
     Socket,
     Other(&'static str),

@@ -2,19 +2,17 @@
 
 use super::super::Liveness;
 use super::native_path;
+use super::platform::{self, SUN_PATH_LIMIT};
 use crate::error::Error;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{SocketAddrUnix, SocketType};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What `sun_path` holds besides its terminating NUL: 108 bytes in all, unix(7).
-const SUN_PATH_LIMIT: usize = 107;
-
-/// A path short enough for `sun_path` that leads to a file of any path. A long one goes through an open descriptor:
-/// `/proc/self/fd/N` is a link to what it is open on, proc(5).
+/// A path short enough for `sun_path` that leads to a file of any path. A long one goes through an open descriptor, where the
+/// system has paths that do.
 pub(super) struct ShortPath {
     path: PathBuf,
     _held: Option<OwnedFd>,
@@ -26,20 +24,24 @@ impl ShortPath {
         if path.as_os_str().len() <= SUN_PATH_LIMIT {
             return Ok(ShortPath { path: path.to_owned(), _held: None });
         }
-        let held = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", super::raw(&held)));
+        let held = rustix::fs::open(path, platform::DIRECTORY_FLAGS | OFlags::CLOEXEC, Mode::empty())?;
+        let path = platform::path_through(&held)?;
         Ok(ShortPath { path, _held: Some(held) })
     }
 
     /// The way to `file`, which need not exist and has a short name, in an open directory.
-    pub fn within(directory: &impl AsFd, directory_path: &Path, file: &OsStr) -> ShortPath {
+    pub fn within(
+        directory: &impl AsFd,
+        directory_path: &Path,
+        file: &OsStr,
+    ) -> rustix::io::Result<ShortPath> {
         let direct = directory_path.join(file);
         let path = if direct.as_os_str().len() <= SUN_PATH_LIMIT {
             direct
         } else {
-            Path::new(&format!("/proc/self/fd/{}", super::raw(directory))).join(file)
+            platform::path_through(directory)?.join(file)
         };
-        ShortPath { path, _held: None }
+        Ok(ShortPath { path, _held: None })
     }
 
     pub fn as_path(&self) -> &Path {
@@ -63,7 +65,7 @@ impl Bound {
         let address = rustix::net::getsockname(socket)
             .and_then(SocketAddrUnix::try_from)
             .map_err(|errno| Error::os(errno, "ask where it is bound"))?;
-        Ok(match (address.path_bytes(), address.abstract_name()) {
+        Ok(match (address.path_bytes(), platform::abstract_name(&address)) {
             (Some(path), _) => Bound::Path(native_path(path)),
             (None, Some(name)) => Bound::Abstract(name.to_vec()),
             (None, None) => Bound::Unnamed,
@@ -76,8 +78,7 @@ impl Bound {
 /// A socket that this process may not ask counts as alive.
 pub(crate) fn probe(path: &Path) -> Result<Liveness, Error> {
     let ask = || {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+        let socket = platform::socket(SocketType::DGRAM, false)?;
         rustix::net::connect(&socket, &ShortPath::existing(path)?.address()?)
     };
     match ask() {

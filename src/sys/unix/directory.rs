@@ -2,7 +2,7 @@
 
 use super::super::{FileIdentity, FileKind};
 use super::address::ShortPath;
-use super::{Listener, RawDescriptor, raw};
+use super::{Listener, RawDescriptor, platform, raw};
 use crate::error::{Error, Status};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
@@ -40,7 +40,7 @@ impl Drop for DirectoryLock {
 
 impl Directory {
     pub fn open(path: &Path) -> Result<Directory, Error> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = platform::DIRECTORY_FLAGS | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| Error::os(errno, format!("open directory {}", path.display())))?;
         Ok(Directory { descriptor, path: path.to_owned() })
@@ -62,7 +62,7 @@ impl Directory {
                     FileType::Fifo => FileKind::Other("a named pipe"),
                     _ => FileKind::Other("a device"),
                 };
-                Ok(Some((kind, FileIdentity { device: stat.st_dev, inode: stat.st_ino })))
+                Ok(Some((kind, platform::identity(&stat))))
             }
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(self.error(errno, "look at", file)),
@@ -77,7 +77,8 @@ impl Directory {
         mode: u32,
         backlog: Option<u32>,
     ) -> Result<(Listener, FileIdentity), Error> {
-        let short = ShortPath::within(&self.descriptor, &self.path, file);
+        let short = ShortPath::within(&self.descriptor, &self.path, file)
+            .map_err(|errno| self.error(errno, "bind", file))?;
         let listener = Listener::bind(short.as_path(), mode, backlog)
             .map_err(|error| Error::os(error, self.context("bind", file)))?;
         let identity = match self.look(file)? {
@@ -97,7 +98,9 @@ impl Directory {
         let descriptor = self.descriptor.as_raw_fd();
         // SAFETY: fchmodat(3) reads an open descriptor and a NUL-terminated string, both alive here. rustix has no call
         // that changes a mode without following links.
-        let answer = unsafe { libc::fchmodat(descriptor, name.as_ptr(), mode, libc::AT_SYMLINK_NOFOLLOW) };
+        let answer = unsafe {
+            libc::fchmodat(descriptor, name.as_ptr(), mode as libc::mode_t, libc::AT_SYMLINK_NOFOLLOW)
+        };
         if answer == 0 {
             Ok(())
         } else {

@@ -3,6 +3,10 @@
 mod address;
 mod directory;
 mod listener;
+// What the systems do differently.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "linux.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "bsd.rs")]
+mod platform;
 pub(crate) mod resources;
 mod selector;
 mod stream;
@@ -94,11 +98,9 @@ pub(crate) fn user_id() -> u32 {
 
 /// Sixty-four random bits of the system.
 pub(crate) fn random() -> Result<u64, Error> {
-    let mut bytes = [0; 8];
-    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|errno| Error::os(errno, "ask the system for random bytes"))?;
-    debug_assert_eq!(got, bytes.len(), "getrandom(2) gives up to 256 bytes whole");
-    Ok(u64::from_ne_bytes(bytes))
+    platform::random()
+        .map(u64::from_ne_bytes)
+        .map_err(|errno| Error::os(errno, "ask the system for random bytes"))
 }
 
 /// Starts a thread that takes none of the program's signals, which the program's own threads are for. Those that a fault
@@ -123,9 +125,9 @@ pub(crate) fn spawn_without_signals<T>(spawn: impl FnOnce() -> T) -> T {
     spawned
 }
 
-/// A string of the system's from the bytes of a C string.
-pub(crate) fn native_string(bytes: &[u8]) -> &OsStr {
-    OsStr::from_bytes(bytes)
+/// A string of the system's from the bytes of a C string: any bytes are one.
+pub(crate) fn native_string(bytes: &[u8]) -> Result<&OsStr, Error> {
+    Ok(OsStr::from_bytes(bytes))
 }
 
 /// The bytes of a C string from a string of the system's.
@@ -165,12 +167,12 @@ fn take_over(
 
 /// That a descriptor is a Unix stream socket, listening or not.
 fn check_stream_socket(descriptor: BorrowedFd<'_>, listening: bool) -> Result<(), Error> {
-    use rustix::net::{AddressFamily, SocketType, sockopt};
+    use rustix::net::{SocketType, sockopt};
     let context = "ask what it is";
-    let domain = sockopt::socket_domain(descriptor).map_err(|e| Error::os(e, context))?;
+    let is_unix = platform::is_unix_socket(descriptor).map_err(|e| Error::os(e, context))?;
     let kind = sockopt::socket_type(descriptor).map_err(|e| Error::os(e, context))?;
-    let listens = sockopt::socket_acceptconn(descriptor).map_err(|e| Error::os(e, context))?;
-    if domain != AddressFamily::UNIX || kind != SocketType::STREAM {
+    let listens = platform::listens(descriptor).map_err(|e| Error::os(e, context))?;
+    if !is_unix || kind != SocketType::STREAM {
         return Err(Error::new(Status::InvalidArgument, "it is not a Unix stream socket"));
     }
     match (listening, listens) {

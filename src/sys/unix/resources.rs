@@ -84,7 +84,7 @@ fn uptime() -> Option<Duration> {
 
 /// The number of this thread, as in [`threads`].
 pub(crate) fn thread_id() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
+    super::platform::thread_id()
 }
 
 /// The name of this thread, which the language may not know: the file comm of proc(5).

@@ -2,7 +2,7 @@
 
 use super::super::{Credentials, Readiness};
 use super::address::ShortPath;
-use super::{Descriptor, RawDescriptor, Waker, check_stream_socket, raw, take_over};
+use super::{Descriptor, RawDescriptor, Waker, check_stream_socket, platform, raw, take_over};
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
 use interprocess::local_socket::traits::StreamCommon;
@@ -12,12 +12,11 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout as Direction};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, Shutdown, SocketAddrUnix, SocketType,
 };
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::FromRawFd;
 use std::path::Path;
 
 /// The most descriptors that go with one sendmsg(2): SCM_MAX_FD, unix(7).
@@ -62,18 +61,15 @@ impl Stream {
 
     /// Connects to the server of an abstract name.
     pub fn connect_abstract(name: &[u8], deadline: Deadline) -> Result<Stream, Error> {
-        SocketAddrUnix::new_abstract_name(name).and_then(|address| connect(&address, deadline)).map_err(
-            |errno| {
-                let name = format!("abstract name {}", String::from_utf8_lossy(name));
-                refusal(errno, deadline, &name)
-            },
-        )
+        platform::abstract_address(name).and_then(|address| connect(&address, deadline)).map_err(|errno| {
+            let name = format!("abstract name {}", String::from_utf8_lossy(name));
+            refusal(errno, deadline, &name)
+        })
     }
 
     /// Two sockets, connected to each other.
     pub fn pair() -> Result<(Stream, Stream), Error> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        platform::socket_pair()
             .map(|(first, second)| (Stream::from(first), Stream::from(second)))
             .map_err(|errno| Error::os(errno, "make a pair of sockets"))
     }
@@ -113,7 +109,7 @@ impl Stream {
 
     pub fn send(&self, data: &[u8]) -> rustix::io::Result<usize> {
         self.let_through(true)?;
-        retry(|| rustix::net::send(&self.socket, data, SendFlags::NOSIGNAL))
+        retry(|| rustix::net::send(&self.socket, data, platform::SENDING))
     }
 
     /// Sends pieces in one call, and duplicates of descriptors with their first byte.
@@ -132,7 +128,7 @@ impl Stream {
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Errno::TOOMANYREFS);
         }
-        retry(|| rustix::net::sendmsg(&self.socket, &pieces, &mut control, SendFlags::NOSIGNAL))
+        retry(|| rustix::net::sendmsg(&self.socket, &pieces, &mut control, platform::SENDING))
     }
 
     /// Receives what is there; 0 at the end of the peer's stream.
@@ -179,7 +175,7 @@ impl Stream {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
-            rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
+            rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, platform::RECEIVING_DESCRIPTORS)
         })
         .map_err(|errno| Error::os(errno, "receive"))?;
         if answer.flags.contains(ReturnFlags::CTRUNC) {
@@ -191,7 +187,14 @@ impl Stream {
             RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
             _ => None,
         };
-        Ok((answer.bytes, control.drain().filter_map(rights).flatten().collect()))
+        let descriptors: Vec<OwnedFd> = control.drain().filter_map(rights).flatten().collect();
+        // Which is done where it was not asked for above.
+        #[cfg(target_vendor = "apple")]
+        for descriptor in &descriptors {
+            rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)
+                .map_err(|errno| Error::os(errno, "receive a descriptor"))?;
+        }
+        Ok((answer.bytes, descriptors))
     }
 
     pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
@@ -223,7 +226,7 @@ impl Stream {
         answer != 0 || queued == 0
     }
 
-    /// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
+    /// A descriptor of the process at the other end.
     pub fn peer_process(&self) -> Result<OwnedFd, Error> {
         if let Some(Between { peer, .. }) = self.between.as_deref() {
             let process = peer
@@ -232,29 +235,7 @@ impl Stream {
                 .ok_or_else(|| Error::new(Status::NotSupported, "ask for the peer's process"))?;
             return process.try_clone().map_err(|error| Error::os(error, "ask for the peer's process"));
         }
-        let mut descriptor: libc::c_int = -1;
-        let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-        // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
-        let answer = unsafe {
-            libc::getsockopt(
-                self.descriptor(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERPIDFD,
-                (&raw mut descriptor).cast(),
-                &raw mut length,
-            )
-        };
-        if answer != 0 {
-            let error = std::io::Error::last_os_error();
-            let status = match error.raw_os_error() {
-                Some(libc::ENOPROTOOPT) => Status::NotSupported,
-                Some(libc::ESRCH | libc::ENODATA | libc::EINVAL) => Status::NotFound,
-                _ => super::status_of(&error),
-            };
-            return Err(Error::os_as(status, error, "ask for the peer's process"));
-        }
-        // SAFETY: the system has just made this descriptor for the caller; it is close-on-exec.
-        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+        platform::peer_process(self.socket.as_fd())
     }
 
     pub fn credentials(&self) -> Result<Credentials, Error> {
@@ -287,9 +268,7 @@ impl AsFd for Stream {
 /// connect(2) has no deadline on Unix sockets, and poll(2) does not tell when a full backlog has room again. A blocking
 /// connect waits for that in the kernel, and SO_SNDTIMEO bounds its wait: socket(7).
 fn connect(address: &SocketAddrUnix, deadline: Deadline) -> rustix::io::Result<Stream> {
-    let mut flags = SocketFlags::CLOEXEC;
-    flags.set(SocketFlags::NONBLOCK, matches!(deadline, Deadline::Now));
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = platform::socket(SocketType::STREAM, !matches!(deadline, Deadline::Now))?;
     loop {
         if let Deadline::At(_) = deadline {
             match deadline.remaining() {

@@ -2,22 +2,22 @@
 
 use super::super::Readiness;
 use super::RawDescriptor;
+use super::platform::{END_OF_STREAM, Event};
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 /// Ends the waits of every thread that uses it, now and later: once signalled it stays so.
 pub(crate) struct Waker {
-    event: OwnedFd,
+    event: Event,
     process: u32,
 }
 
 impl Waker {
     pub fn new() -> Result<Waker, Error> {
-        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let event = rustix::event::eventfd(0, flags).map_err(|errno| Error::os(errno, "prepare to wait"))?;
+        let event = Event::new().map_err(|errno| Error::os(errno, "prepare to wait"))?;
         Ok(Waker { event, process: super::process_id() })
     }
 
@@ -26,10 +26,9 @@ impl Waker {
     }
 
     pub fn signal(&self) {
-        // A forked child shares the eventfd with its parent, whose waits are not the child's to end.
+        // A forked child shares the event with its parent, whose waits are not the child's to end.
         if self.process == super::process_id() {
-            // Fails only when the counter is full, which is as signalled as can be: eventfd(2).
-            let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+            self.event.set();
         }
     }
 }
@@ -49,7 +48,7 @@ pub(super) fn wait(
     deadline: Deadline,
 ) -> Result<Readiness, Error> {
     let mut flags = PollFlags::empty();
-    flags.set(PollFlags::IN | PollFlags::RDHUP, wanted.readable);
+    flags.set(PollFlags::IN | END_OF_STREAM, wanted.readable);
     flags.set(PollFlags::OUT, wanted.writable);
     loop {
         let mut polled = [PollFd::new(&descriptor, flags), PollFd::new(&waker.event, PollFlags::IN)];
@@ -73,8 +72,8 @@ fn found(events: PollFlags) -> Result<Readiness, Error> {
     }
     let ended = events.intersects(PollFlags::HUP | PollFlags::ERR);
     Ok(Readiness {
-        readable: ended || events.intersects(PollFlags::IN | PollFlags::RDHUP),
+        readable: ended || events.intersects(PollFlags::IN | END_OF_STREAM),
         writable: ended || events.contains(PollFlags::OUT),
-        hangup: ended || events.contains(PollFlags::RDHUP),
+        hangup: ended || events.intersects(END_OF_STREAM),
     })
 }

@@ -1,0 +1,158 @@
+//! What Linux does in its own way, and the systems of BSD in theirs: the two files have the same functions.
+
+use super::super::FileIdentity;
+use crate::error::{Error, Status};
+use interprocess::local_socket::{GenericFilePath, ListenerNonblockingMode, ListenerOptions, ToFsName};
+use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use interprocess::os::unix::uds_local_socket;
+use rustix::event::{EventfdFlags, PollFlags};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{OFlags, Stat};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::path::{Path, PathBuf};
+
+/// What `sun_path` holds besides its terminating NUL: 108 bytes in all, unix(7).
+pub(super) const SUN_PATH_LIMIT: usize = 107;
+
+/// How a directory is opened to find things in it.
+pub(super) const DIRECTORY_FLAGS: OFlags = OFlags::PATH;
+
+/// The event of a peer that sends no more.
+pub(super) const END_OF_STREAM: PollFlags = PollFlags::RDHUP;
+
+/// Sends without SIGPIPE.
+pub(super) const SENDING: SendFlags = SendFlags::NOSIGNAL;
+
+/// Receives descriptors that are close-on-exec from birth.
+pub(super) const RECEIVING_DESCRIPTORS: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+
+/// A Unix socket, close-on-exec from birth.
+pub(super) fn socket(kind: SocketType, waits: bool) -> rustix::io::Result<OwnedFd> {
+    let mut flags = SocketFlags::CLOEXEC;
+    flags.set(SocketFlags::NONBLOCK, !waits);
+    rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)
+}
+
+/// Two connected stream sockets that never wait.
+pub(super) fn socket_pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}
+
+/// The next connection of a listening socket: one that never waits.
+pub(super) fn accept(listener: &impl AsFd) -> rustix::io::Result<OwnedFd> {
+    rustix::net::accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+}
+
+/// Binds a socket file that only gets the permissions that both `mode` and the umask allow, and listens.
+pub(super) fn bind(path: &Path, mode: u32, backlog: Option<u32>) -> io::Result<uds_local_socket::Listener> {
+    // The name is `crate::claim`'s to give back, not to be unlinked by path in a drop.
+    let listener: uds_local_socket::Listener = ListenerOptions::new()
+        .name(path.to_fs_name::<GenericFilePath>()?)
+        .mode(mode as libc::mode_t)
+        .reclaim_name(false)
+        .nonblocking(ListenerNonblockingMode::Accept)
+        .create_sync_as()?;
+    if backlog.is_some() {
+        // A second listen(2) changes the backlog, which was the system's maximum.
+        rustix::net::listen(&listener, backlog_number(backlog))?;
+    }
+    Ok(listener)
+}
+
+/// Linux lets one more wait than listen(2) is told.
+pub(super) fn backlog_number(backlog: Option<u32>) -> i32 {
+    backlog.map_or(i32::MAX, |backlog| i32::try_from(backlog.saturating_sub(1)).unwrap_or(i32::MAX))
+}
+
+/// That a descriptor is a Unix socket.
+pub(super) fn is_unix_socket(socket: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    Ok(sockopt::socket_domain(socket)? == AddressFamily::UNIX)
+}
+
+/// Whether a socket listens.
+pub(super) fn listens(socket: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    sockopt::socket_acceptconn(socket)
+}
+
+/// The address of an abstract name.
+pub(super) fn abstract_address(name: &[u8]) -> rustix::io::Result<SocketAddrUnix> {
+    SocketAddrUnix::new_abstract_name(name)
+}
+
+/// The abstract name of an address that has one.
+pub(super) fn abstract_name(address: &SocketAddrUnix) -> Option<&[u8]> {
+    address.abstract_name()
+}
+
+/// A short path to what a descriptor is open on: `/proc/self/fd/N` is a link to it, proc(5).
+pub(super) fn path_through(descriptor: &impl AsFd) -> rustix::io::Result<PathBuf> {
+    Ok(PathBuf::from(format!("/proc/self/fd/{}", super::raw(descriptor))))
+}
+
+/// Which file it is.
+pub(super) fn identity(stat: &Stat) -> FileIdentity {
+    FileIdentity { device: stat.st_dev, inode: stat.st_ino }
+}
+
+/// Sixty-four random bits of the system.
+pub(super) fn random() -> rustix::io::Result<[u8; 8]> {
+    let mut bytes = [0; 8];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    debug_assert_eq!(got, bytes.len(), "getrandom(2) gives up to 256 bytes whole");
+    Ok(bytes)
+}
+
+/// The number of this thread: gettid(2).
+pub(super) fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
+pub(super) fn peer_process(socket: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
+    let mut descriptor: libc::c_int = -1;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERPIDFD,
+            (&raw mut descriptor).cast(),
+            &raw mut length,
+        )
+    };
+    if answer != 0 {
+        let error = io::Error::last_os_error();
+        let status = match error.raw_os_error() {
+            Some(libc::ENOPROTOOPT) => Status::NotSupported,
+            Some(libc::ESRCH | libc::ENODATA | libc::EINVAL) => Status::NotFound,
+            _ => super::status_of(&error),
+        };
+        return Err(Error::os_as(status, error, "ask for the peer's process"));
+    }
+    // SAFETY: the system has just made this descriptor for the caller; it is close-on-exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// What becomes readable when it is set, and stays so: an eventfd(2).
+pub(super) struct Event(OwnedFd);
+
+impl Event {
+    pub fn new() -> rustix::io::Result<Event> {
+        rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map(Event)
+    }
+
+    pub fn set(&self) {
+        // Fails only when the counter is full, which is as set as can be.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+impl AsFd for Event {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
