@@ -127,7 +127,7 @@ fn a_byte_is_flipped_or_lost_where_planned_and_in_the_direction_planned() {
     let wrong: Vec<usize> = (0..100).filter(|place| arrived[*place] != sent[*place]).collect();
     assert_eq!(wrong, [10]);
     assert_eq!((arrived[10] ^ sent[10]).count_ones(), 1);
-    assert!(flip.happened()[0].starts_with("connection 1, to the server, byte 10: 0x0a becomes"));
+    assert!(flip.happened()[0].starts_with("connection 1, to the server, after 10 bytes: 0x0a becomes"));
 
     let lose = plan(Faults { lose_at: Some(10), ..Faults::default() });
     let arrived = send_through(&lose, &sent).concat();
@@ -172,6 +172,84 @@ fn a_peer_stops_reading_where_planned() {
     let nothing = accepted.receive(&mut buffer, Timeout::After(Duration::from_millis(20)));
     assert_eq!(nothing.unwrap_err().status(), Status::TimedOut);
     assert_eq!(plan.counts().stops, 1);
+}
+
+#[test]
+fn who_leaves_is_seen_to_although_nothing_more_was_taken() {
+    let plan = plan(Faults { stop_reading_after: Some(3), ..Faults::default() });
+    let (client, accepted) = faulty(&plan);
+    client.send(b"abcdef", WATCHDOG).unwrap();
+    assert_eq!(accepted.receive(&mut [0; 10], WATCHDOG).unwrap(), 3);
+    drop(client);
+    assert_eq!(accepted.receive(&mut [0; 10], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+}
+
+#[test]
+fn calls_are_turned_away_as_often_as_planned_and_nothing_is_lost() {
+    let storm = plan(Faults { would_block: Some(3..=3), ..Faults::default() });
+    let (client, accepted) = faulty(&storm);
+    // Calls that may not wait get to see each.
+    let turned_away = |answer: moorline::Result<()>| match answer {
+        Ok(()) => false,
+        Err(error) if error.status() == Status::WouldBlock => true,
+        Err(error) => panic!("{error}"),
+    };
+    for round in 1..=5 {
+        let mut sends = 0;
+        while turned_away(accepted.send(b"x", Timeout::None)) {
+            sends += 1;
+        }
+        assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap(), 1);
+        assert_eq!((sends, storm.counts().would_blocks), (3, 6 * (round - 1) + 3));
+        client.send(b"y", WATCHDOG).unwrap();
+        // It is reported as ready meanwhile.
+        accepted.wait(Interest::READABLE, WATCHDOG).unwrap();
+        let mut receives = 0;
+        while turned_away(accepted.receive(&mut [0; 10], Timeout::None).map(drop)) {
+            receives += 1;
+        }
+        assert_eq!((receives, storm.counts().would_blocks), (3, 6 * round));
+    }
+    // Calls that may wait try until they are let through.
+    accepted.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap(), 1);
+
+    let one_way =
+        plan(Faults { would_block: Some(2..=2), direction: Some(Direction::ToClient), ..Faults::default() });
+    let (client, accepted) = faulty(&one_way);
+    client.send(b"y", WATCHDOG).unwrap();
+    accepted.wait(Interest::READABLE, WATCHDOG).unwrap();
+    assert_eq!(accepted.receive(&mut [0; 10], Timeout::None).unwrap(), 1);
+    assert!(turned_away(accepted.send(b"x", Timeout::None)));
+}
+
+#[test]
+fn a_storm_gets_everything_through_pollers_services_and_messages() {
+    let storm =
+        plan(Faults { seed: 2, would_block: Some(0..=5), pieces: Some(1..=900), ..Faults::default() });
+    // A service waits for each change only once.
+    let service =
+        Service::echo(ServiceOptions { faults: Some(storm.clone()), ..Default::default() }).unwrap();
+    service.start_unique("faulty").unwrap();
+    let client = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    let sent = stream(100_000);
+    std::thread::scope(|scope| {
+        scope.spawn(|| client.send(&sent, WATCHDOG).unwrap());
+        assert!(support::receive_exactly(&client, sent.len()) == sent);
+    });
+    assert!(storm.counts().would_blocks > 100);
+
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let (client, accepted) = faulty(&storm);
+    poller.add(&accepted, Interest::READABLE_EDGE, 1).unwrap();
+    client.send(b"abc", WATCHDOG).unwrap();
+    let mut arrived = 0;
+    while arrived < 3 {
+        poller.wait(&mut [Default::default(); 4], WATCHDOG).unwrap();
+        if let Ok(received) = accepted.receive(&mut [0; 10], Timeout::None) {
+            arrived += received;
+        }
+    }
 }
 
 #[test]
@@ -314,6 +392,70 @@ fn a_socket_of_a_client_can_have_faults_too_and_still_knows_its_peer() {
     // The service sees the end, and nothing is left.
     let report = service.stop(WATCHDOG).unwrap();
     assert_eq!((report.accepted, report.received), (1, 3));
+}
+
+#[test]
+fn servers_of_one_plan_whose_accepts_wait_are_all_told_when_they_may() {
+    let delay = Duration::from_millis(20);
+    let plan = plan(Faults { accept_delay: Some(delay), ..Faults::default() });
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let servers = [(); 2].map(|()| {
+        let server = Server::new(ServerOptions { faults: Some(plan.clone()), ..ServerOptions::default() });
+        server.listen_unique("faulty").unwrap();
+        server
+    });
+    let mut clients = Vec::new();
+    for (token, server) in servers.iter().enumerate() {
+        poller.add(server, Interest::READABLE_EDGE, token as u64).unwrap();
+        clients.push(connect(server));
+        assert_eq!(server.accept(Timeout::None).err().unwrap().status(), Status::WouldBlock);
+    }
+    let mut waiting = vec![0, 1];
+    while !waiting.is_empty() {
+        poller.wait(&mut [Default::default(); 4], WATCHDOG).unwrap();
+        waiting.retain(|index| servers[*index].accept(Timeout::None).is_err());
+    }
+}
+
+#[test]
+fn a_plan_that_has_ended_ends_also_while_a_peer_never_pauses() {
+    let plan = plan(Faults::default());
+    let (client, accepted) = faulty(&plan);
+    std::thread::scope(|scope| {
+        scope.spawn(|| while client.send(&[7; 4096], WATCHDOG).is_ok() {});
+        let (reads, all_flows) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            while accepted.receive(&mut buffer, WATCHDOG).is_ok() {
+                let _ = reads.send(());
+            }
+        });
+        all_flows.recv().unwrap();
+        plan.end();
+    });
+}
+
+#[test]
+fn numbers_beyond_all_bounds_are_no_surprise() {
+    let everything = plan(Faults {
+        pieces: Some(1..=usize::MAX),
+        delay: Some(Duration::ZERO..=Duration::ZERO),
+        flip_one_in: Some(u64::MAX),
+        lose_one_in: Some(u64::MAX),
+        flip_at: Some(u64::MAX),
+        reset_after: Some(u64::MAX),
+        stop_reading_after: Some(u64::MAX),
+        ..Faults::default()
+    });
+    assert_eq!(send_through(&everything, &stream(1000)).concat(), stream(1000));
+    let never = plan(Faults { accept_delay: Some(Duration::MAX), ..Faults::default() });
+    let server = Server::new(ServerOptions { faults: Some(never.clone()), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let _client = connect(&server);
+    assert_eq!(server.accept(Timeout::None).err().unwrap().status(), Status::WouldBlock);
+    // The end of the plan lets it go on.
+    never.end();
+    server.accept(WATCHDOG).unwrap();
 }
 
 #[test]

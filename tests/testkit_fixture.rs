@@ -223,3 +223,39 @@ fn a_fixture_can_have_faults() {
     assert_eq!(receive_exactly(&client, 4), b"orld");
     assert_eq!(faults.counts().without_descriptor, 1);
 }
+
+#[test]
+fn many_that_wait_to_be_served_for_an_instant_are_served_one_after_another() {
+    // The first one keeps the fixture from accepting, so that all the others are there when it goes on.
+    let plan = FaultPlan::new(Faults { backlog_full: true, ..Faults::default() }).unwrap();
+    const CLIENTS: u32 = 2000;
+    let options =
+        FixtureOptions { backlog: Some(3), faults: Some(plan.clone()), ..FixtureOptions::default() };
+    let fixture = start_with("close", options);
+    let name = fixture.full_name().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| plan.open_backlog());
+        for _ in 0..CLIENTS {
+            drop(Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap());
+        }
+    });
+    fixture.wait(CLIENTS.into(), WATCHDOG).unwrap();
+}
+
+#[test]
+fn a_fixture_can_be_stopped_while_it_floods_somebody_who_never_pauses() {
+    let flood = start("flood");
+    let client = connect(&flood);
+    std::thread::scope(|scope| {
+        let (reads, flows) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            while client.receive(&mut buffer, WATCHDOG).is_ok() {
+                let _ = reads.send(());
+            }
+        });
+        flows.recv().unwrap();
+        flood.stop();
+    });
+    assert_eq!(flood.wait(1, Timeout::Forever).unwrap_err().status(), Status::Closed);
+}

@@ -299,3 +299,41 @@ fn what_comes_is_taken_while_much_is_sent() {
     let replay = recording.play_clients(&target, &ReplayOptions::default(), WATCHDOG).unwrap();
     assert_eq!((replay.sent, replay.matched, replay.difference), (2_000_000, 2_000_000, None));
 }
+
+#[test]
+fn a_stop_that_waits_for_conversations_is_told_when_another_breaks_them() {
+    let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+    let target = Name::resolve(echo.full_name().unwrap(), Scope::Temporary).unwrap();
+    let proxy = proxy_to(target, ProxyOptions::default());
+    let client = client_of(&proxy);
+    client.send(b"x", WATCHDOG).unwrap();
+    receive_exactly(&client, 1);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| proxy.stop(Timeout::Forever));
+        let mut broken = false;
+        while !waiting.is_finished() {
+            // Whoever comes first finds the conversation, which is then broken for both.
+            let answer = proxy.stop(Timeout::None).unwrap_err().status();
+            assert!(matches!(answer, Status::WouldBlock | Status::Closed), "{answer}");
+            broken = true;
+        }
+        let answer = waiting.join().unwrap();
+        assert!(broken && answer.is_err_and(|error| error.status() == Status::Closed));
+    });
+}
+
+#[test]
+fn a_plan_that_has_ended_does_nothing_to_those_that_come_to_a_proxy_later() {
+    let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+    let target = Name::resolve(echo.full_name().unwrap(), Scope::Temporary).unwrap();
+    let faults = Faults { lose_at: Some(0), ..Faults::default() };
+    let plan = FaultPlan::new(faults).unwrap();
+    let proxy = proxy_to(target, ProxyOptions { faults: Some(plan.clone()), ..Default::default() });
+    let before = client_of(&proxy);
+    before.send(b"abc", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&before, 1), b"c");
+    plan.end();
+    let after = client_of(&proxy);
+    after.send(b"abc", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&after, 3), b"abc");
+}

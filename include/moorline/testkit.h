@@ -499,7 +499,7 @@ extern "C" {
 MOORLINE_NODISCARD moorline_status moorline_verdicts_create(moorline_verdicts **verdicts);
 
 /**
- * Records a failure, and ends the wait. It never unwinds.
+ * Records a failure, and ends the wait. It never unwinds. Of more than a thousand that nobody takes the others are only counted.
  *
  * @param verdicts  any verdicts
  * @param file      the file of the check; copied
@@ -648,8 +648,8 @@ MOORLINE_NODISCARD
 moorline_status moorline_fault_plan_open_backlog(moorline_fault_plan *plan);
 
 /**
- * Ends a plan: the connections that go through it break, and its thread has ended when this returns. Connections that are made
- * later have no faults. What happened can be asked still.
+ * Ends a plan: the connections that go through it break, except those of proxies, and its thread has ended when this returns.
+ * Connections that are made later have no faults. What happened can be asked still. In a forked child it does nothing.
  *
  * @param plan  any plan
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
@@ -773,8 +773,8 @@ moorline_status moorline_fixture_statistics(moorline_fixture *fixture,
                                             moorline_fixture_stats *statistics);
 
 /**
- * What happened on its connections so far, a line each: times, what came, what was sent. Of a long run the oldest lines are left
- * out, with a line that says how many. Also of a stopped fixture.
+ * What happened on its connections so far, a line each: times, what came, what was sent. Of a long run the first thousand
+ * lines and the last thousand, and how many were left out between. Also of a stopped fixture.
  *
  * @param fixture   any fixture
  * @param buffer    room for the text and a NUL; may be NULL if capacity is 0
@@ -799,7 +799,7 @@ moorline_status moorline_fixture_transcript(moorline_fixture *fixture,
  * @param timeout_ms   how long to wait, in milliseconds of the system's clock; -1 for ever, 0 not at all
  * @return MOORLINE_OK; MOORLINE_MISMATCH (an expectation was missed: moorline_last_error has the whole transcript of its
  *         connection); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (fewer have come to their ends); MOORLINE_CLOSED (it was stopped
- *         or destroyed before); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         or destroyed before); MOORLINE_INVALID_STATE (in a forked child); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread.
  */
@@ -815,7 +815,7 @@ moorline_status moorline_fixture_wait(moorline_fixture *fixture,
  * @param bytes       how many, since it was started
  * @param timeout_ms  how long to wait, in milliseconds of the system's clock; -1 for ever, 0 not at all
  * @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (fewer have come); MOORLINE_CLOSED (it was stopped or destroyed
- *         before); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         before); MOORLINE_INVALID_STATE (in a forked child); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread.
  */
@@ -825,8 +825,8 @@ moorline_status moorline_fixture_wait_received(moorline_fixture *fixture,
                                                int64_t timeout_ms);
 
 /**
- * Ends its connections, its thread and its name. Waits end with MOORLINE_CLOSED. Doing so again does nothing. What it has seen can
- * be asked still.
+ * Ends its connections, its thread and its name. Waits end with MOORLINE_CLOSED. Doing so again does nothing, nor does it in a forked
+ * child. What it has seen can be asked still.
  *
  * @param fixture  any fixture
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
@@ -999,7 +999,7 @@ moorline_status moorline_proxy_full_name(moorline_proxy *proxy,
                                          size_t *needed);
 
 /**
- * Clients that could not be connected to the target, and accepts that failed, a line each. They are taken with this, if there is
+ * Clients that could not be connected to the target, and accepts that failed, a line each, at most a thousand. They are taken with this, if there is
  * room for all. Also of a stopped proxy.
  *
  * @param proxy     any proxy
@@ -1023,7 +1023,7 @@ moorline_status moorline_proxy_take_failures(moorline_proxy *proxy,
  * @param proxy       any proxy
  * @param timeout_ms  how long to wait, in milliseconds; -1 for ever, 0 not at all
  * @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (some were broken); MOORLINE_CLOSED (another thread destroyed the
- *         proxy, or stopped it earlier, which broke some); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+ *         proxy, or stopped it earlier, which broke some); MOORLINE_INVALID_STATE (in a forked child); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
  *         MOORLINE_WRONG_KIND; the system's reason when the socket file could not be removed
  *
  * Blocks until the timeout. Any thread.

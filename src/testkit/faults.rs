@@ -224,22 +224,35 @@ struct Accepting {
     /// How many of those that fill, or have filled, are still to be met in the backlog.
     fillers_to_skip: usize,
     full: bool,
-    hold: Option<Hold>,
+    hold: Option<Arc<Hold>>,
 }
 
 /// A connection waits, and is not to be accepted yet.
 struct Hold {
     /// Signalled when it may be.
-    over: Arc<Waker>,
+    over: Waker,
     /// The system's time; none: until the backlog is opened.
     until: Option<Instant>,
-    listener: Weak<Endpoint<Listener>>,
+    /// Those that were kept from accepting.
+    listeners: Mutex<Vec<Weak<Endpoint<Listener>>>>,
 }
 
 impl Hold {
-    fn end(self) {
+    fn new(until: Option<Instant>) -> Result<Hold> {
+        Ok(Hold { over: Waker::new()?, until, listeners: Mutex::default() })
+    }
+
+    fn add(&self, listener: &Arc<Endpoint<Listener>>) {
+        let listener = Arc::downgrade(listener);
+        let mut listeners = self.listeners.lock();
+        if !listeners.iter().any(|other| other.ptr_eq(&listener)) {
+            listeners.push(listener);
+        }
+    }
+
+    fn end(&self) {
         self.over.signal();
-        if let Some(listener) = self.listener.upgrade() {
+        for listener in self.listeners.lock().iter().filter_map(Weak::upgrade) {
             listener.report_anew();
         }
     }
@@ -285,20 +298,24 @@ impl FaultPlan {
         }
     }
 
-    /// Ends the plan: its connections break, and its thread has ended when this returns. Connections that are made later have no
-    /// faults.
+    /// Ends the plan: its connections break, except those of proxies, which carry them themselves; and its thread has ended when this
+    /// returns. Connections that are made later have no faults. In a forked child it does nothing: the plan is the parent's.
     pub fn end(&self) {
-        self.open_backlog();
+        if self.0.wire.is_inherited() {
+            return;
+        }
+        // First, so that whoever is let go on by an open backlog finds the plan ended.
         self.0.wire.end();
+        self.open_backlog();
     }
 
     /// The stream that a socket gets in the place of one that is connected to a peer.
     pub(crate) fn interpose(&self, stream: Stream, role: Role) -> Result<Stream> {
         let Plan { faults, log, wire, .. } = &*self.0;
-        let number = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
         if wire.has_ended() {
             return Ok(stream);
         }
+        let number = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let (inner, outer) = Stream::pair()?;
         let outer = outer.between(stream.peer(), self.storm(number, role));
         if let Some(window) = faults.window {
@@ -333,6 +350,9 @@ impl FaultPlan {
 
     /// The faults of a connection that a proxy has made by itself.
     pub(super) fn schedules(&self) -> [Option<Schedule>; 2] {
+        if self.0.wire.has_ended() {
+            return [None, None];
+        }
         let number = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
         self.0.log.connections.fetch_add(1, Ordering::Relaxed);
         schedules(&self.0.faults, number, &self.0.log)
@@ -347,16 +367,19 @@ impl FaultPlan {
         deadline: Deadline,
     ) -> Result<()> {
         loop {
-            let over = {
+            if self.0.wire.has_ended() {
+                return Ok(());
+            }
+            let hold = {
                 let mut accepting = self.0.accepting.lock();
                 self.fail_without_descriptor(&mut accepting)?;
                 match self.hold(&mut accepting, listener)? {
-                    Some(over) => over,
+                    Some(hold) => hold,
                     None => return Ok(()),
                 }
             };
             deadline.check_may_wait()?;
-            listener.wait(deadline, |_, closed, deadline| over.wait(closed, deadline))?;
+            listener.wait(deadline, |_, closed, deadline| hold.over.wait(closed, deadline))?;
         }
     }
 
@@ -365,10 +388,11 @@ impl FaultPlan {
         &self,
         accepting: &mut Accepting,
         listener: &Arc<Endpoint<Listener>>,
-    ) -> Result<Option<Arc<Waker>>> {
-        if let Some(Hold { over, until, .. }) = &accepting.hold {
-            if until.is_none_or(|until| until > Instant::now()) {
-                return Ok(Some(over.clone()));
+    ) -> Result<Option<Arc<Hold>>> {
+        if let Some(hold) = &accepting.hold {
+            if hold.until.is_none_or(|until| until > Instant::now()) {
+                hold.add(listener);
+                return Ok(Some(hold.clone()));
             }
             accepting.hold = None;
             return Ok(None);
@@ -377,19 +401,23 @@ impl FaultPlan {
         if !accepting.full && (delay.is_none() || !has_waiting(listener)) {
             return Ok(None);
         }
-        let over = Arc::new(Waker::new()?);
-        let until = if accepting.full { None } else { delay.map(|delay| Instant::now() + delay) };
-        accepting.hold = Some(Hold { over: over.clone(), until, listener: Arc::downgrade(listener) });
-        if let Some(until) = until {
+        // A time beyond what the clock can say is for ever.
+        let until = delay.filter(|_| !accepting.full).and_then(|delay| Instant::now().checked_add(delay));
+        let hold = Arc::new(Hold::new(until)?);
+        hold.add(listener);
+        if !accepting.full {
             self.0.log.note(
                 |log| &log.delayed_accepts,
                 || format!("connection {}: its accept waits", accepting.seen + 1),
             );
-            let over = Hold { over: over.clone(), until: None, listener: Arc::downgrade(listener) };
+        }
+        if let Some(until) = until {
+            let over = hold.clone();
             // The hold itself stays, as one that is over, for the accept that comes then.
             self.0.wire.at(until, move || over.end())?;
         }
-        Ok(Some(over))
+        accepting.hold = Some(hold.clone());
+        Ok(Some(hold))
     }
 
     fn fail_without_descriptor(&self, accepting: &mut Accepting) -> Result<()> {
@@ -412,7 +440,7 @@ impl FaultPlan {
             return true;
         }
         accepting.seen += 1;
-        let refused = self.0.faults.refuse_accept_at == Some(accepting.seen);
+        let refused = !self.0.wire.has_ended() && self.0.faults.refuse_accept_at == Some(accepting.seen);
         if refused {
             self.0.log.note(|log| &log.refused, || format!("connection {}: refused", accepting.seen));
         }

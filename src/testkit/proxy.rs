@@ -157,19 +157,20 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`, `TimedOut`: some were broken. Others of giving the name back, as [`Server::close`].
+    /// `WouldBlock`, `TimedOut`: some were broken. `Closed`: they were broken by another thread that stopped it as well, or by an
+    /// earlier stop. `InvalidState`: this is a forked child, and the proxy its parent's. Others of giving the name back, as
+    /// [`Server::close`].
     pub fn stop(&self, timeout: Timeout) -> Result<()> {
+        if self.process != sys::process_id() {
+            return Err(Error::new(Status::InvalidState, "stop a proxy: it is the parent process's"));
+        }
         let deadline = Deadline::from(timeout);
         let closed = self.shared.server.close();
         self.shared.open.shut();
+        // With the lock, so that whoever else stops it has to wait for the thread as well.
         if let Some(thread) = self.thread.lock().take() {
-            if self.process != sys::process_id() {
-                // A forked child does not have it.
-                std::mem::forget(thread);
-            } else {
-                // It does not panic.
-                let _ = thread.join();
-            }
+            // It does not panic.
+            let _ = thread.join();
         }
         let idle = self.shared.wire.wait_idle(deadline);
         self.shared.wire.end();
@@ -182,6 +183,10 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         // Nobody is left to tell. Who wants to know calls stop.
         let _ = self.stop(Timeout::None);
+        if self.process != sys::process_id() {
+            // Joining it is the parent's.
+            std::mem::forget(self.thread.get_mut().take());
+        }
     }
 }
 
@@ -219,10 +224,12 @@ impl Shared {
 
     fn connect(&self) -> Result<Socket> {
         let options = SocketOptions { trust: self.options.trust, ..SocketOptions::default() };
-        let until = Instant::now() + self.options.connect_timeout;
+        // A time beyond what the clock can say is for ever.
+        let until = Instant::now().checked_add(self.options.connect_timeout);
+        let in_time = || until.is_none_or(|until| Instant::now() < until);
         loop {
             match Socket::connect_to(&self.target, &options, Timeout::None) {
-                Err(error) if error.status() == Status::WouldBlock && Instant::now() < until => {
+                Err(error) if error.status() == Status::WouldBlock && in_time() => {
                     self.pause()?;
                 }
                 connected => return connected,

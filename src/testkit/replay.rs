@@ -265,7 +265,7 @@ impl Player<'_> {
     fn due(&self, at: Duration) -> Deadline {
         let now = Instant::now();
         let recorded = if self.options.real_time { now.max(self.epoch + at) } else { now };
-        self.deadline.earlier(recorded + self.options.patience)
+        recorded.checked_add(self.options.patience).map_or(self.deadline, |due| self.deadline.earlier(due))
     }
 
     /// Sends, and takes meanwhile what comes, for which the other side may have to find room before it takes more.

@@ -105,7 +105,7 @@ impl Schedule {
             Some(cuts) if cuts.next > end => {}
             cuts => {
                 if let Some(cuts) = cuts {
-                    cuts.next += cuts.rng.usize(cuts.sizes.clone()) as u64;
+                    cuts.next = cuts.next.saturating_add(cuts.rng.usize(cuts.sizes.clone()) as u64);
                 }
                 if let Some((rng, range)) = &mut self.delays {
                     let (least, most) = (range.start().as_nanos(), range.end().as_nanos());
@@ -123,7 +123,9 @@ impl Schedule {
             Direction::ToServer => "server",
             Direction::ToClient => "client",
         };
-        self.log.note(counter, || format!("connection {}, to the {to}, byte {at}: {what}", self.connection));
+        self.log.note(counter, || {
+            format!("connection {}, to the {to}, after {at} bytes: {what}", self.connection)
+        });
     }
 }
 
@@ -191,7 +193,7 @@ impl Marks {
         if let Some((rng, one_in, at)) = &mut self.random
             && *at == next
         {
-            *at += distance(rng, *one_in);
+            *at = at.saturating_add(distance(rng, *one_in));
         }
         Some(next)
     }

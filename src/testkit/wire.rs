@@ -62,9 +62,8 @@ impl Wire {
         Ok(Wire { shared, thread: Mutex::default(), process: sys::process_id() })
     }
 
-    /// Carries what goes over a link from now on.
+    /// Carries what goes over a link from now on. If the wire has ended, the link breaks.
     pub fn carry(&self, link: Link) -> Result<()> {
-        *self.shared.links.lock() += 1;
         self.order(Order::Carry(Box::new(link)))
     }
 
@@ -74,16 +73,26 @@ impl Wire {
     }
 
     fn order(&self, order: Order) -> Result<()> {
+        if self.is_inherited() {
+            let context = "put a wire between: it is the parent process's";
+            return Err(Error::new(Status::InvalidState, context));
+        }
         let mut thread = self.thread.lock();
-        self.shared.orders.lock().push(order);
-        if thread.is_none() && !self.has_ended() {
+        if self.has_ended() {
+            return Ok(());
+        }
+        if thread.is_none() {
             let runner = Runner::new(self.shared.clone());
             let builder = std::thread::Builder::new().name("moorline-wire".to_owned());
             let spawned = sys::spawn_without_signals(|| builder.spawn(move || runner.run()));
             let started = |error| Error::os_as(Status::LimitReached, error, "start a thread");
             *thread = Some(spawned.map_err(started)?);
         }
-        // It fails when the wire has ended, and the order with it.
+        if matches!(order, Order::Carry(_)) {
+            *self.shared.links.lock() += 1;
+        }
+        self.shared.orders.lock().push(order);
+        // It fails only when the counter is full, which is a wake-up too.
         let _ = self.shared.poller.wake();
         Ok(())
     }
@@ -93,19 +102,28 @@ impl Wire {
         self.shared.passed[direction as usize].load(Ordering::Relaxed)
     }
 
+    /// Whether this is a forked child, and the thread its parent's.
+    pub fn is_inherited(&self) -> bool {
+        self.process != sys::process_id()
+    }
+
     pub fn has_ended(&self) -> bool {
         self.shared.ended.load(Ordering::SeqCst)
     }
 
-    /// Waits until the sides of every link have ended it.
+    /// Waits until the sides of every link have ended it. `Closed`: the wire has ended, which broke some.
     pub fn wait_idle(&self, deadline: Deadline) -> Result<(), Status> {
         let mut links = self.shared.links.lock();
         while *links > 0 {
+            if self.has_ended() {
+                return Err(Status::Closed);
+            }
             match deadline {
                 Deadline::Now => return Err(deadline.expiry()),
                 Deadline::Never => self.shared.fewer.wait(&mut links),
                 Deadline::At(until) => {
-                    if self.shared.fewer.wait_until(&mut links, until).timed_out() && *links > 0 {
+                    let expired = self.shared.fewer.wait_until(&mut links, until).timed_out();
+                    if expired && *links > 0 && !self.has_ended() {
                         return Err(deadline.expiry());
                     }
                 }
@@ -116,26 +134,32 @@ impl Wire {
 
     /// Breaks the links and ends the thread.
     pub fn end(&self) {
-        let mut thread = self.thread.lock();
-        self.shared.ended.store(true, Ordering::SeqCst);
-        let thread = thread.take();
-        if self.process != sys::process_id() {
-            // A forked child does not have it.
-            std::mem::forget(thread);
+        // Asked before anything is locked, perhaps for good by a thread that a forked child does not have.
+        if self.is_inherited() {
             return;
         }
+        let mut thread = self.thread.lock();
+        self.shared.ended.store(true, Ordering::SeqCst);
         self.shared.poller.close();
-        if let Some(thread) = thread {
+        // With the lock, so that whoever else ends it has to wait for the thread as well.
+        if let Some(thread) = thread.take() {
             // It does not panic; a panic has been printed.
             let _ = thread.join();
         }
         self.shared.orders.lock().clear();
+        // With the lock, which those who wait have between looking and waiting.
+        let _links = self.shared.links.lock();
+        self.shared.fewer.notify_all();
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         self.end();
+        if self.is_inherited() {
+            // Joining it is the parent's.
+            std::mem::forget(self.thread.get_mut().take());
+        }
     }
 }
 
@@ -298,7 +322,12 @@ impl Flow {
     fn take(&mut self, from: &Socket, buffer: &mut [u8]) -> Result<Verdict, Status> {
         self.drop_piece();
         let room = match &mut self.schedule {
-            Some(schedule) => schedule.room(self.taken, buffer.len()).ok_or(Status::WouldBlock)?,
+            Some(schedule) => match schedule.room(self.taken, buffer.len()) {
+                Some(room) => room,
+                // Nothing more is taken from it; that it has left is seen all the same.
+                None if from.is_gone() => return Err(Status::Disconnected),
+                None => return Err(Status::WouldBlock),
+            },
             None => buffer.len(),
         };
         let endpoint = from.endpoint().map_err(|error| error.status())?;
@@ -371,10 +400,7 @@ impl Runner {
             }
             self.follow_alarms();
         }
-        let left = self.links.len();
-        self.links.clear();
-        *self.shared.links.lock() -= left;
-        self.shared.fewer.notify_all();
+        // Those that break now stay counted: who waits for their ends is told that they had none.
     }
 
     fn follow_orders(&mut self) {

@@ -274,8 +274,8 @@ pub unsafe extern "C" fn moorline_fault_plan_open_backlog(plan: *mut moorline_fa
     })
 }
 
-/// Ends a plan: the connections that go through it break, and its thread has ended when this returns. Connections that are made
-/// later have no faults. What happened can be asked still.
+/// Ends a plan: the connections that go through it break, except those of proxies, and its thread has ended when this returns.
+/// Connections that are made later have no faults. What happened can be asked still. In a forked child it does nothing.
 ///
 /// @param plan  any plan
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND

@@ -179,8 +179,8 @@ pub unsafe extern "C" fn moorline_fixture_statistics(
     })
 }
 
-/// What happened on its connections so far, a line each: times, what came, what was sent. Of a long run the oldest lines are left
-/// out, with a line that says how many. Also of a stopped fixture.
+/// What happened on its connections so far, a line each: times, what came, what was sent. Of a long run the first thousand
+/// lines and the last thousand, and how many were left out between. Also of a stopped fixture.
 ///
 /// @param fixture   any fixture
 /// @param buffer    room for the text and a NUL; may be NULL if capacity is 0
@@ -215,7 +215,7 @@ pub unsafe extern "C" fn moorline_fixture_transcript(
 /// @param timeout_ms   how long to wait, in milliseconds of the system's clock; -1 for ever, 0 not at all
 /// @return MOORLINE_OK; MOORLINE_MISMATCH (an expectation was missed: moorline_last_error has the whole transcript of its
 ///         connection); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (fewer have come to their ends); MOORLINE_CLOSED (it was stopped
-///         or destroyed before); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///         or destroyed before); MOORLINE_INVALID_STATE (in a forked child); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread.
 #[unsafe(no_mangle)]
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn moorline_fixture_wait(
 /// @param bytes       how many, since it was started
 /// @param timeout_ms  how long to wait, in milliseconds of the system's clock; -1 for ever, 0 not at all
 /// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (fewer have come); MOORLINE_CLOSED (it was stopped or destroyed
-///         before); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///         before); MOORLINE_INVALID_STATE (in a forked child); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread.
 #[unsafe(no_mangle)]
@@ -245,8 +245,8 @@ pub unsafe extern "C" fn moorline_fixture_wait_received(
     guard(|| handle::get::<Fixture>(fixture)?.wait_received(bytes, timeout(timeout_ms)?))
 }
 
-/// Ends its connections, its thread and its name. Waits end with MOORLINE_CLOSED. Doing so again does nothing. What it has seen can
-/// be asked still.
+/// Ends its connections, its thread and its name. Waits end with MOORLINE_CLOSED. Doing so again does nothing, nor does it in a forked
+/// child. What it has seen can be asked still.
 ///
 /// @param fixture  any fixture
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND

@@ -125,7 +125,7 @@ pub unsafe extern "C" fn moorline_proxy_full_name(
     })
 }
 
-/// Clients that could not be connected to the target, and accepts that failed, a line each. They are taken with this, if there is
+/// Clients that could not be connected to the target, and accepts that failed, a line each, at most a thousand. They are taken with this, if there is
 /// room for all. Also of a stopped proxy.
 ///
 /// @param proxy     any proxy
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn moorline_proxy_take_failures(
 /// @param proxy       any proxy
 /// @param timeout_ms  how long to wait, in milliseconds; -1 for ever, 0 not at all
 /// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (some were broken); MOORLINE_CLOSED (another thread destroyed the
-///         proxy, or stopped it earlier, which broke some); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+///         proxy, or stopped it earlier, which broke some); MOORLINE_INVALID_STATE (in a forked child); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
 ///         MOORLINE_WRONG_KIND; the system's reason when the socket file could not be removed
 ///
 /// Blocks until the timeout. Any thread.

@@ -70,7 +70,7 @@ pub unsafe extern "C" fn moorline_verdicts_create(verdicts: *mut *mut moorline_v
     })
 }
 
-/// Records a failure, and ends the wait. It never unwinds.
+/// Records a failure, and ends the wait. It never unwinds. Of more than a thousand that nobody takes the others are only counted.
 ///
 /// @param verdicts  any verdicts
 /// @param file      the file of the check; copied
