@@ -75,10 +75,12 @@ fn an_exchange_can_be_cancelled_and_has_a_deadline() {
     let endless = ExchangeOptions { round_trips: u64::MAX, ..ExchangeOptions::default() };
     let (_, result) = exchange::run(&name, &endless, WATCHDOG, |progress| progress.done == 0);
     assert_eq!(status(result), Status::Cancelled);
-    let short = Timeout::After(Duration::from_millis(50));
-    let (report, result) = exchange::run(&name, &endless, short, |_| true);
+    let short = Duration::from_millis(50);
+    let begun = std::time::Instant::now();
+    let (report, result) = exchange::run(&name, &endless, Timeout::After(short), |_| true);
     assert_eq!(status(result), Status::TimedOut);
-    assert!(report.round_trips > 0 && report.duration >= Duration::from_millis(40));
+    // Connecting is a part of the time, and a busy machine may leave nothing of it.
+    assert!(begun.elapsed() >= short && report.duration <= begun.elapsed());
 }
 
 struct Panics;

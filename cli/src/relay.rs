@@ -109,21 +109,20 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
 /// Stops it. Another interrupt ends the linger. Tells whether conversations were broken.
 fn stop(proxy: &Proxy, linger: Duration, interrupts: &Receiver<()>) -> Answer<bool> {
     let until = Instant::now() + linger;
-    let mut cut_short = false;
     let stopped = thread::scope(|threads| {
         let stopping = threads.spawn(|| proxy.stop(Timeout::After(linger)));
         while !stopping.is_finished() && Instant::now() < until {
             if interrupts.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
-                // Whatever else is the matter, the first stop tells.
-                cut_short |= proxy.stop(Timeout::None).is_err();
+                // Whatever is the matter, the first stop tells.
+                let _ = proxy.stop(Timeout::None);
             }
         }
         // It does not panic.
         stopping.join().unwrap_or(Ok(()))
     });
     match stopped {
-        Err(error) if error.status() == Status::TimedOut => Ok(true),
-        other => Ok(other.map(|()| cut_short)?),
+        Err(error) if matches!(error.status(), Status::TimedOut | Status::Closed) => Ok(true),
+        other => Ok(other.map(|()| false)?),
     }
 }
 

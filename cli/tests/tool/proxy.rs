@@ -192,7 +192,7 @@ fn what_happens_is_told_when_it_does_and_counted_in_a_table() {
         Running::start(&place, &["proxy", "wire", "echo", "--lose-at", "0", "--direction", "to-client"]);
     assert_eq!(converse(&place, &["wire"], b"abc").stdout, b"bc");
     let told = proxy.error();
-    assert!(told.contains("connection 1, to the client, byte 0: 0x61 is lost"), "{told}");
+    assert!(told.contains("connection 1, to the client, after 0 bytes: 0x61 is lost"), "{told}");
     let ended = proxy.interrupt();
     assert_eq!(ended.code, Some(0));
     let row = |words: &str| {
