@@ -438,6 +438,7 @@ fn a_plan_that_has_ended_ends_also_while_a_peer_never_pauses() {
 #[test]
 fn numbers_beyond_all_bounds_are_no_surprise() {
     let everything = plan(Faults {
+        window: Some(usize::MAX),
         pieces: Some(1..=usize::MAX),
         delay: Some(Duration::ZERO..=Duration::ZERO),
         flip_one_in: Some(u64::MAX),
@@ -456,6 +457,21 @@ fn numbers_beyond_all_bounds_are_no_surprise() {
     // The end of the plan lets it go on.
     never.end();
     server.accept(WATCHDOG).unwrap();
+}
+
+#[test]
+fn a_pair_and_an_adopted_socket_have_the_faults_of_their_options() {
+    let lossy = plan(Faults { lose_at: Some(0), ..Faults::default() });
+    let options = SocketOptions { faults: Some(lossy.clone()), ..SocketOptions::default() };
+    let (first, second) = Socket::pair(&options).unwrap();
+    let (plain, descriptor) = std::os::unix::net::UnixStream::pair().unwrap();
+    let adopted = Socket::adopt(std::os::fd::IntoRawFd::into_raw_fd(descriptor), &options).unwrap();
+    let other = Socket::adopt(std::os::fd::IntoRawFd::into_raw_fd(plain), &Default::default()).unwrap();
+    for (from, to) in [(&first, &second), (&second, &first), (&adopted, &other), (&other, &adopted)] {
+        from.send(b"abc", WATCHDOG).unwrap();
+        assert_eq!(support::receive_exactly(to, 2), b"bc");
+    }
+    assert_eq!(lossy.counts().lost, 4);
 }
 
 #[test]

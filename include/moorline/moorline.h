@@ -510,7 +510,7 @@ typedef struct {
    */
   const moorline_message_options *messages;
   /**
-   * What a test wants to go wrong with the connection: moorline/testkit.h. NULL: nothing, which costs nothing.
+   * What a test wants to go wrong with the connection, of which this is the client's side: moorline/testkit.h. NULL: nothing, which costs nothing.
    */
   const moorline_fault_plan *faults;
   /**
@@ -1277,7 +1277,7 @@ moorline_status moorline_socket_connect_abstract(const void *name,
                                                  moorline_socket **socket);
 
 /**
- * Makes two sockets that are connected to each other.
+ * Makes two sockets that are connected to each other. options->faults are those of the first, as of a client.
  *
  * @param options  may be NULL: the defaults
  * @param first    out: the one handle, to be destroyed by the caller
@@ -1300,7 +1300,8 @@ moorline_status moorline_socket_pair(const moorline_socket_options *options,
  * @param options     may be NULL: the defaults; scope and trust don't matter here
  * @param socket      out: the new handle, to be destroyed by the caller
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (also: it is not such a socket); MOORLINE_LIMIT_REACHED (too many handles
- *         are alive; the descriptor is closed)
+ *         are alive, or there are no descriptors for its faults; the descriptor is closed); MOORLINE_STALE_HANDLE,
+ *         MOORLINE_WRONG_KIND (options->faults)
  *
  * Does not block. Any thread.
  */

@@ -36,7 +36,7 @@ pub struct moorline_socket_options {
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes; copied. NULL: a stream of bytes.
     pub messages: *const moorline_message_options,
-    /// What a test wants to go wrong with the connection: moorline/testkit.h. NULL: nothing, which costs nothing.
+    /// What a test wants to go wrong with the connection, of which this is the client's side: moorline/testkit.h. NULL: nothing, which costs nothing.
     pub faults: *const moorline_fault_plan,
     /// As in moorline_poller_options, of a receive that waits.
     pub busy_poll_us: u32,
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn moorline_socket_connect_abstract(
     })
 }
 
-/// Makes two sockets that are connected to each other.
+/// Makes two sockets that are connected to each other. options->faults are those of the first, as of a client.
 ///
 /// @param options  may be NULL: the defaults
 /// @param first    out: the one handle, to be destroyed by the caller
@@ -245,7 +245,8 @@ pub unsafe extern "C" fn moorline_socket_pair(
 /// @param options     may be NULL: the defaults; scope and trust don't matter here
 /// @param socket      out: the new handle, to be destroyed by the caller
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (also: it is not such a socket); MOORLINE_LIMIT_REACHED (too many handles
-///         are alive; the descriptor is closed)
+///         are alive, or there are no descriptors for its faults; the descriptor is closed); MOORLINE_STALE_HANDLE,
+///         MOORLINE_WRONG_KIND (options->faults)
 ///
 /// Does not block. Any thread.
 ///

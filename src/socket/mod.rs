@@ -47,7 +47,7 @@ pub struct SocketOptions {
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes.
     pub messages: Option<Arc<MessageOptions>>,
-    /// What a test wants to go wrong with the connection.
+    /// What a test wants to go wrong with the connection, of which this is the client's side.
     pub faults: Option<FaultPlan>,
     /// Whether a receive that waits looks again and again before it sleeps.
     pub busy_poll: BusyPoll,
@@ -121,6 +121,11 @@ impl Socket {
         if options.trust == Trust::SameUser {
             check_trust(&stream, name)?;
         }
+        Socket::client(stream, options)
+    }
+
+    /// The client's side of a connection, with the faults that its options ask for.
+    fn client(stream: Stream, options: &SocketOptions) -> Result<Socket> {
         let stream = match &options.faults {
             Some(faults) => faults.interpose(stream, Role::Client)?,
             None => stream,
@@ -128,14 +133,14 @@ impl Socket {
         Socket::new(stream, options)
     }
 
-    /// Two sockets, connected to each other.
+    /// Two sockets, connected to each other. Faults are those of the first, as of a client, and of what goes over the connection.
     ///
     /// # Errors
     ///
     /// `LimitReached`: no descriptors left.
     pub fn pair(options: &SocketOptions) -> Result<(Socket, Socket)> {
         let (first, second) = Stream::pair()?;
-        Ok((Socket::new(first, options)?, Socket::new(second, options)?))
+        Ok((Socket::client(first, options)?, Socket::new(second, options)?))
     }
 
     /// Takes over a connected stream socket of the caller's, which becomes non-blocking and close-on-exec. On failure it
@@ -143,10 +148,11 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument`: it is not a connected local stream socket.
+    /// `InvalidArgument`: it is not a connected local stream socket. `LimitReached`: no descriptors left for its faults, and it is
+    /// closed.
     pub fn adopt(descriptor: RawDescriptor, options: &SocketOptions) -> Result<Socket> {
         options.check()?;
-        Socket::new(Stream::adopt(descriptor)?, options)
+        Socket::client(Stream::adopt(descriptor)?, options)
     }
 
     /// A socket of a connected stream. With checked frames it says its greeting, for which a new stream has room.

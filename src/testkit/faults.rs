@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::name::{Name, Place};
 use crate::socket::{Socket, SocketOptions};
-use crate::sys::{self, Listener, Stream, TurnsAway, Waker};
+use crate::sys::{self, Listener, RawDescriptor, Stream, TurnsAway, Waker};
 use parking_lot::Mutex;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -284,6 +284,11 @@ impl FaultPlan {
     /// What went wrong so far, a line each, at most ten thousand: which connection, in which direction, at which byte.
     pub fn happened(&self) -> Vec<String> {
         self.0.log.lines()
+    }
+
+    /// The descriptors that it keeps for itself.
+    pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
+        self.0.wire.descriptors()
     }
 
     /// Lets connections into the backlog that was full, and has them accepted.

@@ -9,7 +9,7 @@ use crate::gate::Gate;
 use crate::name::Name;
 use crate::server::{Server, ServerOptions};
 use crate::socket::{Socket, SocketOptions, Trust};
-use crate::sys;
+use crate::sys::{self, RawDescriptor};
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -124,9 +124,9 @@ impl Proxy {
         self.shared.server.full_name()
     }
 
-    /// Its server.
-    pub(crate) fn server(&self) -> &Server {
-        &self.shared.server
+    /// Its server, and the descriptors of its wire.
+    pub(crate) fn parts(&self) -> (&Server, Vec<RawDescriptor>) {
+        (&self.shared.server, self.shared.wire.descriptors())
     }
 
     /// What it has done so far.

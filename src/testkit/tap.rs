@@ -3,7 +3,7 @@
 use super::faults::Direction;
 use super::text::{hex, unhex};
 use crate::error::{Error, Result, Status};
-use crate::sys::Credentials;
+use crate::sys::{self, Credentials, RawDescriptor};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -222,7 +222,7 @@ impl Tap {
     pub fn create(path: impl AsRef<Path>) -> Result<Tap> {
         let path = path.as_ref();
         let context = || format!("record to {}", path.display());
-        let mut file = crate::sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
+        let mut file = sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
         writeln!(file, "{HEAD}").map_err(|error| Error::os(error, context()))?;
         Ok(Tap(Arc::new(Recorder {
             path: path.to_owned(),
@@ -242,6 +242,11 @@ impl Tap {
             None => Ok(()),
             Some(error) => Err(Error::new(error.status(), error.to_string())),
         }
+    }
+
+    /// The descriptor of its file.
+    pub(crate) fn descriptor(&self) -> RawDescriptor {
+        sys::raw(&self.0.state.lock().file)
     }
 
     pub(super) fn open(&self, client: Option<Credentials>) -> Conversation {

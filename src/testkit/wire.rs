@@ -7,7 +7,7 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
 use crate::poller::{Event, Interest, Poller, PollerOptions};
 use crate::socket::{self, Socket, is_would_block};
-use crate::sys::{self, BorrowedDescriptor, Descriptor};
+use crate::sys::{self, BorrowedDescriptor, Descriptor, RawDescriptor};
 use parking_lot::{Condvar, Mutex};
 use slab::Slab;
 use std::cmp::Reverse;
@@ -105,6 +105,11 @@ impl Wire {
     /// Whether this is a forked child, and the thread its parent's.
     pub fn is_inherited(&self) -> bool {
         self.process != sys::process_id()
+    }
+
+    /// The descriptors that it keeps for itself.
+    pub fn descriptors(&self) -> Vec<RawDescriptor> {
+        self.shared.poller.descriptors()
     }
 
     pub fn has_ended(&self) -> bool {

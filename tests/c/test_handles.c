@@ -1,24 +1,12 @@
 /* No handle value, however wrong, does more than earn a status: NULL, stale, destroyed twice, of another kind, garbage.
-   A table of every function of the header is driven with each of them. */
-#include "support.h"
+   A table of every function of each header is driven with each of them. */
+#include "support_handles.h"
 
 #include <ctype.h>
 
-enum kind { SERVER, SOCKET, POLLER, SERVICE, CONNECTION, KINDS };
-
-/* One live and one stale handle of each kind, and all live ones. */
-static void *live[KINDS];
-static void *stale[KINDS];
+/* All live ones. */
 static void *everything_alive[KINDS + 2];
 static int announcements[2];
-
-#define POISON 77
-
-#define CALLER(name, call)                        \
-    static moorline_status name(void *handle)     \
-    {                                             \
-        return call;                              \
-    }
 
 /* --- one caller for each function and each handle that it takes: right but for the handle; outputs must come back zero --- */
 
@@ -45,15 +33,7 @@ static moorline_status server_listen_descriptor(void *handle)
     return status;
 }
 
-static moorline_status server_full_name(void *handle)
-{
-    char buffer[64] = "poison";
-    size_t needed = POISON;
-    moorline_status status = moorline_server_full_name(handle, buffer, sizeof buffer, &needed);
-    CHECK_NUMBER(needed, 0);
-    CHECK_TEXT(buffer, "");
-    return status;
-}
+TEXT_CALLER(server_full_name)
 
 static moorline_status server_accept(void *handle)
 {
@@ -167,26 +147,10 @@ static moorline_status socket_abort(void *handle)
     return status;
 }
 
-/* Statistics are numbers behind the size of their struct. */
-#define STATISTICS_CALLER(kind, type)                                                        \
-    static moorline_status kind##_statistics(void *handle)                                   \
-    {                                                                                        \
-        union {                                                                              \
-            type stats;                                                                      \
-            uint64_t words[sizeof(type) / sizeof(uint64_t)];                                 \
-        } poisoned;                                                                          \
-        memset(&poisoned, POISON, sizeof poisoned);                                          \
-        poisoned.stats.struct_size = sizeof(type);                                           \
-        moorline_status status = moorline_##kind##_statistics(handle, &poisoned.stats);      \
-        for (size_t i = 1; i < sizeof poisoned.words / sizeof poisoned.words[0]; i++) {      \
-            CHECK_NUMBER(poisoned.words[i], 0);                                              \
-        }                                                                                    \
-        return status;                                                                       \
-    }
-STATISTICS_CALLER(socket, moorline_socket_stats)
-STATISTICS_CALLER(connection, moorline_socket_stats)
-STATISTICS_CALLER(server, moorline_server_stats)
-STATISTICS_CALLER(service, moorline_service_report)
+STRUCT_CALLER(socket_statistics, moorline_socket_stats)
+STRUCT_CALLER(connection_statistics, moorline_socket_stats)
+STRUCT_CALLER(server_statistics, moorline_server_stats)
+STRUCT_CALLER(service_statistics, moorline_service_report)
 
 static moorline_status socket_close(void *handle)
 {
@@ -228,15 +192,7 @@ CALLER(poller_destroy, moorline_poller_destroy(handle))
 CALLER(service_start, moorline_service_start(handle, "name"))
 CALLER(service_start_unique, moorline_service_start_unique(handle, "prefix"))
 
-static moorline_status service_full_name(void *handle)
-{
-    char buffer[64] = "poison";
-    size_t needed = POISON;
-    moorline_status status = moorline_service_full_name(handle, buffer, sizeof buffer, &needed);
-    CHECK_NUMBER(needed, 0);
-    CHECK_TEXT(buffer, "");
-    return status;
-}
+TEXT_CALLER(service_full_name)
 
 static moorline_status service_stop(void *handle)
 {
@@ -272,12 +228,7 @@ static moorline_status connection_peer_credentials(void *handle)
     return status;
 }
 
-/* `kind` is what the handle should be; KINDS means that any will do. */
-static const struct function {
-    const char *name;
-    enum kind kind;
-    moorline_status (*call)(void *handle);
-} functions[] = {
+static const struct function core_functions[] = {
     {"moorline_handle_set_origin", KINDS, handle_set_origin},
     {"moorline_server_listen", SERVER, server_listen},
     {"moorline_server_listen_unique", SERVER, server_listen_unique},
@@ -341,7 +292,17 @@ static const struct function {
     {"moorline_connection_peer_process", CONNECTION, connection_peer_process},
     {"moorline_connection_send_message_with_descriptors", CONNECTION, connection_send_message_with_descriptors},
 };
-#define FUNCTIONS (sizeof functions / sizeof functions[0])
+#define CORE_FUNCTIONS (sizeof core_functions / sizeof core_functions[0])
+
+static size_t function_count(void)
+{
+    return CORE_FUNCTIONS + testkit_function_count;
+}
+
+static const struct function *function_at(size_t index)
+{
+    return index < CORE_FUNCTIONS ? &core_functions[index] : &testkit_functions[index - CORE_FUNCTIONS];
+}
 
 /* Those that take no handle; test_options.c and test_strings.c have their bad arguments. */
 static const char *const without_handle[] = {
@@ -425,6 +386,7 @@ static void make_one_of_each(void)
     client = connected("service");
     live[CONNECTION] = announced();
 
+    make_testkit_handles();
     memcpy(everything_alive, live, sizeof live);
     everything_alive[KINDS] = second;
     everything_alive[KINDS + 1] = client;
@@ -438,6 +400,7 @@ static void destroy_them(void)
     CHECK_OK(moorline_socket_destroy(everything_alive[KINDS + 1]));
     CHECK_OK(moorline_poller_destroy(live[POLLER]));
     CHECK_OK(moorline_service_destroy(live[SERVICE]));
+    destroy_testkit_handles();
     CHECK_SYSTEM(close(announcements[0]));
     CHECK_SYSTEM(close(announcements[1]));
 }
@@ -456,8 +419,8 @@ static void refused(const struct function *function, const char *what, void *han
 static void test_null(void)
 {
     make_one_of_each();
-    for (size_t i = 0; i < FUNCTIONS; ++i) {
-        refused(&functions[i], "NULL", NULL, MOORLINE_INVALID_ARGUMENT);
+    for (size_t i = 0; i < function_count(); ++i) {
+        refused(function_at(i), "NULL", NULL, MOORLINE_INVALID_ARGUMENT);
     }
     destroy_them();
 }
@@ -465,10 +428,10 @@ static void test_null(void)
 static void test_stale(void)
 {
     make_one_of_each();
-    for (size_t i = 0; i < FUNCTIONS; ++i) {
+    for (size_t i = 0; i < function_count(); ++i) {
         for (int kind = 0; kind < KINDS; ++kind) {
-            if (functions[i].kind == (enum kind)kind || functions[i].kind == KINDS) {
-                refused(&functions[i], "a stale handle", stale[kind], MOORLINE_STALE_HANDLE);
+            if (function_at(i)->kind == (enum kind)kind || function_at(i)->kind == KINDS) {
+                refused(function_at(i), "a stale handle", stale[kind], MOORLINE_STALE_HANDLE);
             }
         }
     }
@@ -478,10 +441,10 @@ static void test_stale(void)
 static void test_wrong_kind(void)
 {
     make_one_of_each();
-    for (size_t i = 0; i < FUNCTIONS; ++i) {
+    for (size_t i = 0; i < function_count(); ++i) {
         for (int kind = 0; kind < KINDS; ++kind) {
-            if (functions[i].kind != (enum kind)kind && functions[i].kind != KINDS) {
-                refused(&functions[i], "a handle of another kind", live[kind], MOORLINE_WRONG_KIND);
+            if (function_at(i)->kind != (enum kind)kind && function_at(i)->kind != KINDS) {
+                refused(function_at(i), "a handle of another kind", live[kind], MOORLINE_WRONG_KIND);
             }
         }
     }
@@ -516,14 +479,14 @@ static void test_garbage(void)
     int local = 0;
     const uintptr_t values[] = {1, 2, 3, 8, 0x1234, 0xdeadbeef, UINTPTR_MAX, UINTPTR_MAX - 1, UINTPTR_MAX / 2, UINTPTR_MAX / 2 + 1,
                                 (uintptr_t)&local, (uintptr_t)"text", (uintptr_t)live, (uintptr_t)test_garbage};
-    for (size_t i = 0; i < FUNCTIONS; ++i) {
+    for (size_t i = 0; i < function_count(); ++i) {
         for (size_t j = 0; j < sizeof values / sizeof values[0]; ++j) {
-            check_garbage(&functions[i], values[j]);
+            check_garbage(function_at(i), values[j]);
         }
         /* Every neighbour of a good value at one bit's distance. */
         for (int kind = 0; kind < KINDS; ++kind) {
             for (unsigned bit = 0; bit < sizeof(uintptr_t) * CHAR_BIT; ++bit) {
-                check_garbage(&functions[i], (uintptr_t)live[kind] ^ ((uintptr_t)1 << bit));
+                check_garbage(function_at(i), (uintptr_t)live[kind] ^ ((uintptr_t)1 << bit));
             }
         }
     }
@@ -543,6 +506,7 @@ static void test_destroyed_twice(void)
     CHECK_STATUS(moorline_poller_destroy(live[POLLER]), MOORLINE_STALE_HANDLE);
     CHECK_STATUS(moorline_service_destroy(live[SERVICE]), MOORLINE_STALE_HANDLE);
     CHECK_STATUS(moorline_connection_abort(live[CONNECTION]), MOORLINE_STALE_HANDLE);
+    expect_testkit_handles_stale();
     CHECK_NUMBER(live_handles(), 0);
 }
 
@@ -550,8 +514,8 @@ static void test_destroyed_twice(void)
 
 static bool is_known(const char *name)
 {
-    for (size_t i = 0; i < FUNCTIONS; ++i) {
-        if (strcmp(name, functions[i].name) == 0) {
+    for (size_t i = 0; i < function_count(); ++i) {
+        if (strcmp(name, function_at(i)->name) == 0) {
             return true;
         }
     }
@@ -560,16 +524,22 @@ static bool is_known(const char *name)
             return true;
         }
     }
+    for (size_t i = 0; i < testkit_without_handle_count; ++i) {
+        if (strcmp(name, testkit_without_handle[i]) == 0) {
+            return true;
+        }
+    }
     return false;
 }
 
-static void test_no_function_of_the_header_is_forgotten(void)
+static void expect_all_known(const char *name_of_header)
 {
     /* The header of this source tree: two directories up from here. */
     char file[PATH_MAX] = __FILE__;
     char *here = strrchr(file, '/');
     CHECK(here != NULL);
-    strcpy(here, "/../../include/moorline/moorline.h");
+    strcpy(here, "/../../include/moorline/");
+    strcat(file, name_of_header);
     FILE *header = fopen(file, "re");
     CHECK(header != NULL);
     static char text[1 << 20];
@@ -587,13 +557,19 @@ static void test_no_function_of_the_header_is_forgotten(void)
             char name[128];
             snprintf(name, sizeof name, "%.*s", (int)(end - at), at);
             if (!is_known(name)) {
-                fail("%s is in the header and in no table of this test", name);
+                fail("%s is in a header and in no table of this test", name);
             }
             ++found;
         }
         at = end;
     }
     CHECK(found >= 40);
+}
+
+static void test_no_function_of_the_headers_is_forgotten(void)
+{
+    expect_all_known("moorline.h");
+    expect_all_known("testkit.h");
 }
 
 int main(void)
@@ -603,6 +579,6 @@ int main(void)
     RUN(test_wrong_kind);
     RUN(test_garbage);
     RUN(test_destroyed_twice);
-    RUN(test_no_function_of_the_header_is_forgotten);
+    RUN(test_no_function_of_the_headers_is_forgotten);
     return 0;
 }

@@ -12,9 +12,11 @@ use crate::server::Server;
 use crate::service::Service;
 use crate::socket::Socket;
 use crate::sys::RawDescriptor;
+use crate::testkit::faults::FaultPlan;
 use crate::testkit::fixture::Fixture;
 use crate::testkit::leaks::{self, Age, Leak, LeakGuard, LeakKind, Origins};
 use crate::testkit::proxy::Proxy;
+use crate::testkit::tap::Tap;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::ffi::{OsString, c_char};
@@ -105,16 +107,25 @@ fn belongings(handle: usize) -> (Vec<RawDescriptor>, Option<PathBuf>) {
         });
         (server.descriptors(), file)
     };
+    let and = |(descriptors, file): (Vec<RawDescriptor>, Option<PathBuf>), more: Vec<RawDescriptor>| {
+        ([descriptors, more].concat(), file)
+    };
     of(handle, listening)
         .or_else(|| of(handle, |socket: &Socket| (socket.descriptors(), None)))
         .or_else(|| of(handle, |poller: &Poller| (poller.descriptors(), None)))
         .or_else(|| of(handle, |service: &Service| service.server().map(|server| listening(&server)))?)
-        .or_else(|| of(handle, |proxy: &Proxy| listening(proxy.server())))
+        .or_else(|| of(handle, |plan: &FaultPlan| (plan.descriptors(), None)))
+        .or_else(|| of(handle, |tap: &Tap| (vec![tap.descriptor()], None)))
+        .or_else(|| {
+            of(handle, |proxy: &Proxy| {
+                let (server, wire) = proxy.parts();
+                and(listening(server), wire)
+            })
+        })
         .or_else(|| {
             of(handle, |fixture: &Fixture| {
                 let (server, poller) = fixture.parts();
-                let (descriptors, file) = listening(server);
-                ([descriptors, poller.descriptors()].concat(), file)
+                and(listening(server), poller.descriptors())
             })
         })
         .unwrap_or_default()

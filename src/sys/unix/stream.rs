@@ -22,6 +22,9 @@ use std::path::Path;
 /// The most descriptors that go with one sendmsg(2): SCM_MAX_FD, unix(7).
 const DESCRIPTORS_LIMIT: usize = 253;
 
+/// The largest size of a buffer that setsockopt(2) takes.
+const LARGEST_BUFFER: usize = i32::MAX as usize;
+
 /// The bytes that so many descriptors need beside a message.
 fn control_space(descriptors: usize) -> usize {
     if descriptors == 0 { 0 } else { rustix::cmsg_space!(ScmRights(descriptors)) }
@@ -214,7 +217,7 @@ impl Stream {
     /// Has the kernel keep at most about so many bytes that were sent and not received: it doubles the number for its own needs
     /// and has a least one of its own, socket(7).
     pub fn set_send_buffer(&self, bytes: usize) -> Result<(), Error> {
-        sockopt::set_socket_send_buffer_size(&self.socket, bytes)
+        sockopt::set_socket_send_buffer_size(&self.socket, bytes.min(LARGEST_BUFFER))
             .map_err(|errno| Error::os(errno, "set the size of a send buffer"))
     }
 
