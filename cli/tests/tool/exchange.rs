@@ -61,3 +61,25 @@ fn a_terminal_sees_the_progress() {
     assert!(text.contains("ping-pong, 2") && text.contains(" %"), "{text}");
     assert!(output.status.success());
 }
+
+#[test]
+fn an_interrupted_exchange_tells_how_far_it_came_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let arguments = ["exchange", "--connections", "1", "--round-trips", "1000000000000", "--json"];
+    let mut exchange =
+        place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let names = || {
+        let entries = fs::read_dir(place.directory()).unwrap().flatten();
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("exchange-")).count()
+    };
+    while names() == 0 {
+        assert!(exchange.try_wait().unwrap().is_none());
+    }
+    let status = Command::new("kill").args(["-TERM", &exchange.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    let output = exchange.wait_with_output().unwrap();
+    let report = crate::support::to_json(&output.stdout);
+    assert_eq!((output.status.code(), &report["right"]), (Some(1), &false.into()), "{report}");
+    assert!(report["rows"][0]["error"].as_str().unwrap().contains("cancelled"), "{report}");
+    assert_eq!(names(), 0);
+}

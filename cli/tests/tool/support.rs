@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -157,8 +157,14 @@ impl Running {
         let mut output = String::new();
         self.output.read_to_string(&mut output).unwrap();
         let code = self.process.wait().unwrap().code();
-        let errors = self.errors.iter().map(|line| line + "\n").collect();
-        Ended { output, errors, code }
+        let mut errors = String::new();
+        loop {
+            match self.errors.recv_timeout(WATCHDOG) {
+                Ok(line) => errors = errors + &line + "\n",
+                Err(RecvTimeoutError::Disconnected) => return Ended { output, errors, code },
+                Err(RecvTimeoutError::Timeout) => panic!("something that it started runs still: {errors}"),
+            }
+        }
     }
 }
 
