@@ -122,7 +122,7 @@ pub struct ServiceOptions {
     pub high_water: usize,
     /// At so few queued bytes, reading goes on. Less than `high_water`.
     pub low_water: usize,
-    /// [`PollerOptions::busy_poll`] of the threads.
+    /// [`PollerOptions::busy_poll`](crate::PollerOptions::busy_poll) of the threads.
     pub busy_poll: BusyPoll,
     /// Connections at once; more are closed as soon as they come. None: as many as there are descriptors.
     pub max_connections: Option<usize>,

@@ -38,13 +38,19 @@ struct holds_bytes<Range, Pointer, std::void_t<data_of<Range>, size_of<Range>>>
 class BytesView {
 public:
     constexpr BytesView() noexcept = default;
+    /// `size` bytes at `data`, which may be null if `size` is 0.
     constexpr BytesView(const void* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// A C string without its NUL.
     constexpr BytesView(const char* text) noexcept : BytesView(std::string_view(text)) {}
+    /// What holds bytes in one piece.
     template <class Range, class = std::enable_if_t<detail::holds_bytes<const Range, const void*>::value>>
     constexpr BytesView(const Range& range) noexcept : data_(range.data()), size_(range.size()) {}
 
+    /// The first byte; null if there is none of an empty view.
     [[nodiscard]] constexpr const void* data() const noexcept { return data_; }
+    /// How many bytes.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    /// Whether there are none.
     [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
 
     /// The same bytes as text.
@@ -64,13 +70,18 @@ private:
 /// written; what is filled is its size(), never more.
 class BufferView {
 public:
+    /// Room for `size` bytes at `data`.
     constexpr BufferView(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// A whole array of bytes.
     template <class Byte, std::size_t N, class = std::enable_if_t<detail::is_byte<Byte>>>
     constexpr BufferView(Byte (&array)[N]) noexcept : data_(array), size_(N) {}
+    /// What holds bytes in one piece, all of its size().
     template <class Range, class = std::enable_if_t<detail::holds_bytes<Range, void*>::value>>
     constexpr BufferView(Range&& range) noexcept : data_(range.data()), size_(range.size()) {}
 
+    /// Where the room begins.
     [[nodiscard]] constexpr void* data() const noexcept { return data_; }
+    /// How many bytes fit.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
 
 private:

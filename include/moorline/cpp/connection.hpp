@@ -35,6 +35,7 @@ public:
             moorline_connection_send(handle_, data.data(), data.size(), timeout.milliseconds(), &sent);
         return detail::done(status, sent);
     }
+    /// As send(BytesView, Timeout), of `size` bytes at `data`.
     [[nodiscard]] Result<void> send(const void* data, std::size_t size, Timeout timeout) const noexcept {
         return send(BytesView(data, size), timeout);
     }

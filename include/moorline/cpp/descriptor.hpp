@@ -20,7 +20,9 @@ public:
     /// Takes over an open descriptor; a negative number is none.
     explicit constexpr Descriptor(int number) noexcept : number_(number) {}
 
+    /// Takes over from another owner, which then has none.
     Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
+    /// Closes its own, and takes over from another owner, which then has none.
     Descriptor& operator=(Descriptor&& other) noexcept {
         const int taken = other.release();
         close();

@@ -18,6 +18,7 @@ public:
     Error(Status status, std::string message, int os_error = 0, std::size_t sent = 0) noexcept
         : message_(std::move(message)), sent_(sent), os_error_(os_error), status_(status) {}
 
+    /// What kind of failure it is.
     [[nodiscard]] Status status() const noexcept { return status_; }
 
     /// What was tried, on which full path, and why it failed. For Status::would_block, an ordinary answer in an event

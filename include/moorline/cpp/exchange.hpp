@@ -13,6 +13,7 @@
 namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
 
+/// What run_exchange() does.
 struct ExchangeOptions {
     Scope scope = Scope::temporary;          ///< where a plain name lives
     Trust trust = Trust::same_user;          ///< whose server is accepted
@@ -27,6 +28,7 @@ struct ExchangeOptions {
     std::function<bool(std::uint64_t done, std::uint64_t total)> progress = nullptr;
 };
 
+/// What run_exchange() has done.
 struct ExchangeReport {
     std::uint64_t round_trips = 0;         ///< that came back whole and right
     std::uint64_t bytes_sent = 0;          ///< to the server

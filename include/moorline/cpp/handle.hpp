@@ -16,6 +16,7 @@ inline namespace MOORLINE_CPP_VARIANT {
 /// std::source_location.
 class SourceLocation {
 public:
+    /// The line that calls it.
     [[nodiscard]] static constexpr SourceLocation current(const char* file = __builtin_FILE(),
                                                           std::uint32_t line = __builtin_LINE()) noexcept {
         return SourceLocation(file, line);
@@ -24,11 +25,14 @@ public:
     /// `file` must be NUL-terminated and stay valid while this is used.
     constexpr SourceLocation(const char* file, std::uint32_t line) noexcept : file_(file), line_(line) {}
 
+    /// A std::source_location, or what is like one.
     template <class Location, class = decltype(std::declval<const Location&>().file_name())>
     constexpr SourceLocation(const Location& location) noexcept
         : file_(location.file_name()), line_(static_cast<std::uint32_t>(location.line())) {}
 
+    /// The file: static text, NUL-terminated.
     [[nodiscard]] constexpr const char* file() const noexcept { return file_; }
+    /// The line, from 1.
     [[nodiscard]] constexpr std::uint32_t line() const noexcept { return line_; }
 
 private:
@@ -46,7 +50,9 @@ template <class Handle, moorline_status (*Destroy)(Handle*)>
 class Owner {
 public:
     constexpr Owner() noexcept = default;
+    /// Takes over from another owner, which then owns nothing.
     Owner(Owner&& other) noexcept : handle_(other.handle_.exchange(nullptr)) {}
+    /// Destroys its own handle, and takes over from another owner, which then owns nothing.
     Owner& operator=(Owner&& other) noexcept {
         Handle* taken = other.handle_.exchange(nullptr);
         destroy_quietly(handle_.exchange(taken));
@@ -76,8 +82,10 @@ public:
     }
 
 protected:
+    /// Takes over a handle of the C ABI.
     explicit Owner(Handle* handle) noexcept : handle_(handle) {}
 
+    /// Takes over a handle of the C ABI that `where` has made.
     Owner(Handle* handle, SourceLocation where) noexcept : Owner(handle) {
         // Only the leak report is poorer if this fails.
         static_cast<void>(moorline_handle_set_origin(handle, where.file(), where.line()));

@@ -32,6 +32,7 @@ struct Application {
 
 /// How a socket sends and receives messages. The framing has no default: `options.messages = Framing::checked;`
 struct MessageOptions {
+    /// The defaults, with this framing.
     MessageOptions(Framing told_apart) noexcept : framing(told_apart) {}
 
     Framing framing;                                    ///< how they are told apart; both sides need the same
@@ -46,7 +47,9 @@ struct MessageOptions {
 /// A received message and the descriptors that came with it, which are close-on-exec.
 template <class Bytes>
 struct Message {
+    /// The message, without what told it apart.
     Bytes data;
+    /// The descriptors, in the order in which they were sent.
     std::vector<Descriptor> descriptors;
 };
 

@@ -20,10 +20,12 @@ inline namespace MOORLINE_CPP_VARIANT {
 /// the socket file; abstract names have only this.
 class Policy {
 public:
+    /// Says whether this peer may connect.
     using Admits = std::function<bool(const Credentials& peer)>;
 
     /// Whoever could connect.
     Policy() noexcept = default;
+    /// Whoever could connect.
     [[nodiscard]] static Policy everyone() noexcept { return Policy(); }
     /// The effective user of this process.
     [[nodiscard]] static Policy same_user() noexcept { return Policy(MOORLINE_POLICY_SAME_USER); }
@@ -44,9 +46,13 @@ public:
         return policy;
     }
 
+    /// Which rule it is, as moorline_policy has it.
     [[nodiscard]] std::uint32_t rule() const noexcept { return rule_; }
+    /// The users of listed().
     [[nodiscard]] const std::vector<std::uint32_t>& users() const noexcept { return users_; }
+    /// The groups of listed().
     [[nodiscard]] const std::vector<std::uint32_t>& groups() const noexcept { return groups_; }
+    /// The callable of custom(); empty otherwise.
     [[nodiscard]] const Admits& admits() const noexcept { return admits_; }
 
 private:

@@ -7,6 +7,7 @@
 namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
 
+/// How a Poller waits.
 struct PollerOptions {
     /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
     std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
@@ -14,9 +15,13 @@ struct PollerOptions {
 
 /// One answer of Poller::wait. Has the fields of moorline_event: `token`, as given to add, and `readiness`.
 struct Event : moorline_event {
+    /// Whether there are bytes, a connection to accept, or the peer's end.
     [[nodiscard]] bool readable() const noexcept { return ready().readable(); }
+    /// Whether there is room for bytes.
     [[nodiscard]] bool writable() const noexcept { return ready().writable(); }
+    /// Whether the peer has closed its sending direction, or the connection has ended.
     [[nodiscard]] bool hangup() const noexcept { return ready().hangup(); }
+    /// All of it.
     [[nodiscard]] Readiness ready() const noexcept { return Readiness(readiness); }
 };
 static_assert(sizeof(Event) == sizeof(moorline_event), "the C ABI fills an array of events in place");
@@ -51,6 +56,7 @@ public:
     [[nodiscard]] Result<void> add(const Socket& socket, Interest interest, std::uint64_t token) noexcept {
         return detail::done(moorline_poller_add_socket(native_handle(), socket.native_handle(), bits(interest), token));
     }
+    /// As add() of a socket.
     [[nodiscard]] Result<void> add(const Server& server, Interest interest, std::uint64_t token) noexcept {
         return detail::done(moorline_poller_add_server(native_handle(), server.native_handle(), bits(interest), token));
     }
@@ -60,6 +66,7 @@ public:
     [[nodiscard]] Result<void> modify(const Socket& socket, Interest interest, std::uint64_t token) noexcept {
         return detail::done(moorline_poller_modify_socket(native_handle(), socket.native_handle(), bits(interest), token));
     }
+    /// As modify() of a socket.
     [[nodiscard]] Result<void> modify(const Server& server, Interest interest, std::uint64_t token) noexcept {
         return detail::done(moorline_poller_modify_server(native_handle(), server.native_handle(), bits(interest), token));
     }
@@ -69,6 +76,7 @@ public:
     [[nodiscard]] Result<void> remove(const Socket& socket) noexcept {
         return detail::done(moorline_poller_remove_socket(native_handle(), socket.native_handle()));
     }
+    /// As remove() of a socket.
     [[nodiscard]] Result<void> remove(const Server& server) noexcept {
         return detail::done(moorline_poller_remove_server(native_handle(), server.native_handle()));
     }

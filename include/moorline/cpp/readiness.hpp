@@ -16,6 +16,7 @@ enum class Interest : std::uint32_t {
     edge = MOORLINE_EDGE,          ///< in a poller: report changes only, not the state
 };
 
+/// Both of them.
 [[nodiscard]] constexpr Interest operator|(Interest a, Interest b) noexcept {
     return static_cast<Interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
@@ -23,10 +24,14 @@ enum class Interest : std::uint32_t {
 /// What a handle is ready for.
 class Readiness {
 public:
+    /// From the bits of the C ABI: MOORLINE_READABLE and its kin.
     explicit constexpr Readiness(std::uint32_t bits) noexcept : bits_(bits) {}
 
+    /// Whether there are bytes, a connection to accept, or the peer's end.
     [[nodiscard]] constexpr bool readable() const noexcept { return (bits_ & MOORLINE_READABLE) != 0; }
+    /// Whether there is room for bytes.
     [[nodiscard]] constexpr bool writable() const noexcept { return (bits_ & MOORLINE_WRITABLE) != 0; }
+    /// Whether the peer has closed its sending direction, or the connection has ended.
     [[nodiscard]] constexpr bool hangup() const noexcept { return (bits_ & MOORLINE_HANGUP) != 0; }
 
 private:

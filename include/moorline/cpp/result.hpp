@@ -32,8 +32,11 @@ using Unexpected = std::unexpected<Error>;
 /// What a function that returns a Result returns to fail: `return Unexpected(result.error());`
 class Unexpected {
 public:
+    /// The failure for this reason.
     explicit Unexpected(Error error) noexcept : error_(std::move(error)) {}
+    /// The reason.
     [[nodiscard]] const Error& error() const& noexcept { return error_; }
+    /// The reason, to be moved from.
     [[nodiscard]] Error&& error() && noexcept { return std::move(error_); }
 
 private:
@@ -55,25 +58,41 @@ namespace detail {
 template <class T>
 class [[nodiscard]] Result {
 public:
+    /// What it is a result of.
     using value_type = T;
+    /// What it holds if it holds no value.
     using error_type = Error;
 
+    /// The value.
     Result(T value) noexcept : content_(std::in_place_index<0>, std::move(value)) {}
+    /// The reason why there is none.
     Result(Unexpected failure) noexcept : content_(std::in_place_index<1>, std::move(failure).error()) {}
 
+    /// Whether there is a value.
     [[nodiscard]] bool has_value() const noexcept { return content_.index() == 0; }
+    /// Whether there is a value.
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
+    /// The value.
     [[nodiscard]] T& value() & noexcept { return *checked(); }
+    /// The value.
     [[nodiscard]] const T& value() const& noexcept { return *checked(); }
+    /// The value, to be moved from.
     [[nodiscard]] T&& value() && noexcept { return std::move(*checked()); }
+    /// The value.
     [[nodiscard]] T& operator*() & noexcept { return *checked(); }
+    /// The value.
     [[nodiscard]] const T& operator*() const& noexcept { return *checked(); }
+    /// The value, to be moved from.
     [[nodiscard]] T&& operator*() && noexcept { return std::move(*checked()); }
+    /// A member of the value.
     [[nodiscard]] T* operator->() noexcept { return checked(); }
+    /// A member of the value.
     [[nodiscard]] const T* operator->() const noexcept { return checked(); }
 
+    /// The reason why there is no value.
     [[nodiscard]] const Error& error() const& noexcept { return *checked_error(); }
+    /// The reason why there is no value, to be moved from.
     [[nodiscard]] Error&& error() && noexcept { return std::move(*const_cast<Error*>(checked_error())); }
 
     /// The value, or `other` if there is none.
@@ -81,6 +100,7 @@ public:
     [[nodiscard]] T value_or(U&& other) const& {
         return has_value() ? *std::get_if<0>(&content_) : static_cast<T>(std::forward<U>(other));
     }
+    /// The value, moved from, or `other` if there is none.
     template <class U>
     [[nodiscard]] T value_or(U&& other) && {
         return has_value() ? std::move(*std::get_if<0>(&content_)) : static_cast<T>(std::forward<U>(other));
@@ -108,23 +128,32 @@ private:
 template <>
 class [[nodiscard]] Result<void> {
 public:
+    /// Nothing.
     using value_type = void;
+    /// What it holds of a failure.
     using error_type = Error;
 
     Result() noexcept = default;
+    /// The failure for this reason.
     Result(Unexpected failure) noexcept : error_(std::move(failure).error()) {}
 
+    /// Whether it is success.
     [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }
+    /// Whether it is success.
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
+    /// Ends the program, with the reason on stderr, unless it is success.
     void value() const noexcept {
         if (error_) {
             detail::misuse("the value of a failure was taken: ", error_->message().c_str());
         }
     }
+    /// As value().
     void operator*() const noexcept { value(); }
 
+    /// The reason of the failure.
     [[nodiscard]] const Error& error() const& noexcept { return *checked_error(); }
+    /// The reason of the failure, to be moved from.
     [[nodiscard]] Error&& error() && noexcept { return std::move(*const_cast<Error*>(checked_error())); }
 
 private:
@@ -144,10 +173,14 @@ private:
 /// report] = socket.close(Timeout::none());`
 template <class Report>
 struct [[nodiscard]] Outcome {
+    /// Success, or why not.
     Result<void> result;
+    /// What there is to report in either case.
     Report report;
 
+    /// Whether it is success.
     [[nodiscard]] explicit operator bool() const noexcept { return result.has_value(); }
+    /// The reason of the failure.
     [[nodiscard]] const Error& error() const noexcept { return result.error(); }
 };
 

@@ -10,6 +10,7 @@
 namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
 
+/// How a Server listens.
 struct ServerOptions {
     Scope scope = Scope::temporary;    ///< where a plain name lives
     std::uint32_t mode = 0600;         ///< permission bits of the socket file, exact whatever the umask

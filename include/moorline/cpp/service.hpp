@@ -17,6 +17,7 @@
 namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
 
+/// How a Service listens and serves.
 struct ServiceOptions {
     Scope scope = Scope::temporary;          ///< where a plain name lives
     std::uint32_t mode = 0600;               ///< permission bits of the socket file, exact whatever the umask
@@ -73,8 +74,11 @@ public:
     /// The reason of `disconnected` is Status::disconnected if the peer has gone, Status::closed if this
     /// side ended it. An exception ends its connection (abort) and is kept for take_exceptions() and stop().
     struct Handler {
+        /// A connection was accepted.
         std::function<void(Connection)> connected;
+        /// Some bytes came: what one receive gave.
         std::function<void(Connection, BytesView data)> received;
+        /// The last call for a connection.
         std::function<void(Connection, Status reason)> disconnected;
         /// The peer reads too slowly: send less. Nothing is read from it for now.
         std::function<void(Connection, std::size_t queued)> high_water;
@@ -82,6 +86,7 @@ public:
         std::function<void(Connection, std::size_t queued)> low_water;
         /// Whether a message may be delivered. False ends the connection with Status::refused; so does an exception.
         std::function<bool(Connection, BytesView message)> admits;
+        /// A whole message came.
         std::function<void(Connection, BytesView message)> message;
         /// If there is one it is called instead of `message`, where descriptors that come with a message are closed.
         std::function<void(Connection, BytesView message, std::vector<Descriptor> descriptors)> message_with_descriptors;
@@ -89,6 +94,7 @@ public:
         std::function<void(Connection)> finished;
     };
 
+    /// How many exceptions of callbacks are kept until they are taken; later ones are counted only.
     static constexpr std::size_t max_kept_exceptions = 64;
 
     Service() noexcept = default;
@@ -162,7 +168,9 @@ public:
     /// Not here: the callables belong to the Service, and the handle must not outlive them.
     moorline_service* release() noexcept = delete;
 
+    /// Takes over from another owner, which then owns nothing. Callbacks go on.
     Service(Service&&) noexcept = default;
+    /// Ends its own service, and takes over from another owner, which then owns nothing.
     Service& operator=(Service&& other) noexcept {
         if (this != &other) {
             end();

@@ -20,6 +20,7 @@ inline namespace MOORLINE_CPP_VARIANT {
 
 class Server;
 
+/// How a Socket connects, sends and receives.
 struct SocketOptions {
     Scope scope = Scope::temporary;    ///< where a plain name lives
     Trust trust = Trust::same_user;    ///< whose server is accepted by Socket::connect
@@ -46,7 +47,9 @@ public:
     /// Takes over a handle of the C ABI, as release() gave it.
     [[nodiscard]] static Socket adopt(moorline_socket* handle) noexcept { return Socket(handle); }
 
+    /// Takes over from another owner, which then owns nothing.
     Socket(Socket&&) noexcept = default;
+    /// Closes its own socket, and takes over from another owner, which then owns nothing.
     Socket& operator=(Socket&& other) noexcept {
         // The handle ends before the validation that its calls use.
         Owner::operator=(std::move(other));
@@ -156,6 +159,7 @@ public:
             moorline_socket_send(native_handle(), data.data(), data.size(), timeout.milliseconds(), &sent);
         return detail::done(status, sent);
     }
+    /// As send(BytesView, Timeout), of `size` bytes at `data`.
     [[nodiscard]] Result<void> send(const void* data, std::size_t size, Timeout timeout) noexcept {
         return send(BytesView(data, size), timeout);
     }
@@ -173,6 +177,7 @@ public:
         }
         return received;
     }
+    /// As receive(BufferView, Timeout), into `capacity` bytes at `buffer`.
     [[nodiscard]] Result<std::size_t> receive(void* buffer, std::size_t capacity, Timeout timeout) noexcept {
         return receive(BufferView(buffer, capacity), timeout);
     }

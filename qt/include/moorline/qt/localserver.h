@@ -25,6 +25,7 @@ class MOORLINE_QT_EXPORT LocalServer : public QObject {
                BINDABLE bindableSocketOptions)
 
 Q_SIGNALS:
+    /// A connection is pending: nextPendingConnection() has it.
     void newConnection();
 
     /// A connection could not be accepted, for example for lack of descriptors. The server keeps listening and tries again
@@ -32,6 +33,7 @@ Q_SIGNALS:
     void acceptError(QAbstractSocket::SocketError socketError);
 
 public:
+    /// Who may connect, by the permissions of the socket file, and where the name lives; flags.
     enum SocketOption {
         NoOptions = 0x0,
         UserAccessOption = 0x01,
@@ -44,31 +46,57 @@ public:
     Q_DECLARE_FLAGS(SocketOptions, SocketOption)
     Q_FLAG(SocketOptions)
 
+    /// A server that does not listen yet.
     explicit LocalServer(QObject *parent = nullptr);
     ~LocalServer() override;
 
+    /// Listens no longer, and gives the name back. Pending connections stay pending.
     void close();
+    /// The last error as text; empty if there was none.
     QString errorString() const;
+    /// Whether nextPendingConnection() has one.
     virtual bool hasPendingConnections() const;
+    /// Whether it listens.
     bool isListening() const;
+    /// Listens under a name. False if it cannot: serverError() and errorString() tell why. A name that is in use is
+    /// not taken.
     bool listen(const QString &name);
+    /// Listens on a socket of the caller's that is bound and listens already, and takes it over. False if it
+    /// cannot.
     bool listen(qintptr socketDescriptor);
+    /// How many connections may be pending; beyond that none is accepted. 30 by default.
     int maxPendingConnections() const;
+    /// The next connection that is pending, as a child of the server unless setSocketsParented() says otherwise;
+    /// null if there is none.
     virtual LocalSocket *nextPendingConnection();
+    /// The name that it listens under, as it was given; empty while it does not listen.
     QString serverName() const;
+    /// The full path, or the abstract name; empty while it does not listen.
     QString fullServerName() const;
+    /// Removes what a server has left at a name, a live one's too. False if there is something else, or it may not
+    /// be removed.
     static bool removeServer(const QString &name);
+    /// The last error.
     QAbstractSocket::SocketError serverError() const;
+    /// Sets how many connections may be pending.
     void setMaxPendingConnections(int numConnections);
+    /// Blocks until a connection is pending, for at most so many milliseconds; -1 for ever. False if none came;
+    /// `timedOut` tells whether for that reason.
     bool waitForNewConnection(int msec = 0, bool *timedOut = nullptr);
 
+    /// Sets how many connections the system keeps before they are accepted. For the next listen().
     void setListenBacklogSize(int size);
+    /// How many connections the system keeps before they are accepted. 50 by default.
     int listenBacklogSize() const;
 
+    /// Sets who may connect and where names live. For the next listen().
     void setSocketOptions(SocketOptions options);
+    /// Who may connect and where names live.
     SocketOptions socketOptions() const;
+    /// The property as a bindable one.
     QBindable<SocketOptions> bindableSocketOptions();
 
+    /// The descriptor that it listens on, still the server's; -1 while it does not listen.
     qintptr socketDescriptor() const;
 
     // What QLocalServer does not have.
@@ -76,11 +104,16 @@ public:
     /// Whether the sockets that nextPendingConnection() hands out are the server's children, as they are by default. Those
     /// that are not can be moved to other threads, and are the caller's to delete.
     void setSocketsParented(bool parented);
+    /// Whether they are.
     bool socketsParented() const;
 
 protected:
+    /// Makes a LocalSocket of a new connection and queues it. One that a derived class makes itself it may hand out
+    /// itself.
     virtual void incomingConnection(quintptr socketDescriptor);
+    /// Of QObject.
     bool event(QEvent *event) override;
+    /// Of QObject.
     void connectNotify(const QMetaMethod &signal) override;
 
 private:

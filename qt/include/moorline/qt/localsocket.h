@@ -36,6 +36,7 @@ class MOORLINE_QT_EXPORT LocalSocket : public QIODevice {
                BINDABLE bindableSocketOptions)
 
 public:
+    /// What went wrong.
     enum LocalSocketError {
         ConnectionRefusedError = QAbstractSocket::ConnectionRefusedError,
         PeerClosedError = QAbstractSocket::RemoteHostClosedError,
@@ -50,6 +51,7 @@ public:
         OperationError = QAbstractSocket::OperationError
     };
 
+    /// How far a connection is.
     enum LocalSocketState {
         UnconnectedState = QAbstractSocket::UnconnectedState,
         ConnectingState = QAbstractSocket::ConnectingState,
@@ -57,32 +59,52 @@ public:
         ClosingState = QAbstractSocket::ClosingState
     };
 
+    /// Where names live; flags.
     enum SocketOption { NoOptions = 0x00, AbstractNamespaceOption = 0x01 };
     Q_DECLARE_FLAGS(SocketOptions, SocketOption)
     Q_FLAG(SocketOptions)
 
+    /// A socket that is not connected.
     LocalSocket(QObject *parent = nullptr);
     ~LocalSocket() override;
 
+    /// Connects to the server of setServerName(). Does not block: connected() or errorOccurred() tells the outcome.
     void connectToServer(OpenMode openMode = ReadWrite);
+    /// Sets the name and connects.
     void connectToServer(const QString &name, OpenMode openMode = ReadWrite);
+    /// Ends the connection when everything written is sent; disconnected() tells.
     void disconnectFromServer();
 
+    /// Sets the name for the next connectToServer().
     void setServerName(const QString &name);
+    /// The name, as it was given.
     QString serverName() const;
+    /// The full path, or the abstract name; empty while there is none.
     QString fullServerName() const;
 
+    /// Ends the connection at once and drops what is not sent.
     void abort();
+    /// True: a stream has no place to go back to.
     bool isSequential() const override;
+    /// Bytes that read() has at once.
     qint64 bytesAvailable() const override;
+    /// Bytes that were written and are not sent.
     qint64 bytesToWrite() const override;
+    /// Whether a whole line can be read.
     bool canReadLine() const override;
+    /// As connectToServer().
     bool open(OpenMode openMode = ReadWrite) override;
+    /// As disconnectFromServer(), and nothing can be read any more.
     void close() override;
+    /// The last error.
     LocalSocketError error() const;
+    /// Sends as much as the system takes now. True if it took any. Does not block.
     bool flush();
+    /// Whether there is a connection to use.
     bool isValid() const;
+    /// Bytes that are read ahead at most; 0 for no limit.
     qint64 readBufferSize() const;
+    /// Sets how many bytes are read ahead at most; 0, the default, for no limit.
     void setReadBufferSize(qint64 size);
 
     /// As QIODevice's, which takes what there is in steps of 16 kB; this takes it at once.
@@ -95,18 +117,29 @@ public:
     /// As QIODevice's, without the flag Unbuffered that the adapter itself sets.
     OpenMode openMode() const;
 
+    /// Takes over a socket of the caller's. False if it is not one that can be used.
     bool setSocketDescriptor(qintptr socketDescriptor, LocalSocketState socketState = ConnectedState,
                              OpenMode openMode = ReadWrite);
+    /// The descriptor, still the socket's; -1 if there is none.
     qintptr socketDescriptor() const;
 
+    /// Sets where names live. For the next connectToServer().
     void setSocketOptions(SocketOptions option);
+    /// Where names live.
     SocketOptions socketOptions() const;
+    /// The property as a bindable one.
     QBindable<SocketOptions> bindableSocketOptions();
 
+    /// How far the connection is.
     LocalSocketState state() const;
+    /// Blocks until something was sent, for at most so many milliseconds; -1 for ever. False if nothing was.
     bool waitForBytesWritten(int msecs = 30000) override;
+    /// Blocks until it is connected, for at most so many milliseconds; -1 for ever. False if it is not.
     bool waitForConnected(int msecs = 30000);
+    /// Blocks until it is disconnected, for at most so many milliseconds; -1 for ever. False if it is not.
     bool waitForDisconnected(int msecs = 30000);
+    /// Blocks until there is something new to read, for at most so many milliseconds; -1 for ever. False if there
+    /// is not.
     bool waitForReadyRead(int msecs = 30000) override;
 
     // What QLocalSocket does not have.
@@ -117,20 +150,31 @@ public:
     /// How long, in milliseconds, what was written may go on being sent after the socket was deleted: see
     /// BackgroundSender. Zero drops it, as QLocalSocket does. The default is 5,000, in strict mode zero.
     void setLingerTimeout(int msecs);
+    /// How long, in milliseconds.
     int lingerTimeout() const;
 
 Q_SIGNALS:
+    /// It is connected.
     void connected();
+    /// It is not connected any more. What came before can be read.
     void disconnected();
+    /// Something went wrong; errorString() says what.
     void errorOccurred(moorline::LocalSocket::LocalSocketError socketError);
+    /// state() is another.
     void stateChanged(moorline::LocalSocket::LocalSocketState socketState);
 
 protected:
+    /// Of QIODevice.
     qint64 readData(char *data, qint64 maxSize) override;
+    /// Of QIODevice.
     qint64 readLineData(char *data, qint64 maxSize) override;
+    /// Of QIODevice.
     qint64 skipData(qint64 maxSize) override;
+    /// Of QIODevice.
     qint64 writeData(const char *data, qint64 size) override;
+    /// Of QObject.
     bool event(QEvent *event) override;
+    /// Of QObject.
     void connectNotify(const QMetaMethod &signal) override;
 
 private:
@@ -142,7 +186,9 @@ private:
 };
 
 #ifndef QT_NO_DEBUG_STREAM
+/// The name of an error.
 MOORLINE_QT_EXPORT QDebug operator<<(QDebug debug, LocalSocket::LocalSocketError error);
+/// The name of a state.
 MOORLINE_QT_EXPORT QDebug operator<<(QDebug debug, LocalSocket::LocalSocketState state);
 #endif
 

@@ -30,6 +30,7 @@ public:
         Checked ///< A handshake, then length, checksum and message: ours at both ends.
     };
 
+    /// A socket that is not connected; both ends need the same framing.
     explicit MessageSocket(Framing framing = Framing::BigEndian, QObject *parent = nullptr);
     /// Drops what is not sent yet; disconnectFromServer() first if it matters.
     ~MessageSocket() override;
@@ -42,6 +43,7 @@ public:
     /// Takes over a connected socket's connection, as one of LocalServer::nextPendingConnection(); the socket is then
     /// unconnected. False if it is not connected, or has bytes that were not read or not sent yet.
     bool takeOver(LocalSocket *socket);
+    /// Whether it is connected.
     bool isConnected() const;
 
     /// Queues a message. False if it is not connected, or the message is larger than either side takes.
@@ -52,7 +54,9 @@ public:
     void disconnectFromServer();
 
 Q_SIGNALS:
+    /// It is connected, and the handshake is done where there is one.
     void connected();
+    /// A whole message came.
     void messageReceived(const QByteArray &message);
     /// Everything queued was sent.
     void drained();

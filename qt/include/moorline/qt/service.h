@@ -36,6 +36,7 @@ public:
     /// A connection, for as long as the service lives: an id is never used twice.
     using Connection = quint64;
 
+    /// A service that is not started.
     explicit Service(QObject *parent = nullptr);
     /// Stops the service and drops what is queued.
     ~Service() override;
@@ -50,8 +51,11 @@ public:
     /// Starts the service under a name as LocalServer::listen() takes it. It listens when this returns true; otherwise
     /// errorString() tells why not. Only the same user can connect.
     bool start(const QString &name);
+    /// Whether it is started.
     bool isRunning() const;
+    /// The full path, or the abstract name, that it was started under.
     QString fullServerName() const;
+    /// Why the last start() failed; empty if it did not.
     QString errorString() const;
 
     /// Stops the service: what is queued is sent for so many milliseconds at most. Signals of what happened until then come
@@ -66,12 +70,15 @@ public:
     void abortConnection(Connection connection);
 
 Q_SIGNALS:
+    /// The first signal of a connection.
     void connected(quint64 connection);
+    /// Some bytes came.
     void received(quint64 connection, const QByteArray &data);
     /// The last signal of a connection. The reason is in the library's words: "DISCONNECTED" if the peer has gone.
     void disconnected(quint64 connection, const QString &reason);
     /// More is queued than the peer takes; nothing is read from it until drained().
     void congested(quint64 connection, quint64 queuedBytes);
+    /// What was queued has gone out but for this: go on.
     void drained(quint64 connection, quint64 queuedBytes);
 
 private:
