@@ -22,7 +22,9 @@ help:
 	@echo 'make proof   run the short forms of the proofs: docs/proofs.md says which there are, and their long forms'
 	@echo 'make bench   run the benchmarks'
 	@echo 'make bench-qt  compare the Qt adapter with QLocalSocket'
-	@echo 'make cross-check  type-check the library for macOS, FreeBSD and Windows'
+	@echo 'make abi   compare the ABI with the recorded one; make abi-renew records it anew'
+	@echo 'make docs   make the references in build/docs'
+	@echo 'make cross-check   type-check the library for macOS, FreeBSD and Windows'
 	@echo 'make setup   install what the others need (with apt, as root; else say what is missing)'
 	@echo 'make clean   remove build/ and target/'
 	@echo
