@@ -80,7 +80,9 @@ impl Greeting {
             return Err(Error::new(Status::Malformed, "handshake: the CRC32C is wrong"));
         }
         let number = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
-        let name = String::from_utf8_lossy(&bytes[FIXED..name_end]).into_owned();
+        let name = String::from_utf8(bytes[FIXED..name_end].to_vec()).map_err(|_| {
+            Error::new(Status::Malformed, "handshake: the name of the application is not UTF-8")
+        })?;
         let application = Application { name, version: number(12) };
         Ok(Some((Greeting { application, max_message: number(8) }, end)))
     }
@@ -120,6 +122,18 @@ mod tests {
         }
         let long = Application { name: "n".repeat(256), version: 0 };
         assert_eq!(Greeting::new(&long, 1).unwrap_err().status(), Status::InvalidArgument);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_not_taken_for_another() {
+        let mut bytes = greeting("editor", 7).encode();
+        bytes.truncate(FIXED + "editor".len());
+        bytes[FIXED] = 0xff;
+        let check = crc32c::crc32c(&bytes);
+        bytes.extend(check.to_be_bytes());
+        let error = Greeting::parse(&bytes).unwrap_err();
+        assert_eq!(error.status(), Status::Malformed);
+        assert!(error.to_string().contains("UTF-8"), "{error}");
     }
 
     #[test]
