@@ -46,7 +46,7 @@ static int give(const std::string& file, const std::string& name) {
     }
     std::thread thread([&] {
         // Until the server is closed. The message is small enough for the kernel: nobody is waited for.
-        while (auto client = server->accept(Timeout::forever())) {
+        while (auto client = server->accept(Timeout::unlimited())) {
             const auto given = client->send_message_with_descriptors(file, {opened.get()}, Timeout::none());
             if (!given) {
                 fail(given.error().message());

@@ -73,7 +73,7 @@ static void run(moorline::Server& server, moorline::Poller& poller) {
     std::map<std::uint64_t, moorline::Socket> clients;
     std::uint64_t next_token = 1;
     std::array<moorline::Event, 64> events;
-    while (const auto count = poller.wait(events, Timeout::forever())) {
+    while (const auto count = poller.wait(events, Timeout::unlimited())) {
         for (std::size_t i = 0; i < *count; ++i) {
             if (events[i].token == 0) {
                 while (auto client = server.accept(Timeout::none())) {

@@ -104,7 +104,7 @@ TEST_F(PollerTest, AWakeEndsOneWait) {
 
     std::size_t count = 1;
     BlockedCall waiting([&] {
-        const auto woken = poller.wait(events, Timeout::forever());
+        const auto woken = poller.wait(events, Timeout::unlimited());
         count = woken.value_or(1u);
         return woken ? Status::ok : woken.error().status();
     });

@@ -61,7 +61,7 @@ TEST(Status, HasAnEnumeratorForEveryStatusOfTheLibrary) {
 }
 
 static_assert(Timeout::none().milliseconds() == 0);
-static_assert(Timeout::forever().milliseconds() == -1);
+static_assert(Timeout::unlimited().milliseconds() == -1);
 static_assert(Timeout(5ms).milliseconds() == 5);
 static_assert(Timeout(2h).milliseconds() == 7'200'000);
 static_assert(Timeout(0s).milliseconds() == 0);
@@ -111,7 +111,7 @@ TEST_F(TimeoutTest, ADurationIsWaitedOut) {
 }
 
 TEST_F(TimeoutTest, TheLongestDurationsWait) {
-    for (const Timeout timeout : {Timeout::forever(), Timeout(std::chrono::hours::max())}) {
+    for (const Timeout timeout : {Timeout::unlimited(), Timeout(std::chrono::hours::max())}) {
         auto pair = must(moorline::Socket::pair());
         std::string received;
         BlockedCall reader([&] {

@@ -42,7 +42,7 @@ TEST_F(WakeTest, Accept) {
         expect_woken([destroy] {
             auto server = std::make_shared<Server>(must(Server::create()));
             must(server->listen_unique("wake"));
-            return std::pair([server] { return answer_of(server->accept(Timeout::forever())); },
+            return std::pair([server] { return answer_of(server->accept(Timeout::unlimited())); },
                              [server, destroy] { EXPECT_OK(destroy ? server->destroy() : server->close()); });
         });
     }
@@ -78,17 +78,17 @@ void expect_socket_woken(Call call) {
 TEST_F(WakeTest, Receive) {
     expect_socket_woken([](Socket& socket) {
         char buffer[8];
-        return answer_of(socket.receive(buffer, Timeout::forever()));
+        return answer_of(socket.receive(buffer, Timeout::unlimited()));
     });
 }
 
 TEST_F(WakeTest, Send) {
     const std::string data(16 * 1024 * 1024, 'x');
-    expect_socket_woken([&data](Socket& socket) { return answer_of(socket.send(data, Timeout::forever())); });
+    expect_socket_woken([&data](Socket& socket) { return answer_of(socket.send(data, Timeout::unlimited())); });
 }
 
 TEST_F(WakeTest, WaitForReadiness) {
-    expect_socket_woken([](Socket& socket) { return answer_of(socket.wait(Interest::readable, Timeout::forever())); });
+    expect_socket_woken([](Socket& socket) { return answer_of(socket.wait(Interest::readable, Timeout::unlimited())); });
 }
 
 TEST_F(WakeTest, Flush) {
@@ -98,7 +98,7 @@ TEST_F(WakeTest, Flush) {
             options.send_queue_limit = 64 * 1024 * 1024;
             auto pair = std::make_shared<Pair>(must(Socket::pair(options)));
             must(pair->socket.send(std::string(16 * 1024 * 1024, 'x'), Timeout::none()));
-            return std::pair([pair] { return answer_of(pair->socket.flush(Timeout::forever())); },
+            return std::pair([pair] { return answer_of(pair->socket.flush(Timeout::unlimited())); },
                              [pair, destroy] { pair->end(destroy); });
         });
     }
@@ -113,7 +113,7 @@ TEST_F(WakeTest, PollerWait) {
             return std::pair(
                 [poller] {
                     std::array<moorline::Event, 4> events;
-                    return answer_of(poller->wait(events, Timeout::forever()));
+                    return answer_of(poller->wait(events, Timeout::unlimited()));
                 },
                 [pair, poller, destroy] { EXPECT_OK(destroy ? poller->destroy() : poller->close()); });
         });
@@ -135,7 +135,7 @@ TEST_F(WakeTest, ConnectionSend) {
         must(state->service.start_unique("wake"));
         state->client = must(Socket::connect(must(state->service.full_name()), patience));
         const Connection connection = state->connected.get_future().get();
-        return std::pair([connection, &data] { return answer_of(connection.send(data, Timeout::forever())); },
+        return std::pair([connection, &data] { return answer_of(connection.send(data, Timeout::unlimited())); },
                          [state] { EXPECT_OK(state->service.destroy()); });
     });
 }
@@ -147,7 +147,7 @@ TEST_F(WakeTest, AnAcceptLoopEndsWithItsServer) {
     int accepted = 0;
     BlockedCall loop([&] {
         while (true) {
-            auto socket = server.accept(Timeout::forever());
+            auto socket = server.accept(Timeout::unlimited());
             if (!socket) {
                 return socket.error().status();
             }

@@ -21,7 +21,7 @@ public:
     [[nodiscard]] static constexpr Timeout none() noexcept { return Timeout(std::int64_t{0}); }
 
     /// Waits until it happens, or until the handle is closed or destroyed.
-    [[nodiscard]] static constexpr Timeout forever() noexcept { return Timeout(std::int64_t{-1}); }
+    [[nodiscard]] static constexpr Timeout unlimited() noexcept { return Timeout(std::int64_t{-1}); }
 
     /// Waits for a duration of any unit, rounded up to milliseconds, so that a short wait is never none. What is
     /// negative (or not a number) is none, never for ever; what is too long for the counter is the longest that it
