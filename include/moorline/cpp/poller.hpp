@@ -11,6 +11,7 @@ inline namespace MOORLINE_CPP_VARIANT {
 struct PollerOptions {
     /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
     std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
+    Borrowed<moorline_clock> clock = nullptr;  ///< a testkit::Clock that timeouts run on; none: the system's
 };
 
 /// One answer of Poller::wait. Has the fields of moorline_event: `token`, as given to add, and `readiness`.
@@ -36,12 +37,16 @@ public:
     /// Takes over a handle of the C ABI, as release() gave it.
     [[nodiscard]] static Poller adopt(moorline_poller* handle) noexcept { return Poller(handle); }
 
-    /// An empty poller. Never blocks. Errors: limit_reached, os_error.
+    /// An empty poller. Never blocks. Errors: limit_reached, stale_handle and invalid_argument (PollerOptions::clock), os_error.
     [[nodiscard]] static Result<Poller> create(const PollerOptions& options = {},
                                                SourceLocation where = SourceLocation::current()) noexcept {
         moorline_poller_options raw = {};
         raw.struct_size = sizeof raw;
         raw.busy_poll_us = detail::busy_poll(options.busy_poll);
+        raw.clock = options.clock.native_handle();
+        if (const Result<void> checked = detail::check_borrowed(options.clock, "clock"); !checked) {
+            return Unexpected(checked.error());
+        }
         moorline_poller* handle = nullptr;
         const moorline_status status = moorline_poller_create(&raw, &handle);
         if (status != MOORLINE_OK) {

@@ -18,6 +18,7 @@ struct ServerOptions {
     std::size_t send_queue_limit = 0;  ///< of the accepted sockets, as in SocketOptions
     std::optional<MessageOptions> messages = std::nullopt;  ///< of the accepted sockets, as in SocketOptions
     Policy policy = Policy::everyone();                     ///< whom connections are taken from
+    Borrowed<moorline_fault_plan> faults = nullptr;         ///< of accepting, and of the accepted sockets, as in SocketOptions
 };
 
 /// A server that accepts connections one by one. Move-only; the destructor closes it and gives its name back. Any
@@ -31,7 +32,7 @@ public:
     [[nodiscard]] static Server adopt(moorline_server* handle) noexcept { return Server(handle); }
 
     /// A server that does not listen yet. Never blocks. Errors: invalid_argument (an option out of range),
-    /// limit_reached.
+    /// limit_reached, stale_handle (ServerOptions::faults).
     [[nodiscard]] static Result<Server> create(const ServerOptions& options = {},
                                                SourceLocation where = SourceLocation::current()) noexcept {
         moorline_server_options raw = {};
@@ -40,6 +41,10 @@ public:
         raw.mode = options.mode;
         raw.backlog = options.backlog;
         raw.send_queue_limit = options.send_queue_limit;
+        raw.faults = options.faults.native_handle();
+        if (const Result<void> checked = detail::check_borrowed(options.faults, "faults"); !checked) {
+            return Unexpected(checked.error());
+        }
         moorline_server* handle = nullptr;
         auto kept = std::make_shared<detail::KeptException>();
         const auto keep = [kept](std::exception_ptr exception) { kept->keep(std::move(exception)); };

@@ -34,6 +34,8 @@ struct ServiceOptions {
     std::chrono::milliseconds idle_timeout{0};  ///< without a byte in either direction, then it ends; 0: for ever
     std::chrono::milliseconds linger{10000};    ///< for a closing one to send what is queued; 0: ten seconds
     Policy policy = Policy::everyone();         ///< whom connections are taken from
+    Borrowed<moorline_fault_plan> faults = nullptr;  ///< as in ServerOptions
+    Borrowed<moorline_clock> clock = nullptr;        ///< a testkit::Clock that deadlines run on, not that of stop; none: the system's
 };
 
 /// Exceptions that came out of callbacks, oldest first.
@@ -100,7 +102,8 @@ public:
     Service() noexcept = default;
 
     /// A service that calls `handler`. It does not listen yet. Never blocks. Errors: invalid_argument (an option out
-    /// of range, or not low water < high water < queue limit), limit_reached.
+    /// of range, or not low water < high water < queue limit), limit_reached, stale_handle (its faults or
+    /// clock).
     [[nodiscard]] static Result<Service> create(Handler handler, const ServiceOptions& options = {},
                                                 SourceLocation where = SourceLocation::current()) noexcept {
         auto state = std::make_unique<State>(std::move(handler));
@@ -309,6 +312,14 @@ private:
         raw.connection_rate = options.connection_rate;
         raw.idle_timeout_ms = detail::clamped(options.idle_timeout.count());
         raw.linger_ms = detail::clamped(options.linger.count());
+        raw.faults = options.faults.native_handle();
+        raw.clock = options.clock.native_handle();
+        if (const Result<void> checked = detail::check_borrowed(options.faults, "faults"); !checked) {
+            return Unexpected(checked.error());
+        }
+        if (const Result<void> checked = detail::check_borrowed(options.clock, "clock"); !checked) {
+            return Unexpected(checked.error());
+        }
         moorline_service* handle = nullptr;
         const auto keep = [&state = *state](std::exception_ptr exception) { state.keep(std::move(exception)); };
         const Result<void> created = detail::with_messages(options.messages, [&](const moorline_message_options* messages) {

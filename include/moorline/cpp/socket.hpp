@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include <moorline/cpp/borrowed.hpp>
 #include <moorline/cpp/bytes.hpp>
 #include <moorline/cpp/handle.hpp>
 #include <moorline/cpp/message.hpp>
@@ -28,6 +29,7 @@ struct SocketOptions {
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
     /// How long a receive that waits looks again and again before it sleeps. Nothing: some 50 µs, as long as that pays. 0: never.
     std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
+    Borrowed<moorline_fault_plan> faults = nullptr;         ///< a testkit::FaultPlan: what goes wrong in a test; none: nothing
 };
 
 /// What became of a socket's bytes over its life.
@@ -65,7 +67,7 @@ public:
     /// Connects to the server called `name`. Blocks until connected or the timeout is over. Errors: name_invalid,
     /// name_too_long, not_found, connection_refused, permission_denied (the system's, or not a server of
     /// SocketOptions::trust), would_block and timed_out (its backlog is full), limit_reached, invalid_argument (an
-    /// option out of range), os_error.
+    /// option out of range), stale_handle (SocketOptions::faults), os_error.
     [[nodiscard]] static Result<Socket> connect(const std::string& name, Timeout timeout, const SocketOptions& options = {},
                                                 SourceLocation where = SourceLocation::current()) noexcept {
         moorline_socket* handle = nullptr;
@@ -387,6 +389,10 @@ private:
         raw.trust = static_cast<std::uint32_t>(options.trust);
         raw.send_queue_limit = options.send_queue_limit;
         raw.busy_poll_us = detail::busy_poll(options.busy_poll);
+        raw.faults = options.faults.native_handle();
+        if (Result<void> checked = detail::check_borrowed(options.faults, "faults"); !checked) {
+            return checked;
+        }
         return detail::with_messages(options.messages, [&](const moorline_message_options* messages) {
             raw.messages = messages;
             return call(static_cast<const moorline_socket_options*>(&raw));
