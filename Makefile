@@ -2,7 +2,7 @@
 # What it makes is under build/ and target/.
 
 build_needs := cmake g++ pkg-config
-test_needs := $(build_needs) libgtest-dev qt6-base-dev
+test_needs := $(build_needs) libgtest-dev catch2 qt6-base-dev
 
 jobs ?= $(shell nproc)
 prefix := build/prefix

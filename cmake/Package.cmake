@@ -30,7 +30,7 @@ moorline_write_pkg_config_file()
 set(moorline_include_dir ${PROJECT_SOURCE_DIR}/include)
 set(moorline_library_dir ${MOORLINE_LIBRARY_DIR})
 include(${package_build_dir}/MoorlineTargets.cmake)
-foreach(target IN ITEMS moorline moorline-static cpp)
+foreach(target IN ITEMS moorline moorline-static cpp testkit)
   # Not as system headers: our own tests shall see the warnings in them.
   set_target_properties(Moorline::${target} PROPERTIES IMPORTED_GLOBAL TRUE IMPORTED_NO_SYSTEM TRUE)
   add_dependencies(Moorline::${target} moorline-cargo)

@@ -1,14 +1,30 @@
-// A QtTest of a server thread and many sockets. Its slots collect what happens, and only the test function judges it.
+// A QtTest of a server thread and many sockets, with the test kit: what goes wrong on any thread fails the test on its own, what is left
+// behind fails it too, and it waits for what is to happen instead of for a while.
 #include "serverthread.h"
 #include "socketfactory.h"
 
+#include <moorline/testkit/qtest.hpp>
+
 #include <QtCore/QTemporaryDir>
 #include <QtTest/QtTest>
+
+using moorline::testkit::Fixture;
+using moorline::testkit::FixtureOptions;
+using moorline::testkit::Verdicts;
+using moorline::testkit::qtest::LeakCheck;
+using moorline::testkit::qtest::VerdictGuard;
+using namespace std::chrono_literals;
+
+/// Ends what hangs; nothing else ever waits so long.
+constexpr auto watchdog = 60s;
 
 class ExchangeTest : public QObject {
     Q_OBJECT
 
 private slots:
+    void init() { leaks_.begin(); }
+    void cleanup() { leaks_.end(); }
+
     void exchange_data()
     {
         QTest::addColumn<int>("sockets");
@@ -27,34 +43,67 @@ private slots:
         QFETCH(int, messageSize);
         const QTemporaryDir directory;
         const QString name = directory.filePath(QStringLiteral("server"));
-        ServerThread server;
+        VerdictGuard verdicts;
+        ServerThread server(verdicts);
         QCOMPARE(server.listen(name), QString());
-        SocketFactory factory(sockets, roundTrips, messageSize);
-        QSignalSpy done(&factory, &SocketFactory::done);
+        SocketFactory factory(sockets, roundTrips, messageSize, verdicts);
         factory.start(name);
-        QVERIFY(!done.isEmpty() || done.wait(60000));
-        QCOMPARE(done[0][0].toString(), QString());
-        QCOMPARE(factory.finishedSockets(), sockets);
+        QVERIFY(verdicts.finish(watchdog));
+    }
+
+    // The sockets alone, against a server of the kit, which has a name of its own and is there when it has started.
+    void theSocketsAlone()
+    {
+        VerdictGuard verdicts;
+        const auto server = Fixture::echo();
+        QVERIFY(server);
+        SocketFactory factory(10, 100, 1000, verdicts);
+        factory.start(QString::fromStdString(server->full_name().value()));
+        QVERIFY(verdicts.finish(watchdog));
+    }
+
+    // A test that cannot fail proves nothing: one bit that is turned over on the way is found.
+    void aWrongByteIsFound()
+    {
+        moorline::testkit::Faults faults;
+        faults.flip_nth = 500;
+        const auto plan = moorline::testkit::FaultPlan::create(faults);
+        QVERIFY(plan);
+        FixtureOptions options;
+        options.faults = *plan;
+        const auto server = Fixture::echo(options);
+        QVERIFY(server);
+        Verdicts verdicts = Verdicts::create().value();
+        SocketFactory factory(1, 1, 1000, verdicts);
+        factory.start(QString::fromStdString(server->full_name().value()));
+        QTRY_COMPARE_WITH_TIMEOUT(verdicts.count().value(), 1u, 60000);
+        const auto failures = verdicts.take().value();
+        QVERIFY2(failures[0].text.find("message_.mid(") != std::string::npos, failures[0].text.c_str());
     }
 
     void nobodyListens()
     {
-        SocketFactory factory(5, 1, 1);
-        QSignalSpy done(&factory, &SocketFactory::done);
+        Verdicts verdicts = Verdicts::create().value();
+        SocketFactory factory(5, 1, 1, verdicts);
         factory.start(QStringLiteral("/nonexistent/server"));
-        QCOMPARE(done.size(), 1);
-        QVERIFY2(done[0][0].toString().contains(QStringLiteral("/nonexistent/server")), qPrintable(done[0][0].toString()));
+        const auto failures = verdicts.take().value();
+        QCOMPARE(failures.size(), 5u);
+        QVERIFY2(failures[0].text.find("/nonexistent/server") != std::string::npos, failures[0].text.c_str());
     }
 
     void theNameIsTaken()
     {
         const QTemporaryDir directory;
         const QString name = directory.filePath(QStringLiteral("server"));
-        ServerThread first;
+        VerdictGuard verdicts;
+        ServerThread first(verdicts);
         QCOMPARE(first.listen(name), QString());
-        ServerThread second;
+        ServerThread second(verdicts);
         QVERIFY2(second.listen(name).contains(name), "the second server must not take the first one's name");
     }
+
+private:
+    LeakCheck leaks_;
 };
 
 QTEST_GUILESS_MAIN(ExchangeTest)

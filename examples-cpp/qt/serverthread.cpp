@@ -2,6 +2,7 @@
 
 #include <moorline/qt/LocalServer>
 #include <moorline/qt/LocalSocket>
+#include <moorline/testkit/qtest.hpp>
 
 using moorline::LocalServer;
 using moorline::LocalSocket;
@@ -25,9 +26,12 @@ QString ServerThread::listen(const QString &name)
 void ServerThread::run()
 {
     LocalServer server;
-    connect(&server, &LocalServer::newConnection, &server, [&server] {
+    connect(&server, &LocalServer::newConnection, &server, [&] {
         while (LocalSocket *socket = server.nextPendingConnection()) {
-            connect(socket, &LocalSocket::readyRead, socket, [socket] { socket->write(socket->readAll()); });
+            connect(socket, &LocalSocket::readyRead, socket, [this, socket] {
+                const QByteArray data = socket->readAll();
+                MOORLINE_COMPARE(verdicts_, socket->write(data), data.size());
+            });
             connect(socket, &LocalSocket::disconnected, socket, &QObject::deleteLater);
         }
     });

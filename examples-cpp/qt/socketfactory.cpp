@@ -1,6 +1,7 @@
 #include "socketfactory.h"
 
 #include <moorline/qt/LocalSocket>
+#include <moorline/testkit/qtest.hpp>
 
 using moorline::LocalSocket;
 
@@ -12,9 +13,10 @@ static QByteArray makeMessage(int size)
     return message;
 }
 
-SocketFactory::SocketFactory(int sockets, int roundTrips, int messageSize)
-    : message_(makeMessage(messageSize)), roundTrips_(roundTrips), exchanges_(size_t(sockets))
+SocketFactory::SocketFactory(int sockets, int roundTrips, int messageSize, moorline::testkit::Verdicts &verdicts)
+    : message_(makeMessage(messageSize)), roundTrips_(roundTrips), verdicts_(verdicts), exchanges_(size_t(sockets))
 {
+    MOORLINE_VERIFY(verdicts_, verdicts_.expect(exchanges_.size()));
 }
 
 SocketFactory::~SocketFactory() = default;
@@ -27,39 +29,31 @@ void SocketFactory::start(const QString &serverName)
         LocalSocket *socket = exchange.socket.get();
         connect(socket, &LocalSocket::connected, this, [this, socket] { socket->write(message_); });
         connect(socket, &LocalSocket::readyRead, this, [this, &exchange] { read(exchange); });
-        connect(socket, &LocalSocket::errorOccurred, this, [this, socket] { finish(socket->errorString()); });
+        connect(socket, &LocalSocket::errorOccurred, this, [this, socket] { verdicts_.fail(socket->errorString().toStdString()); });
         socket->connectToServer(serverName);
-        if (isDone_)
-            return;
     }
 }
 
 void SocketFactory::read(Exchange &exchange)
 {
-    // What comes is the peer's choice: never more than what is expected is believed.
     const QByteArray data = exchange.socket->readAll();
-    if (data.size() > message_.size() - exchange.returned)
-        return finish(QStringLiteral("%1 bytes too many came back").arg(data.size() - (message_.size() - exchange.returned)));
-    if (message_.mid(exchange.returned, data.size()) != data)
-        return finish(QStringLiteral("other bytes came back than were sent"));
+    if (!check(exchange, data)) {
+        exchange.socket->disconnect(this);
+        return;
+    }
     exchange.returned += data.size();
     if (exchange.returned < message_.size())
         return;
     exchange.returned = 0;
     if (--exchange.left > 0)
         exchange.socket->write(message_);
-    else if (++finished_ == int(exchanges_.size()))
-        finish(QString());
+    else
+        verdicts_.done();
 }
 
-void SocketFactory::finish(const QString &failure)
+bool SocketFactory::check(Exchange &exchange, const QByteArray &data)
 {
-    if (isDone_)
-        return;
-    isDone_ = true;
-    for (Exchange &exchange : exchanges_) {
-        if (exchange.socket)
-            exchange.socket->disconnect(this);
-    }
-    emit done(failure);
+    // What comes is the peer's choice: never more than what is expected is believed.
+    return MOORLINE_CHECK_LE(verdicts_, data.size(), message_.size() - exchange.returned)
+        && MOORLINE_COMPARE(verdicts_, data, message_.mid(exchange.returned, data.size()));
 }

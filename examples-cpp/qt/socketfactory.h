@@ -1,6 +1,8 @@
 // Many sockets that exchange data with an echo server.
 #pragma once
 
+#include <moorline/testkit/verdicts.hpp>
+
 #include <QtCore/QByteArray>
 #include <QtCore/QObject>
 #include <QtCore/QString>
@@ -12,21 +14,16 @@ namespace moorline {
 class LocalSocket;
 }
 
-/// Each socket sends a message, checks every byte of what comes back, and sends the next, until each has done its round
-/// trips. Whatever goes wrong ends it all, with a text: nothing is asserted in a slot.
+/// Each socket sends a message, checks every byte of what comes back, and sends the next, until each has done its round trips. It is
+/// done with the verdicts once for each socket. What goes wrong is recorded there, and ends its socket.
 class SocketFactory : public QObject {
     Q_OBJECT
 
 public:
-    SocketFactory(int sockets, int roundTrips, int messageSize);
+    SocketFactory(int sockets, int roundTrips, int messageSize, moorline::testkit::Verdicts &verdicts);
     ~SocketFactory() override;
 
     void start(const QString &serverName);
-    int finishedSockets() const { return finished_; }
-
-signals:
-    /// The end: the text is empty if all is well.
-    void done(const QString &failure);
 
 private:
     struct Exchange {
@@ -36,11 +33,10 @@ private:
     };
 
     void read(Exchange &exchange);
-    void finish(const QString &failure);
+    bool check(Exchange &exchange, const QByteArray &data);
 
     const QByteArray message_;
     const int roundTrips_;
+    moorline::testkit::Verdicts &verdicts_;
     std::vector<Exchange> exchanges_;
-    int finished_ = 0;
-    bool isDone_ = false;
 };

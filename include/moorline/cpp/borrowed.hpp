@@ -8,13 +8,15 @@ namespace moorline {
 inline namespace MOORLINE_CPP_VARIANT {
 
 /// The handle of an object that somebody else owns, or none: how an option names a part of the test kit without its headers.
-/// `options.faults = plan;` takes any owner of such a handle, nullptr is none. Copied freely. What it
-/// names must be alive when the option is used; if it is not, or was an owner of nothing, the call says so.
+/// `options.faults = plan;` takes any owner of such a handle, nullptr is none. Copied freely. What it names must be alive when the
+/// option is used; if it is not, or was an owner of nothing, the call says so.
 template <class Handle>
 class Borrowed {
 public:
+    /// A handle of the C ABI, or none.
     constexpr Borrowed(Handle* handle = nullptr) noexcept : handle_(handle) {}
 
+    /// The handle of an owner, which keeps it.
     template <moorline_status (*Destroy)(Handle*)>
     Borrowed(const Owner<Handle, Destroy>& owner) noexcept
         : handle_(owner.native_handle()), is_of_nothing_(handle_ == nullptr) {}
