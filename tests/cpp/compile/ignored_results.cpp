@@ -1,5 +1,6 @@
 // Compiled for its warnings, never run: each line that says so ignores a result.
 #include <moorline/moorline.hpp>
+#include <moorline/testkit.hpp>
 
 using namespace moorline;
 
@@ -86,4 +87,60 @@ void ignore(Server& server, Socket& socket, Poller& poller, Service& service, Co
     if (!server.close()) {
         return;
     }
+}
+
+void ignore_of_the_kit(testkit::Verdicts& verdicts, testkit::Fixture& fixture, testkit::FaultPlan& plan, testkit::LeakGuard& guard,
+                       testkit::Proxy& proxy, testkit::Tap& tap, testkit::Recording& recording, testkit::Clock& clock,
+                       Server& server) {
+    const Timeout timeout = Timeout::none();
+
+    testkit::Verdicts::create();  // warns
+    verdicts.expect(1);  // warns
+    verdicts.wait(timeout);  // warns
+    verdicts.count();  // warns
+    verdicts.take();  // warns
+    // Whether a check passed need not be asked.
+    MOORLINE_CHECK(verdicts, true);
+    MOORLINE_CHECK_EQ(verdicts, 1, 1);
+    verdicts.done();
+
+    testkit::Fixture::start("echo");  // warns
+    testkit::Fixture::echo();  // warns
+    testkit::Fixture::sink();  // warns
+    testkit::Fixture::flood();  // warns
+    testkit::Fixture::flood(1);  // warns
+    fixture.full_name();  // warns
+    fixture.statistics();  // warns
+    fixture.transcript();  // warns
+    fixture.wait(1, timeout);  // warns
+    fixture.wait_received(1, timeout);  // warns
+    fixture.stop();  // warns
+
+    testkit::FaultPlan::create({});  // warns
+    plan.counts();  // warns
+    plan.happened();  // warns
+    plan.open_backlog();  // warns
+    plan.end();  // warns
+
+    testkit::LeakGuard::create();  // warns
+    guard.wait(testkit::LeakKinds::all, timeout);  // warns
+    guard.report();  // warns
+    guard.leaks();  // warns
+
+    testkit::Proxy::start("name", "target");  // warns
+    proxy.full_name();  // warns
+    proxy.take_failures();  // warns
+    proxy.stop(timeout);  // warns
+
+    testkit::Tap::create("path");  // warns
+    tap.check();  // warns
+    testkit::Recording::read("path");  // warns
+    recording.text();  // warns
+    recording.size();  // warns
+    recording.play_clients("name", timeout);  // warns
+    recording.play_server(server, timeout);  // warns
+
+    testkit::Clock::create();  // warns
+    clock.advance(std::chrono::seconds(1));  // warns
+    clock.passed();  // warns
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <moorline/moorline.hpp>
+#include <moorline/testkit.hpp>
 
 using namespace std::chrono_literals;
 using moorline::Timeout;
@@ -74,7 +75,24 @@ static void serve() {
     CHECK(stopped && stopped.report.exceptions.kept.empty());
 }
 
+static void test_with_the_kit() {
+    auto verdicts = moorline::testkit::Verdicts::create();
+    CHECK(verdicts);
+    moorline::testkit::FixtureOptions options;
+    options.verdicts = *verdicts;
+    const auto fixture = moorline::testkit::Fixture::start("expect \"hello\"\nexpect-end", options);
+    CHECK(fixture);
+    auto client = moorline::Socket::connect(fixture->full_name().value_or(""), patience);
+    CHECK(client && client->send("hello", patience));
+    *client = moorline::Socket();
+    CHECK(fixture->wait(1, patience));
+    CHECK(verdicts->count().value_or(1u) == 0);
+    CHECK(!MOORLINE_CHECK_EQ(*verdicts, 1, 2));
+    CHECK(verdicts->wait(patience).error().status() == moorline::Status::mismatch);
+}
+
 int main() {
+    test_with_the_kit();
     talk();
     talk_in_messages();
     serve();
