@@ -4,7 +4,8 @@
 mod support;
 
 use moorline::{
-    Event, Interest, Poller, PollerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
+    BusyPoll, Event, Interest, Poller, PollerOptions, Service, ServiceOptions, Socket, SocketOptions, Status,
+    Timeout,
 };
 use std::fs;
 use std::path::PathBuf;
@@ -84,7 +85,7 @@ impl Pause {
 fn waiting_threads_are_not_woken_while_nothing_happens() {
     let (one, other) = Socket::pair(&SocketOptions::default()).unwrap();
     let pause = Pause(one, other);
-    for busy_poll in [Duration::ZERO, Duration::from_micros(50)] {
+    for busy_poll in [BusyPoll::Never, BusyPoll::Adaptive, BusyPoll::For(Duration::from_micros(50))] {
         let service = Service::echo(ServiceOptions { busy_poll, ..ServiceOptions::default() }).unwrap();
         service.start_unique("idle").unwrap();
         let name = service.full_name().unwrap();
