@@ -66,11 +66,9 @@ pub(super) fn unquote(text: &str) -> Result<(Vec<u8>, &str), String> {
 
 /// Bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let pairs = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    pairs.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// The bytes of hexadecimal digits.

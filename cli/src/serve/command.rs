@@ -6,6 +6,7 @@ use crate::interrupt::Ending;
 use crate::output;
 use moorline::socket::Credentials;
 use moorline::{Server, ServerOptions, Socket, Status};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
@@ -137,7 +138,7 @@ impl Report {
 
     fn text(&self) -> String {
         format!(
-            "{} connections, {} refused; {} commands succeeded, {} failed, {} ended as their clients left, \
+            "{} connections, {} refused; {} commands succeeded, {} failed, {} failed when their clients had left, \
              {} failed when interrupted, {} were killed",
             self.connections,
             self.refused,
@@ -264,14 +265,17 @@ impl Commands {
             let _ = kill_process_group(process, Signal::KILL);
         }
         let status = child.wait();
-        let killed = state.running.remove(&number).is_some_and(|running| running.killed);
+        let running = state.running.remove(&number);
+        let killed = running.as_ref().is_some_and(|running| running.killed);
+        let client_left = running.is_some_and(|running| has_ended(&running.connection));
         let stopping = state.stopping;
         let report = &mut state.report;
         match status {
             Ok(status) if status.success() => report.succeeded += 1,
             _ if killed => report.killed += 1,
-            Ok(status) if status.signal() == Some(Signal::PIPE.as_raw()) => report.client_left += 1,
             Ok(_) if stopping => report.interrupted += 1,
+            // Writing to it fails: by SIGPIPE, or as the program has it.
+            Ok(_) if client_left => report.client_left += 1,
             Ok(status) => report.fail(number, Some(child.id()), &words(status)),
             Err(error) => report.fail(number, Some(child.id()), &error.to_string()),
         }
@@ -314,6 +318,13 @@ impl Commands {
             state = self.wait(state, REST);
         }
     }
+}
+
+/// Whether the connection has ended in both directions: poll(2).
+fn has_ended(connection: &OwnedFd) -> bool {
+    let mut look = [PollFd::new(connection, PollFlags::empty())];
+    let looked = poll(&mut look, Some(&Timespec::default()));
+    looked.is_ok() && look[0].revents().contains(PollFlags::HUP)
 }
 
 fn words(status: ExitStatus) -> String {
