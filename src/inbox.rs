@@ -11,8 +11,8 @@ use std::time::Instant;
 /// What is read at a time: little at first, and twice as much whenever that was not enough, so that an idle connection costs
 /// little and a busy one few calls.
 const READ_SIZES: (usize, usize) = (4 * 1024, 64 * 1024);
-/// More room than this is given back when everything was taken.
-const KEPT_CAPACITY: usize = 64 * 1024;
+/// More room than this is given back when everything was taken; less is kept, so that messages of some size cost no allocation each.
+const KEPT_CAPACITY: usize = 256 * 1024;
 
 /// Received bytes, of which the first message is looked for. Its room grows with what has come, not with what a length on the
 /// wire promises.

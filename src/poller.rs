@@ -76,13 +76,21 @@ pub struct Poller {
 
 struct Shared {
     selector: Selector,
-    selection: Mutex<Selection>,
+    selection: Mutex<Waiting>,
     sources: Mutex<Sources>,
     closed: AtomicBool,
     /// With a manual clock: somebody called wake, as opposed to the clock, which wakes by its moves.
     wake_called: AtomicBool,
     /// A forked child shares what the system watches with its parent, and must not change it.
     process: u32,
+}
+
+/// What the thread that waits has.
+struct Waiting {
+    selection: Selection,
+    /// What was watched anew, kept until the sources are unlocked: the last reference to an endpoint removes it from them. Empty
+    /// between two waits; its room is kept.
+    rewatched: Vec<Arc<dyn Watched>>,
 }
 
 #[derive(Default)]
@@ -184,7 +192,7 @@ impl Poller {
         let (selector, selection) = Selector::new()?;
         let shared = Arc::new(Shared {
             selector,
-            selection: Mutex::new(selection),
+            selection: Mutex::new(Waiting { selection, rewatched: Vec::new() }),
             sources: Mutex::default(),
             closed: AtomicBool::new(false),
             wake_called: AtomicBool::new(false),
@@ -387,15 +395,14 @@ impl Drop for Poller {
 impl Shared {
     fn select(
         &self,
-        selection: &mut Selection,
+        waiting: &mut Waiting,
         capacity: usize,
         timeout: Option<Duration>,
         mut found: impl FnMut(Event),
     ) -> io::Result<bool> {
-        // Kept until the sources are unlocked: the last reference to an endpoint removes it from them.
-        let mut rewatched: Vec<Arc<dyn Watched>> = Vec::new();
+        let Waiting { selection, rewatched } = waiting;
         let mut sources = None;
-        selection.wait(capacity, timeout, |packed, ready| {
+        let woken = selection.wait(capacity, timeout, |packed, ready| {
             // Taken at the first event only: a wait that finds nothing should not get in the way of those who add.
             let sources = sources.get_or_insert_with(|| self.sources.lock());
             let Some(watch) = sources.get_mut(Key::unpack(packed)) else { return };
@@ -410,7 +417,10 @@ impl Shared {
                 let _ = endpoint.rewatch(&self.selector, packed, wanted);
                 rewatched.push(endpoint);
             }
-        })
+        });
+        drop(sources);
+        rewatched.clear();
+        woken
     }
 }
 

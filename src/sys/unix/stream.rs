@@ -25,6 +25,9 @@ const DESCRIPTORS_LIMIT: usize = 253;
 /// The largest size of a buffer that setsockopt(2) takes.
 const LARGEST_BUFFER: usize = i32::MAX as usize;
 
+/// The bytes that as many descriptors as possible need beside a message.
+const CONTROL_SPACE: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_LIMIT));
+
 /// The bytes that so many descriptors need beside a message.
 fn control_space(descriptors: usize) -> usize {
     if descriptors == 0 { 0 } else { rustix::cmsg_space!(ScmRights(descriptors)) }
@@ -123,11 +126,11 @@ impl Stream {
     ) -> rustix::io::Result<usize> {
         self.let_through(true)?;
         let pieces = pieces.map(IoSlice::new);
-        let mut space = vec![MaybeUninit::uninit(); control_space(descriptors.len())];
-        let mut control = SendAncillaryBuffer::new(&mut space);
         if descriptors.len() > DESCRIPTORS_LIMIT {
             return Err(Errno::TOOMANYREFS);
         }
+        let mut space = [MaybeUninit::uninit(); CONTROL_SPACE];
+        let mut control = SendAncillaryBuffer::new(&mut space[..control_space(descriptors.len())]);
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Errno::TOOMANYREFS);
         }
@@ -170,17 +173,16 @@ impl Stream {
     /// As `receive`, and takes at most so many descriptors that came with the bytes.
     pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>), Error> {
         if most == 0 {
-            let received = self.receive(buffer).map_err(|errno| Error::os(errno, "receive"))?;
-            return Ok((received, Vec::new()));
+            return Ok((self.receive(buffer).map_err(receive_error)?, Vec::new()));
         }
-        self.let_through(false).map_err(|errno| Error::os(errno, "receive"))?;
-        let mut space = vec![MaybeUninit::uninit(); control_space(most.min(DESCRIPTORS_LIMIT))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
+        self.let_through(false).map_err(receive_error)?;
+        let mut space = [MaybeUninit::uninit(); CONTROL_SPACE];
+        let mut control = RecvAncillaryBuffer::new(&mut space[..control_space(most.min(DESCRIPTORS_LIMIT))]);
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
             rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, platform::RECEIVING_DESCRIPTORS)
         })
-        .map_err(|errno| Error::os(errno, "receive"))?;
+        .map_err(receive_error)?;
         if answer.flags.contains(ReturnFlags::CTRUNC) {
             // The kernel has closed what did not fit, and dropping the buffer closes what did.
             let context = format!("more than {most} descriptors came at once");
@@ -295,6 +297,14 @@ fn refusal(errno: Errno, deadline: Deadline, name: &str) -> Error {
     match errno {
         Errno::AGAIN => Error::os_as(deadline.expiry(), errno, context + ": its backlog is full"),
         errno => Error::os(errno, context),
+    }
+}
+
+/// That nothing is there is no failure to tell of: it is found at the end of everything that comes, and its error costs nothing.
+fn receive_error(errno: Errno) -> Error {
+    match errno {
+        Errno::AGAIN => Status::WouldBlock.into(),
+        errno => Error::os(errno, "receive"),
     }
 }
 
