@@ -60,7 +60,9 @@ endfunction()
 moorline_find_native_libraries(MOORLINE_NATIVE_LIBRARIES)
 
 set(MOORLINE_LIBRARY_DIR ${PROJECT_BINARY_DIR}/lib)
-set(cargo_target_dir ${PROJECT_BINARY_DIR}/cargo)
+set(MOORLINE_CARGO_TARGET_DIR ${PROJECT_BINARY_DIR}/cargo CACHE PATH
+  "Where cargo builds; several build trees of the same sources may share it")
+set(cargo_target_dir ${MOORLINE_CARGO_TARGET_DIR})
 set(cargo_output_dir ${cargo_target_dir}/${MOORLINE_RUST_TARGET}/${cargo_output_dir})
 set(shared_library libmoorline.so.${PROJECT_VERSION})
 

@@ -38,18 +38,27 @@ endforeach()
 
 # --- the install ---
 
-install(PROGRAMS ${MOORLINE_LIBRARY_DIR}/libmoorline.so.${PROJECT_VERSION} DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES
-  ${MOORLINE_LIBRARY_DIR}/libmoorline.so.${PROJECT_VERSION_MAJOR}
-  ${MOORLINE_LIBRARY_DIR}/libmoorline.so
-  ${MOORLINE_LIBRARY_DIR}/libmoorline.a
-  DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/moorline DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+# What only runs programs, and what builds them, apart: Pack.cmake makes a package of each component.
+set_property(GLOBAL APPEND PROPERTY moorline_components library development)
+# Whether shared libraries are executable is the distribution's custom.
+if(CMAKE_INSTALL_SO_NO_EXE)
+  set(library_kind FILES)
+else()
+  set(library_kind PROGRAMS)
+endif()
+install(${library_kind} ${MOORLINE_LIBRARY_DIR}/libmoorline.so.${PROJECT_VERSION}
+  DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+install(FILES ${MOORLINE_LIBRARY_DIR}/libmoorline.so.${PROJECT_VERSION_MAJOR}
+  DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+install(FILES ${MOORLINE_LIBRARY_DIR}/libmoorline.so ${MOORLINE_LIBRARY_DIR}/libmoorline.a
+  DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(DIRECTORY include/moorline DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
   FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(FILES
   ${package_build_dir}/MoorlineConfig.cmake
   ${package_build_dir}/MoorlineConfigVersion.cmake
   ${package_build_dir}/MoorlineTargets.cmake
-  DESTINATION ${package_install_dir})
-install(FILES ${package_build_dir}/moorline.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/moorline)
+  DESTINATION ${package_install_dir} COMPONENT development)
+install(FILES ${package_build_dir}/moorline.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+# In no component's package, which has them by another name; in every whole install.
+install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/moorline COMPONENT licences)

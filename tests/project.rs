@@ -1,0 +1,209 @@
+//! What the project says of itself in more than one place agrees: its version, its changelog, its dependencies.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn series() -> String {
+    format!("{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"))
+}
+
+/// The version number right after each occurrence of a text.
+fn versions_after<'text>(text: &'text str, before: &str) -> Vec<&'text str> {
+    text.split(before)
+        .skip(1)
+        .map(|rest| {
+            rest.split(|c: char| !(c.is_ascii_digit() || c == '.')).next().unwrap().trim_end_matches('.')
+        })
+        .filter(|version| !version.is_empty())
+        .collect()
+}
+
+#[test]
+fn cargo_alone_says_the_version() {
+    assert!(read("cli/Cargo.toml").contains("version.workspace = true"));
+    // These take it from there; what they make of it is tested where it is used: tests/consumer/use, tests/packages.
+    assert!(read("CMakeLists.txt").contains("file(STRINGS Cargo.toml moorline_version"));
+    assert!(read("conanfile.py").contains("\"Cargo.toml\""));
+    for file in [
+        "CMakeLists.txt",
+        "conanfile.py",
+        "cmake/moorline.pc.in",
+        "cmake/MoorlineConfig.cmake.in",
+        "Doxyfile",
+    ] {
+        assert!(
+            !read(file).contains(VERSION),
+            "{file} has the version {VERSION} in it, which Cargo.toml says"
+        );
+    }
+}
+
+#[test]
+fn the_header_has_the_version() {
+    let header = read("include/moorline/moorline.h");
+    assert_eq!(versions_after(&header, "#define MOORLINE_VERSION \""), [VERSION]);
+    let parts = ["MAJOR", "MINOR", "PATCH"].map(|part| {
+        let found = versions_after(&header, &format!("#define MOORLINE_VERSION_{part} "));
+        assert_eq!(found.len(), 1);
+        found[0].to_owned()
+    });
+    assert_eq!(parts.join("."), VERSION);
+}
+
+#[test]
+fn what_the_documents_show_is_this_version() {
+    let mut shown = 0;
+    for file in ["README.md", "docs/building.md", "docs/packages.md", "docs/migrating-from-qlocalsocket.md"] {
+        let text = read(file);
+        for version in versions_after(&text, "find_package(Moorline ") {
+            assert_eq!(version, series(), "{file}");
+            shown += 1;
+        }
+        for before in
+            ["libmoorline.so.", "libmoorline-qt6.so.", "libmoorline_", "libmoorline-dev_", "moorline/"]
+        {
+            for version in versions_after(&text, before).into_iter().filter(|version| version.contains('.')) {
+                assert_eq!(version, VERSION, "{file}: after {before}");
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown > 3, "the documents were not understood");
+}
+
+/// What is wrong with a changelog, by Keep a Changelog 1.1.0.
+fn faults_of_changelog(text: &str, version: &str) -> Vec<String> {
+    const KINDS: [&str; 6] = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+    let mut faults = Vec::new();
+    let mut releases: Vec<Vec<u32>> = Vec::new();
+    let mut is_first = true;
+    let mut kinds: Vec<&str> = Vec::new();
+    let mut unreleased = 0;
+    let mut entries = 1;
+
+    if !text.starts_with("# Changelog\n") {
+        faults.push("it does not begin with '# Changelog'".to_owned());
+    }
+    for line in text.lines() {
+        let is_heading = line.starts_with("## ") || line.starts_with("### ");
+        if is_heading && entries == 0 && !kinds.is_empty() {
+            faults.push(format!("nothing is listed before '{line}'"));
+        }
+        if let Some(heading) = line.strip_prefix("## ") {
+            kinds.clear();
+            match heading.strip_prefix('[').and_then(|rest| rest.split_once("] - ")) {
+                Some((number, date)) => {
+                    let parts: Vec<u32> = number.split('.').filter_map(|part| part.parse().ok()).collect();
+                    if parts.len() != 3 {
+                        faults.push(format!("'{number}' is no version"));
+                    }
+                    if releases.last().is_some_and(|newer| *newer <= parts) {
+                        faults.push(format!("{number} is below an older version"));
+                    }
+                    if !is_date(date) {
+                        faults.push(format!("{number} has not a date as 2000-12-31, but '{date}'"));
+                    }
+                    releases.push(parts);
+                }
+                None if heading == "[Unreleased]" && is_first => {}
+                None => faults.push(format!(
+                    "'{line}' is neither '[Unreleased]', which is first, nor '[version] - date'"
+                )),
+            }
+            is_first = false;
+        } else if let Some(kind) = line.strip_prefix("### ") {
+            if !KINDS.contains(&kind) || kinds.contains(&kind) {
+                faults.push(format!("'{kind}' is no kind of change, or twice in a version"));
+            }
+            kinds.push(kind);
+            entries = 0;
+        } else if line.starts_with("- ") {
+            entries += 1;
+            unreleased += usize::from(releases.is_empty());
+        }
+    }
+    let current: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    match releases.first() {
+        Some(newest) if *newest > current => faults.push(format!("it has released more than {version}")),
+        Some(newest) if *newest == current => {}
+        _ if unreleased == 0 => faults.push(format!("it says nothing of {version}, released or unreleased")),
+        _ => {}
+    }
+    faults
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+#[test]
+fn the_changelog_has_its_form_and_knows_the_version() {
+    let faults = faults_of_changelog(&read("CHANGELOG.md"), VERSION);
+    assert!(faults.is_empty(), "CHANGELOG.md: {faults:#?}");
+}
+
+#[test]
+fn the_check_of_the_changelog_finds_faults() {
+    let good = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0] - 2026-02-01\n\n### Added\n\n- More.\n\n## [1.0.0] - 2026-01-01\n\n### Added\n\n- All.\n";
+    assert_eq!(faults_of_changelog(good, "1.1.0"), Vec::<String>::new());
+    for (from, to) in [
+        ("# Changelog", "# News"),
+        ("[Unreleased]", "Unreleased"),
+        ("2026-02-01", "1 February"),
+        ("1.1.0", "1.1"),
+        ("1.1.0", "0.9.0"),
+        ("1.1.0", "1.2.0"),
+        ("### Added", "### New"),
+        ("- More.", ""),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert!(!faults_of_changelog(&bad, "1.1.0").is_empty(), "'{to}' for '{from}' is not found");
+    }
+    assert!(!faults_of_changelog(good, "1.2.0").is_empty(), "a version that it does not know is not found");
+}
+
+/// The names of the direct dependencies of a manifest, of whatever kind.
+fn dependencies(manifest: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut in_dependencies = false;
+    for line in manifest.lines() {
+        if let Some(section) = line.strip_prefix('[') {
+            in_dependencies = section.trim_end_matches(']').ends_with("dependencies");
+        } else if in_dependencies && let Some((name, _)) = line.split_once('=') {
+            names.insert(name.trim().split('.').next().unwrap());
+        }
+    }
+    names
+}
+
+#[test]
+fn every_dependency_has_its_reason_and_no_other_has() {
+    let manifests = [read("Cargo.toml"), read("cli/Cargo.toml")];
+    let mut used: BTreeSet<&str> = manifests.iter().flat_map(|manifest| dependencies(manifest)).collect();
+    assert!(used.remove("moorline"), "the manifests were not understood: {used:?}");
+
+    let document = read("docs/dependencies.md");
+    let named: BTreeSet<&str> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .filter_map(|row| row.split(" |").next())
+        .flat_map(|names| names.split(", "))
+        .filter(|name| *name != "crate")
+        .collect();
+    let unnamed: Vec<_> = used.difference(&named).collect();
+    assert!(unnamed.is_empty(), "docs/dependencies.md has no reason for {unnamed:?}");
+    let unused: Vec<_> = named.difference(&used).collect();
+    assert!(unused.is_empty(), "docs/dependencies.md has reasons for what is not used: {unused:?}");
+}
