@@ -76,10 +76,10 @@ class MoorlineConan(ConanFile):
     def package_info(self):
         # The package's own CMake files are what find_package(Moorline) reads.
         self.cpp_info.set_property("cmake_find_mode", "none")
-        self.cpp_info.builddirs.append(os.path.join("lib", "cmake", "Moorline"))
 
-        # The name of the file, as both libraries are there and a linker takes the shared one.
+        # The static one by the name of its file, as both libraries are there and a linker takes the shared one.
         core = self.cpp_info.components["core"]
+        core.builddirs.append(os.path.join("lib", "cmake", "Moorline"))
         core.set_property("pkg_config_name", "moorline")
         core.libs = ["moorline"] if self.options.shared else [":libmoorline.a"]
         if not self.options.shared:
@@ -91,5 +91,3 @@ class MoorlineConan(ConanFile):
             adapter.set_property("pkg_config_name", "moorline-qt6")
             adapter.libs = ["moorline-qt6"]
             adapter.requires = ["core"]
-        if not self.options.with_tool:
-            self.cpp_info.bindirs = []
