@@ -91,7 +91,7 @@ public:
         return start("flood", options, where);
     }
 
-    /// One that sends so many of these bytes and ends its sending. Otherwise as start().
+    /// One that sends so many of these bytes, and then waits for the peer's end. Otherwise as start().
     [[nodiscard]] static Result<Fixture> flood(std::uint64_t bytes, const FixtureOptions& options = {},
                                                SourceLocation where = SourceLocation::current()) noexcept {
         return start("flood " + std::to_string(bytes), options, where);

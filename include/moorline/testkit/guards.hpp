@@ -61,18 +61,20 @@ public:
     /// Returns whether all is well. Blocks until the timeout; the framework's glue says whether events are processed meanwhile.
     [[nodiscard]] bool finish(Timeout timeout, SourceLocation where = SourceLocation::current()) noexcept {
         const Result<void> waited = Framework::wait(*this, timeout);
-        hand_over();
+        const bool is_right = hand_over();
         if (!waited && waited.error().status() != Status::mismatch) {
             detail::deliver<Framework>("the test does not finish: " + waited.error().message(), where);
         }
-        return waited.has_value();
+        return waited.has_value() && is_right;
     }
 
-    /// Hands over what has failed so far. Never blocks.
-    void hand_over() noexcept {
-        if (const auto failures = take()) {
+    /// Hands over what has failed so far. Returns whether there was nothing. Never blocks.
+    bool hand_over() noexcept {
+        const auto failures = take();
+        if (failures) {
             detail::deliver<Framework>(*failures);
         }
+        return failures && failures->empty();
     }
 };
 
