@@ -2,7 +2,8 @@
 # What it makes is under build/ and target/.
 
 build_needs := cmake g++ pkg-config
-test_needs := $(build_needs) libgtest-dev catch2 qt6-base-dev
+test_needs := $(build_needs) libgtest-dev catch2 qt6-base-dev valgrind
+bench_needs := $(build_needs) qt6-base-dev libuv1-dev libboost-dev libzmq3-dev libnng-dev
 
 jobs ?= $(shell nproc)
 prefix := build/prefix
@@ -11,7 +12,7 @@ prefix := build/prefix
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-qt clean
+.PHONY: help setup demo test bench clean
 # The parts use all processors themselves.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
@@ -20,8 +21,7 @@ help:
 	@echo 'make demo    build, install into build/prefix, build examples-cpp/ against that, run the exchange'
 	@echo 'make test    run every test: Rust, C, C++ and the installed package'
 	@echo 'make proof   run the short forms of the proofs: docs/proofs.md says which there are, and their long forms'
-	@echo 'make bench   run the benchmarks'
-	@echo 'make bench-qt  compare the Qt adapter with QLocalSocket'
+	@echo 'make bench   measure Moorline and what others use side by side; args=--help tells the options'
 	@echo 'make package   make Debian packages, a tar.gz and the crate; make package-test, package-test-conan try them'
 	@echo 'make abi   compare the ABI with the recorded one; make abi-renew records it anew'
 	@echo 'make licences   check the licences of all crates'
@@ -35,7 +35,7 @@ help:
 include tools/packages.mk
 
 setup:
-	@tools/setup $(test_needs)
+	@tools/setup $(sort $(test_needs) $(bench_needs))
 
 demo:
 	@tools/setup $(build_needs)
@@ -62,13 +62,8 @@ test:
 	@ctest --test-dir build --output-on-failure --no-tests=error --parallel $(jobs)
 
 bench:
-	@tools/setup $(build_needs)
+	@tools/setup $(bench_needs)
 	@jobs=$(jobs) benches/run $(args)
-
-bench-qt: export QT_QPA_PLATFORM ?= offscreen
-bench-qt:
-	@tools/setup $(test_needs)
-	@benches/qt/run $(args)
 
 include proof/proof.mk
 

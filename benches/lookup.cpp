@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "moorline_checked.hpp"
-#include "placement.hpp"
 
 namespace {
 
@@ -87,15 +86,18 @@ double time_mode(const std::string& mode, std::size_t threads) {
             look_up(poller, times);
         });
     }
-    bench::fail("unknown mode: " + mode);
+    bench::fail("handles: none, own, neighbours or shared, not " + mode);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::size_t threads = argc == 3 ? std::strtoul(argv[2], nullptr, 10) : 0;
+    bench::Arguments arguments(argc, argv);
+    const std::string handles = arguments.text("handles", "own");
+    const std::uint64_t threads = arguments.number("threads", 1);
+    arguments.finish();
     if (threads == 0) {
-        bench::fail(std::string("usage: ") + argv[0] + " none|own|neighbours|shared THREADS");
+        bench::fail("threads is at least 1");
     }
-    std::printf("{\"nanoseconds\": %.3f}\n", time_mode(argv[1], threads) * 1e9);
+    std::printf("{\"nanoseconds\": %.3f}\n", time_mode(handles, threads) * 1e9);
 }

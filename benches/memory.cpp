@@ -1,9 +1,8 @@
-// How much memory of the process a service takes for a peer that is idle, and for one that sends and never reads.
+// How much memory of the process a service takes for a peer that sends and never reads.
 //
 // The peers are bare descriptors, so that what the process grows by is the service's. What the kernel keeps in the sockets'
 // own buffers is not the process's and not counted.
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <vector>
 
 #include "moorline_checked.hpp"
@@ -24,14 +22,6 @@ using bench::fail;
 
 constexpr std::size_t peers = 1000;
 constexpr std::size_t queue_limit = 64 * 1024;
-
-std::size_t resident_bytes() {
-    std::ifstream file("/proc/self/statm");
-    std::size_t total = 0;
-    std::size_t resident = 0;
-    file >> total >> resident;
-    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
 
 struct Counts {
     std::atomic<std::size_t> connected{0};
@@ -76,11 +66,7 @@ int connect_to(const std::string& path) {
 }  // namespace
 
 int main() {
-    rlimit limit = {};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-
+    bench::allow_descriptors();
     Counts counts;
     std::string name;
     moorline_service* service = start(counts, name);
@@ -88,14 +74,10 @@ int main() {
     descriptors.reserve(peers);
     const std::vector<char> data(queue_limit, 'x');
 
-    const std::size_t before = resident_bytes();
+    const std::uint64_t before = bench::resident_bytes();
     while (descriptors.size() < peers) {
         descriptors.push_back(connect_to(name));
     }
-    while (counts.connected < peers) {
-        usleep(1000);
-    }
-    const std::size_t idle = resident_bytes();
     while (counts.stuck < peers) {
         for (const int descriptor : descriptors) {
             if (send(descriptor, data.data(), data.size(), MSG_NOSIGNAL) < 0 && errno != EAGAIN) {
@@ -103,14 +85,8 @@ int main() {
             }
         }
     }
-    const std::size_t full = resident_bytes();
-
-    std::printf("\nmemory of a service (resident), %zu connections\n", peers);
-    std::printf("idle                              %6.2f KiB a connection\n", double(idle - before) / 1024 / peers);
-    std::printf("the peers send and never read     %6.2f KiB a connection; %.0f KiB is the limit of a queue\n",
-                double(full - before) / 1024 / peers, double(queue_limit) / 1024);
-    std::printf("together                          %6.2f MiB; the limits together %.2f MiB\n",
-                double(full - before) / 1024 / 1024, double(queue_limit * peers) / 1024 / 1024);
+    const std::uint64_t full = bench::resident_bytes();
+    std::printf("{\"server_bytes\": %.1f, \"client_bytes\": 0}\n", static_cast<double>(full - before) / peers);
 
     check(moorline_service_destroy(service), "moorline_service_destroy");
     for (const int descriptor : descriptors) {

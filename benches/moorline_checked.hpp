@@ -1,11 +1,11 @@
-// What the programs that use Moorline share.
+// What the programs that use Moorline's C ABI share.
 #pragma once
 
 #include <moorline/moorline.h>
 
 #include <string>
 
-#include "workload.hpp"
+#include "system.hpp"
 
 namespace bench {
 
@@ -17,11 +17,37 @@ inline void check(moorline_status status, const char* what) {
     }
 }
 
+// The options for messages that the request asks for; none for the raw stream.
+class MessageOptions {
+public:
+    explicit MessageOptions(const Request& request) : is_raw_(request.framing == "raw") {
+        if (request.framing == "length") {
+            options_.framing = MOORLINE_FRAMING_BIG_ENDIAN;
+        } else if (request.framing == "checked") {
+            options_.framing = MOORLINE_FRAMING_CHECKED;
+        } else if (!is_raw_) {
+            fail("unknown framing: " + request.framing);
+        }
+    }
+
+    const moorline_message_options* get() const { return is_raw_ ? nullptr : &options_; }
+
+private:
+    bool is_raw_;
+    moorline_message_options options_ = MOORLINE_MESSAGE_OPTIONS_INIT;
+};
+
 // The service's built-in echo, under a name of its own.
 class MoorlineEcho {
 public:
-    MoorlineEcho() {
-        check(moorline_service_create(nullptr, nullptr, &service_), "moorline_service_create");
+    static constexpr bool tunable = true;
+
+    explicit MoorlineEcho(const Request& request) {
+        const MessageOptions messages(request);
+        moorline_service_options options = MOORLINE_SERVICE_OPTIONS_INIT;
+        options.busy_poll_us = static_cast<std::uint32_t>(request.busy_poll_us);
+        options.messages = messages.get();
+        check(moorline_service_create(&options, nullptr, &service_), "moorline_service_create");
         check(moorline_service_start_unique(service_, "bench"), "moorline_service_start_unique");
         char buffer[4096];
         check(moorline_service_full_name(service_, buffer, sizeof buffer, nullptr), "moorline_service_full_name");
@@ -31,7 +57,7 @@ public:
     MoorlineEcho& operator=(const MoorlineEcho&) = delete;
     ~MoorlineEcho() { check(moorline_service_destroy(service_), "moorline_service_destroy"); }
 
-    const char* name() const { return name_.c_str(); }
+    const std::string& address() const { return name_; }
 
 private:
     moorline_service* service_ = nullptr;

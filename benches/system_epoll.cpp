@@ -12,8 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "placement.hpp"
-#include "workload.hpp"
+#include "system.hpp"
 
 namespace {
 
@@ -90,9 +89,11 @@ private:
     std::array<epoll_event, bench::events_at_once> events_;
 };
 
-class EchoServer {
+class Server {
 public:
-    EchoServer() {
+    static constexpr bool tunable = false;
+
+    explicit Server(const bench::Request&) {
         // A name of the kernel's choice: bind(2) with nothing but the family, unix(7).
         sockaddr_un address = {};
         address.sun_family = AF_UNIX;
@@ -104,21 +105,17 @@ public:
         thread_ = std::thread([this] { run(); });
     }
 
-    ~EchoServer() {
+    ~Server() {
         eventfd_write(stop_, 1);
         thread_.join();
     }
 
-    Descriptor connect() const {
+    // The bytes of the name, the first of which is a NUL, without it.
+    std::string address() const {
         sockaddr_un address = {};
         socklen_t length = sizeof address;
         getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-        Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"};
-        // It waits while the backlog is full; from then on it does not wait any more.
-        if (::connect(socket, reinterpret_cast<sockaddr*>(&address), length) != 0) {
-            fail(std::string("connect: ") + std::strerror(errno));
-        }
-        return socket;
+        return {address.sun_path + 1, length - sizeof(sa_family_t) - 1};
     }
 
 private:
@@ -204,20 +201,38 @@ private:
     std::thread thread_;
 };
 
+Descriptor connect_to(const std::string& name) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+    const auto length = static_cast<socklen_t>(sizeof(sa_family_t) + 1 + name.size());
+    Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"};
+    // It waits while the backlog is full; from then on it does not wait any more.
+    if (connect(socket, reinterpret_cast<sockaddr*>(&address), length) != 0) {
+        fail(std::string("connect: ") + std::strerror(errno));
+    }
+    return socket;
+}
+
 class Client {
 public:
-    Client(const EchoServer& server, const bench::Row& row) : work_(row) {
-        for (std::size_t i = 0; i < row.connections; ++i) {
-            sockets_.push_back({server.connect(), false});
+    Client(const std::string& address, const bench::Request& request)
+        : work_(request.connections + request.idle, request.chunk) {
+        for (std::size_t i = 0; i < work_.connections(); ++i) {
+            sockets_.push_back({connect_to(address), false});
             epoll_.add(sockets_.back().socket, i);
         }
     }
 
-    void run(std::uint64_t round_trips) {
-        work_.begin(round_trips);
+    bench::Workload& work() { return work_; }
+
+    void begin() {
         for (std::size_t i = 0; i < sockets_.size(); ++i) {
             send_next(i);
         }
+    }
+
+    void run() {
         while (!work_.is_done()) {
             epoll_.wait([this](std::uint64_t token, std::uint32_t events) {
                 const std::size_t index = token;
@@ -275,17 +290,5 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    const bench::Row row = bench::row_from(argc, argv);
-    bench::make_room_for(row);
-    const bench::Placement placement(argv[1]);
-    placement.enter_server();
-    EchoServer server;
-    placement.enter_clients();
-    Client client(server, row);
-    client.run(row.warm_up());
-    bench::Measurement measurement;
-    measurement.start();
-    client.run(row.round_trips);
-    measurement.stop();
-    measurement.print();
+    return bench::run_system<Server, Client>(argc, argv);
 }

@@ -1,6 +1,5 @@
 // Moorline's own exchange with the service's echo: one call does all the work.
 #include "moorline_checked.hpp"
-#include "placement.hpp"
 
 namespace {
 
@@ -21,28 +20,31 @@ std::int32_t measure(void* context, std::uint64_t done, std::uint64_t total) {
     return 1;
 }
 
-void exchange(const char* name, const bench::Row& row, std::uint64_t round_trips, Watch& watch) {
+bench::Measurement exchange(const std::string& name, const bench::Request& request, std::uint64_t round_trips) {
+    Watch watch;
     moorline_exchange_options options = MOORLINE_EXCHANGE_OPTIONS_INIT;
-    options.connections = static_cast<std::uint32_t>(row.connections);
-    options.chunk = row.chunk;
+    options.connections = static_cast<std::uint32_t>(request.connections);
+    options.chunk = request.chunk;
     options.round_trips = round_trips;
+    options.busy_poll_us = static_cast<std::uint32_t>(request.busy_poll_us);
     options.progress = measure;
     options.context = &watch;
-    bench::check(moorline_exchange_run(name, &options, -1, nullptr), "moorline_exchange_run");
+    bench::check(moorline_exchange_run(name.c_str(), &options, -1, nullptr), "moorline_exchange_run");
+    return watch.measurement;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const bench::Row row = bench::row_from(argc, argv);
-    bench::make_room_for(row);
-    const bench::Placement placement(argv[1]);
-    placement.enter_server();
-    const bench::MoorlineEcho echo;
-    placement.enter_clients();
-    Watch warm_up;
-    exchange(echo.name(), row, row.warm_up(), warm_up);
-    Watch watch;
-    exchange(echo.name(), row, row.round_trips, watch);
-    watch.measurement.print();
+    const bench::Request request = bench::Request::from(argc, argv);
+    if (request.measure != "exchange" || request.idle != 0 || request.framing != "raw") {
+        bench::fail("only the exchange of raw bytes is to be had, without idle connections");
+    }
+    bench::allow_descriptors();
+    request.placement.enter_server();
+    const bench::MoorlineEcho echo(request);
+    request.placement.enter_clients();
+    // Each exchange connects anew, so its first round trips are those of new connections.
+    const std::uint64_t round_trips = bench::warm_up(request, [&](std::uint64_t few) { exchange(echo.address(), request, few); });
+    exchange(echo.address(), request, round_trips).print(round_trips);
 }

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "moorline_checked.hpp"
-#include "placement.hpp"
 
 namespace {
 
@@ -11,13 +10,22 @@ using bench::check;
 
 class Client {
 public:
-    Client(const char* name, const bench::Row& row) : work_(row) {
-        check(moorline_poller_create(nullptr, &poller_), "moorline_poller_create");
-        for (std::size_t i = 0; i < row.connections; ++i) {
+    Client(const std::string& name, const bench::Request& request)
+        : work_(request.connections + request.idle, request.chunk), has_messages_(request.framing != "raw") {
+        moorline_poller_options polling = MOORLINE_POLLER_OPTIONS_INIT;
+        polling.busy_poll_us = static_cast<std::uint32_t>(request.busy_poll_us);
+        check(moorline_poller_create(&polling, &poller_), "moorline_poller_create");
+        const bench::MessageOptions messages(request);
+        moorline_socket_options options = MOORLINE_SOCKET_OPTIONS_INIT;
+        options.messages = messages.get();
+        for (std::size_t i = 0; i < work_.connections(); ++i) {
             moorline_socket* socket = nullptr;
-            check(moorline_socket_connect(name, nullptr, 10'000, &socket), "moorline_socket_connect");
+            check(moorline_socket_connect(name.c_str(), &options, 10'000, &socket), "moorline_socket_connect");
             check(moorline_poller_add_socket(poller_, socket, interest(false), i), "moorline_poller_add_socket");
             sockets_.push_back({socket, false});
+        }
+        if (has_messages_) {
+            buffer_.resize(std::max(buffer_.size(), request.chunk));
         }
     }
     Client(const Client&) = delete;
@@ -29,11 +37,15 @@ public:
         check(moorline_poller_destroy(poller_), "moorline_poller_destroy");
     }
 
-    void run(std::uint64_t round_trips) {
-        work_.begin(round_trips);
+    bench::Workload& work() { return work_; }
+
+    void begin() {
         for (std::size_t i = 0; i < sockets_.size(); ++i) {
             send_next(i);
         }
+    }
+
+    void run() {
         while (!work_.is_done()) {
             std::size_t count = 0;
             check(moorline_poller_wait(poller_, events_.data(), events_.size(), -1, &count), "moorline_poller_wait");
@@ -64,7 +76,11 @@ private:
         Socket& socket = sockets_[index];
         const auto [data, length] = work_.to_send(index);
         bool wants_room = false;
-        if (length > 0) {
+        if (length > 0 && has_messages_) {
+            // The service takes a message whole before it answers, so this wait ends.
+            check(moorline_socket_send_message(socket.socket, data, length, -1), "moorline_socket_send_message");
+            work_.sent(index, length);
+        } else if (length > 0) {
             std::size_t sent = 0;
             const moorline_status status = moorline_socket_send(socket.socket, data, length, 0, &sent);
             wants_room = status == MOORLINE_WOULD_BLOCK;
@@ -83,7 +99,9 @@ private:
         std::size_t received = 0;
         do {
             const moorline_status status =
-                moorline_socket_receive(sockets_[index].socket, buffer_.data(), buffer_.size(), 0, &received);
+                has_messages_
+                    ? moorline_socket_receive_message(sockets_[index].socket, buffer_.data(), buffer_.size(), 0, &received)
+                    : moorline_socket_receive(sockets_[index].socket, buffer_.data(), buffer_.size(), 0, &received);
             if (status == MOORLINE_WOULD_BLOCK) {
                 return;
             }
@@ -91,10 +109,12 @@ private:
             if (work_.received(index, buffer_.data(), received)) {
                 send_next(index);
             }
-        } while (received == buffer_.size());
+            // There is no telling from one message whether it was the last.
+        } while (has_messages_ || received == buffer_.size());
     }
 
     bench::Workload work_;
+    const bool has_messages_;
     moorline_poller* poller_ = nullptr;
     std::vector<Socket> sockets_;
     std::array<moorline_event, bench::events_at_once> events_ = {};
@@ -104,17 +124,5 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    const bench::Row row = bench::row_from(argc, argv);
-    bench::make_room_for(row);
-    const bench::Placement placement(argv[1]);
-    placement.enter_server();
-    const bench::MoorlineEcho echo;
-    placement.enter_clients();
-    Client client(echo.name(), row);
-    client.run(row.warm_up());
-    bench::Measurement measurement;
-    measurement.start();
-    client.run(row.round_trips);
-    measurement.stop();
-    measurement.print();
+    return bench::run_system<bench::MoorlineEcho, Client>(argc, argv);
 }
