@@ -9,6 +9,7 @@ use moorline::{
 };
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::*;
@@ -95,26 +96,23 @@ fn waiting_threads_are_not_woken_while_nothing_happens() {
             client.send(b"hello", WATCHDOG).unwrap();
             assert_eq!(receive_exactly(client, 5), b"hello");
         }
-        let poller = Poller::new(PollerOptions { busy_poll, ..PollerOptions::default() }).unwrap();
+        let poller = Arc::new(Poller::new(PollerOptions { busy_poll, ..PollerOptions::default() }).unwrap());
         for (token, client) in (0..).zip(&clients) {
             poller.add(client, Interest::READABLE_EDGE, token).unwrap();
         }
+        let waits = poller.clone();
+        let wait = move || waits.wait(&mut [Event::default(); 8], Timeout::Forever);
+        let waiter = thread::Builder::new().name("waiter".to_owned()).spawn(wait).unwrap();
 
-        thread::scope(|scope| {
-            let waiting = || poller.wait(&mut [Event::default(); 8], Timeout::Forever);
-            let waiter =
-                thread::Builder::new().name("waiter".to_owned()).spawn_scoped(scope, waiting).unwrap();
-            let threads = ["moorline-0", "waiter"].map(Watched::named);
-            for thread in &threads {
-                thread.settle(&pause);
-            }
-            let before = threads.each_ref().map(Watched::usage);
-            pause.wait(Duration::from_millis(500));
-            let after = threads.each_ref().map(Watched::usage);
-            // First, or a failure would wait for it.
-            poller.wake().unwrap();
-            assert_eq!(waiter.join().unwrap().unwrap(), 0);
-            assert_eq!(after, before, "busy polling for {busy_poll:?}");
-        });
+        let threads = ["moorline-0", "waiter"].map(Watched::named);
+        for thread in &threads {
+            thread.settle(&pause);
+        }
+        let before = threads.each_ref().map(Watched::usage);
+        pause.wait(Duration::from_millis(500));
+        let after = threads.each_ref().map(Watched::usage);
+        assert_eq!(after, before, "busy polling for {busy_poll:?}");
+        poller.wake().unwrap();
+        assert_eq!(waiter.join().unwrap().unwrap(), 0);
     }
 }
