@@ -11,7 +11,7 @@ body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1480p
 h1 { font-size: 24px; } h2 { font-size: 19px; margin: 2em 0 .4em; border-top: 1px solid #d5dbe1; padding-top: 1em; }
 h3 { font-size: 14px; margin: 1em 0 .3em; } p { max-width: 75em; }
 table { border-collapse: collapse; font-size: 12px; } td, th { padding: 3px 8px; text-align: right; border-bottom: 1px solid #e6eaee; }
-th { font-weight: 600; vertical-align: bottom; } td:first-child, th:first-child, .text td { text-align: left; white-space: nowrap; }
+th { font-weight: 600; vertical-align: bottom; } td:first-child, th:first-child, .text td, .text th { text-align: left; white-space: nowrap; }
 .charts { display: flex; flex-wrap: wrap; gap: 8px 20px; } .wide { overflow-x: auto; }
 svg text { font: 11px system-ui, sans-serif; fill: #1c2530; } .label { text-anchor: end; } .column { text-anchor: middle; }
 .ours { fill: #0b7a75; stroke: #0b7a75; } .limit { fill: #33414f; stroke: #33414f; } .peer { fill: #b3bec9; stroke: #b3bec9; }
