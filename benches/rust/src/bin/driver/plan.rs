@@ -125,7 +125,7 @@ impl Scope {
 
     /// How much work, and how long it may take.
     fn amount(&self, round_trips: usize) -> String {
-        let (share, milliseconds) = if self.quick { (20, 10) } else { (1, 200) };
+        let (share, milliseconds) = if self.quick { (20, 10) } else { (1, 120) };
         format!("round_trips={} milliseconds={milliseconds}", (round_trips / share).max(1))
     }
 
