@@ -1,0 +1,99 @@
+//! The disk is full, or may only be read. Root makes such disks; for others these tests do nothing.
+
+use super::role::Actor;
+use super::support::{WATCHDOG, status};
+use moorline::testkit::Tap;
+use moorline::{Server, ServerOptions, Socket, SocketOptions, Status};
+use std::path::Path;
+use std::process::Command;
+
+/// A small disk in memory, until it is dropped.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// None for those who may not mount.
+    fn mount(options: &str) -> Option<Disk> {
+        let place = tempfile::tempdir().unwrap();
+        let mounted = run("mount", &["-t", "tmpfs", "-o", options, "moorline-chaos"], place.path());
+        if !mounted {
+            println!("skipped: only root mounts a disk");
+        }
+        mounted.then_some(Disk(place))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run("umount", &[], self.0.path());
+    }
+}
+
+fn run(command: &str, arguments: &[&str], place: &Path) -> bool {
+    Command::new(command).args(arguments).arg(place).output().is_ok_and(|output| output.status.success())
+}
+
+fn listen(place: &Path) -> moorline::Result<Server> {
+    let server = Server::new(ServerOptions::default());
+    server.listen(place.join("server")).map(|()| server)
+}
+
+/// With no place for a file, a name cannot be taken; with one, it can.
+pub fn use_a_full_disk(place: &Path) {
+    let mut files = 0;
+    while std::fs::write(place.join(format!("file-{files}")), "").is_ok() {
+        files += 1;
+    }
+    let before = std::fs::read_dir(place).unwrap().count();
+    let error = listen(place).err().expect("there is no room for a name");
+    assert_eq!(error.status(), Status::LimitReached, "{error}");
+    assert!(error.to_string().contains(&*place.to_string_lossy()), "{error}");
+    assert_eq!(std::fs::read_dir(place).unwrap().count(), before, "a file stays");
+    assert_eq!(Tap::create(place.join("tap")).err().map(|error| error.status()), Some(Status::LimitReached));
+
+    // The private name and the real one are two entries of one file.
+    std::fs::remove_file(place.join("file-0")).unwrap();
+    std::fs::remove_file(place.join("file-1")).unwrap();
+    let server = listen(place).unwrap();
+    Socket::connect(server.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    server.close().unwrap();
+    assert_eq!(std::fs::read_dir(place).unwrap().count(), before - 2, "a file stays");
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_stays_on_it() {
+    if let Some(disk) = Disk::mount("size=64k,nr_inodes=8") {
+        Actor::start("use a full disk", disk.path()).ends_well();
+    }
+}
+
+/// A name that was taken stays usable on a disk that became read-only, and cannot be given back there.
+pub fn use_a_read_only_disk(place: &Path) {
+    let server = listen(place).unwrap();
+    let name = server.full_name().unwrap();
+    assert!(run("mount", &["-o", "remount,ro"], place));
+    Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap();
+    let other = Server::new(ServerOptions::default());
+    assert_eq!(status(other.listen(place.join("other"))), Status::PermissionDenied);
+    let error = server.close().expect_err("the file cannot be removed");
+    assert_eq!(error.status(), Status::PermissionDenied, "{error}");
+    assert_eq!(
+        status(Socket::connect(&name, &SocketOptions::default(), WATCHDOG)),
+        Status::ConnectionRefused
+    );
+
+    assert!(run("mount", &["-o", "remount,rw"], place));
+    let next = listen(place).expect("a dead name is recovered");
+    next.close().unwrap();
+    assert_eq!(std::fs::read_dir(place).unwrap().count(), 0, "a file stays");
+}
+
+#[test]
+fn a_read_only_disk_is_said_and_what_stayed_on_it_is_recovered() {
+    if let Some(disk) = Disk::mount("size=64k") {
+        Actor::start("use a read-only disk", disk.path()).ends_well();
+    }
+}

@@ -1,0 +1,129 @@
+//! Descriptors and memory run out.
+
+use super::role::Actor;
+use super::rounds;
+use super::support::WATCHDOG;
+use moorline::testkit::LeakGuard;
+use moorline::testkit::leaks::LeakKind;
+use moorline::{
+    Interest, Poller, PollerOptions, Result, Server, ServerOptions, Service, ServiceOptions, Socket,
+    SocketOptions, Status, Timeout,
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::path::Path;
+use std::time::Duration;
+
+/// A server, a client, a service and a poller, from their beginnings to their ends.
+fn everything(place: &Path) -> Result<()> {
+    let server = Server::new(ServerOptions::default());
+    server.listen(place.join("server"))?;
+    let client = Socket::connect(place.join("server"), &SocketOptions::default(), WATCHDOG)?;
+    let accepted = server.accept(WATCHDOG)?;
+    let poller = Poller::new(PollerOptions::default())?;
+    poller.add(&accepted, Interest::READABLE, 1)?;
+    client.send(b"hello", WATCHDOG)?;
+    poller.wait(&mut [moorline::Event::default()], WATCHDOG)?;
+    accepted.receive(&mut [0; 8], WATCHDOG)?;
+    // A wait of its own, which needs something to be woken by.
+    match accepted.receive(&mut [0; 8], Timeout::After(Duration::from_millis(1))) {
+        Err(error) if error.status() == Status::TimedOut => {}
+        answer => drop(answer?),
+    }
+    let service = Service::echo(ServiceOptions::default())?;
+    service.start(place.join("service"))?;
+    let client = Socket::connect(place.join("service"), &SocketOptions::default(), WATCHDOG)?;
+    client.send(b"x", WATCHDOG)?;
+    let answer = client.receive(&mut [0; 8], Timeout::After(Duration::from_secs(1)));
+    service.stop(WATCHDOG)?;
+    match answer {
+        // The service had no descriptor for it, and stopped without.
+        Err(error) if [Status::TimedOut, Status::Disconnected].contains(&error.status()) => {
+            Err(Status::LimitReached.into())
+        }
+        answer => answer.map(drop),
+    }
+}
+
+pub fn use_up_descriptors(place: &Path) {
+    // What is made once and stays.
+    everything(place).unwrap();
+    let whole = getrlimit(Resource::Nofile);
+    let open = rustix::fs::openat(
+        rustix::fs::CWD,
+        "/dev/null",
+        rustix::fs::OFlags::RDONLY,
+        rustix::fs::Mode::empty(),
+    );
+    let next = std::os::fd::AsRawFd::as_raw_fd(open.as_ref().unwrap()) as u64;
+    drop(open);
+    let mut needed = None;
+    for room in 0..200 {
+        let guard = LeakGuard::new();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(next + room), ..whole }).unwrap();
+        let answer = everything(place);
+        setrlimit(Resource::Nofile, whole).unwrap();
+        let left = guard.wait(
+            &[LeakKind::Descriptor, LeakKind::Thread, LeakKind::SocketFile],
+            Timeout::After(Duration::from_secs(10)),
+        );
+        assert!(left.is_empty(), "with room for {room} descriptors: {left:?}");
+        assert!(
+            std::fs::read_dir(place).unwrap().next().is_none(),
+            "with room for {room} descriptors a file stays"
+        );
+        match answer {
+            Ok(()) => {
+                needed = Some(room);
+                break;
+            }
+            Err(error) => {
+                assert_eq!(error.status(), Status::LimitReached, "with room for {room} descriptors: {error}")
+            }
+        }
+    }
+    println!("needs {} descriptors", needed.expect("there is enough room at last"));
+    everything(place).unwrap();
+}
+
+#[test]
+fn each_call_that_lacks_a_descriptor_says_so_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    Actor::start("use up descriptors", place.path()).ends_well();
+}
+
+/// Takes ever more memory while it serves. Rust ends a process that has none.
+pub fn use_up_memory(name: &Path) {
+    let service = Service::echo(ServiceOptions::default()).unwrap();
+    service.start(name).unwrap();
+    println!("serves");
+    let used = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = used.split(' ').next().unwrap().parse().unwrap();
+    let limit = pages * 4096 + (4 << 20);
+    setrlimit(Resource::As, Rlimit { current: Some(limit), maximum: Some(limit) }).unwrap();
+    let mut sockets = Vec::new();
+    loop {
+        match Socket::pair(&SocketOptions { send_queue_limit: 1 << 20, ..SocketOptions::default() }) {
+            Ok((first, second)) => {
+                let _ = first.send(&vec![0; 1 << 20], Timeout::None);
+                sockets.push((first, second));
+            }
+            Err(error) => assert_eq!(error.status(), Status::LimitReached, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_server_that_ran_out_of_memory_leaves_its_name_to_the_next() {
+    let place = tempfile::tempdir().unwrap();
+    let name = place.path().join("server");
+    for round in 0..(rounds() / 10).max(1) {
+        let mut server = Actor::start("use up memory", &name);
+        assert!(server.says("serves"), "round {round}");
+        let (how, said) = server.end();
+        assert!(!how.success() && said.contains("memory allocation"), "round {round}: {how}: {said}");
+        let next = Server::new(ServerOptions::default());
+        next.listen(&name).unwrap();
+        next.close().unwrap();
+        assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "round {round}: a file stays");
+    }
+}
