@@ -68,6 +68,10 @@ pub mod socket;
 mod sys;
 pub mod testkit;
 
+#[cfg(fuzzing)]
+#[allow(missing_docs)]
+pub mod fuzzing;
+
 mod claim;
 mod endpoint;
 mod frame;

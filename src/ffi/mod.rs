@@ -24,3 +24,22 @@ mod socket;
 mod statistics;
 mod status;
 mod testkit;
+
+/// All of it, for the fuzzers, which call it as C does.
+#[cfg(fuzzing)]
+pub mod all {
+    pub use super::connection::*;
+    pub use super::exchange::*;
+    pub use super::handle::*;
+    pub use super::library::*;
+    pub use super::message::*;
+    pub use super::name::*;
+    pub use super::policy::*;
+    pub use super::poller::*;
+    pub use super::server::*;
+    pub use super::service::*;
+    pub use super::socket::*;
+    pub use super::statistics::*;
+    pub use super::status::*;
+    pub use super::testkit::*;
+}

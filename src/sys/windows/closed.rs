@@ -6,6 +6,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use std::ffi::OsStr;
 use std::io;
+use std::os::windows::io::AsHandle;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ impl From<Failure> for io::Error {
 
 /// A connected socket.
 pub(crate) struct Stream(Nothing);
+
+/// Says of each call whether it is to be turned away.
+pub(crate) type TurnsAway = Box<dyn Fn(bool) -> bool + Send + Sync>;
 
 /// What the system said of the peer of a stream before something was put between.
 pub(crate) struct Peer(Nothing);
@@ -68,7 +72,7 @@ impl Stream {
         match self.0 {}
     }
 
-    pub fn release(&self) -> Result<RawDescriptor, Error> {
+    pub fn release(&self) -> Result<Descriptor, Error> {
         match self.0 {}
     }
 
@@ -112,7 +116,7 @@ impl Stream {
         match self.0 {}
     }
 
-    pub fn with_peer(self, _peer: Peer) -> Stream {
+    pub fn between(self, _peer: Peer, _turns_away: Option<TurnsAway>) -> Stream {
         match self.0 {}
     }
 
@@ -129,6 +133,18 @@ impl Stream {
     }
 
     pub fn credentials(&self) -> Result<Credentials, Error> {
+        match self.0 {}
+    }
+}
+
+impl AsHandle for Stream {
+    fn as_handle(&self) -> BorrowedDescriptor<'_> {
+        match self.0 {}
+    }
+}
+
+impl AsHandle for Listener {
+    fn as_handle(&self) -> BorrowedDescriptor<'_> {
         match self.0 {}
     }
 }
@@ -188,6 +204,10 @@ impl Directory {
     pub fn path_of(&self, _file: &OsStr) -> PathBuf {
         match self.0 {}
     }
+
+    pub fn descriptor(&self) -> RawDescriptor {
+        match self.0 {}
+    }
 }
 
 impl Drop for DirectoryLock {
@@ -199,6 +219,10 @@ impl Drop for DirectoryLock {
 impl Waker {
     pub fn new() -> Result<Waker, Error> {
         Err(not_supported("prepare to wait"))
+    }
+
+    pub fn descriptor(&self) -> RawDescriptor {
+        match self.0 {}
     }
 
     pub fn signal(&self) {
@@ -213,6 +237,10 @@ impl Waker {
 impl Selector {
     pub fn new() -> Result<(Selector, Selection), Error> {
         Err(not_supported("create a poller"))
+    }
+
+    pub fn descriptors(&self) -> Vec<RawDescriptor> {
+        match self.0 {}
     }
 
     pub fn descriptor(&self) -> RawDescriptor {

@@ -6,18 +6,25 @@
 mod closed;
 pub(crate) mod resources;
 
-pub(crate) use closed::{Directory, Listener, Selection, Selector, Stream, Waker};
+pub(crate) use closed::{Directory, Listener, Selection, Selector, Stream, TurnsAway, Waker};
 
 use super::Liveness;
 use crate::error::{Error, Status};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::windows::io::{AsHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle, RawHandle};
+use std::os::windows::io::{
+    AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle, RawHandle,
+};
 use std::path::{Path, PathBuf};
 
 /// What an endpoint is made of.
-pub(crate) trait Source: Send + Sync + 'static {}
+pub(crate) trait Source: AsHandle + Send + Sync + 'static {
+    /// Whether calls may be told that they would block after the system has reported it as ready, for once.
+    fn turns_calls_away(&self) -> bool {
+        false
+    }
+}
 impl Source for Listener {}
 impl Source for Stream {}
 
@@ -131,6 +138,11 @@ pub(crate) fn borrow<'call>(_descriptor: RawDescriptor) -> Result<BorrowedDescri
 /// A handle, for the duration of a call.
 pub(crate) fn lend(descriptor: &Descriptor) -> BorrowedDescriptor<'_> {
     descriptor.as_handle()
+}
+
+/// The number of a handle; -1 of one that is none.
+pub(crate) fn raw(descriptor: &impl AsHandle) -> RawDescriptor {
+    i32::try_from(descriptor.as_handle().as_raw_handle() as isize).unwrap_or(-1)
 }
 
 /// Leaves a handle to the caller.

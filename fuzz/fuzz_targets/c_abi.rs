@@ -1,0 +1,40 @@
+//! The C ABI, called by several threads with any handles, lengths, options and numbers, in any order. Only what C cannot get wrong
+//! without being wrong about its own memory is right: buffers are as long as is said, and descriptors are the caller's.
+#![no_main]
+
+mod calls;
+
+use arbitrary::Arbitrary;
+use calls::{Call, Handles};
+use libfuzzer_sys::fuzz_target;
+use moorline::fuzzing::c;
+use std::sync::LazyLock;
+
+#[derive(Arbitrary, Debug)]
+struct Run {
+    threads: [Vec<Call>; 3],
+}
+
+/// Where the plain names are, for this process alone.
+static PLACE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let place = tempfile::tempdir().expect("a directory for names");
+    // SAFETY: nothing else runs yet: the first input is still being read.
+    unsafe { std::env::set_var("TMPDIR", place.path()) };
+    place
+});
+
+fuzz_target!(init: { LazyLock::force(&PLACE); }, |run: Run| {
+    let handles = Handles::default();
+    std::thread::scope(|scope| {
+        for calls in &run.threads {
+            let handles = &handles;
+            scope.spawn(move || calls.iter().take(64).for_each(|call| call.make(handles)));
+        }
+    });
+    handles.destroy_all();
+    let mut alive = usize::MAX;
+    // SAFETY: the output is there.
+    assert_eq!((unsafe { c::moorline_live_handles(&mut alive) }, alive), (0, 0), "something was left behind");
+    let left: Vec<_> = std::fs::read_dir(PLACE.path()).expect("read the directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+});
