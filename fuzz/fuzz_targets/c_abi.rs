@@ -26,10 +26,10 @@ static PLACE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
 fuzz_target!(init: { LazyLock::force(&PLACE); }, |run: Run| {
     let handles = Handles::default();
     std::thread::scope(|scope| {
-        for calls in &run.threads {
-            let handles = &handles;
-            scope.spawn(move || calls.iter().take(64).for_each(|call| call.make(handles)));
-        }
+        let work = |calls: &Vec<Call>| calls.iter().take(64).for_each(|call| call.make(&handles));
+        let threads = run.threads.each_ref().map(|calls| scope.spawn(move || work(calls)));
+        // The end of the scope would not wait for what threads drop as they end.
+        threads.into_iter().for_each(|thread| thread.join().expect("calls don't panic"));
     });
     handles.destroy_all();
     let mut alive = usize::MAX;

@@ -35,7 +35,7 @@ static void refuse_to_be_called(void *context, moorline_connection *connection, 
     (void)connection;
     (void)data;
     (void)length;
-    CHECK(!"called although there is a callback for descriptors, too");
+    fail("called although there is a callback for descriptors, too");
 }
 
 static moorline_service *start(const moorline_service_callbacks *callbacks, moorline_message_options *messages)
