@@ -13,7 +13,7 @@ struct event {
 };
 
 static int events[2];
-static bool answer_after_the_end;
+static atomic_bool answer_after_the_end;
 
 static void report(struct event event)
 {
@@ -45,7 +45,7 @@ static void on_finished(void *context, moorline_connection *connection)
 {
     (void)context;
     report((struct event){.what = FINISHED});
-    if (answer_after_the_end) {
+    if (atomic_load(&answer_after_the_end)) {
         CHECK_OK(moorline_connection_send_message(connection, "over", 4, 0));
     }
     CHECK_OK(moorline_connection_close(connection));
@@ -141,7 +141,7 @@ static void messages_are_delivered_whole_and_ends_have_reasons(void)
         CHECK_NUMBER(next_event().length, 1);
     }
 
-    answer_after_the_end = true;
+    atomic_store(&answer_after_the_end, true);
     CHECK_OK(moorline_socket_shutdown(good, MOORLINE_WRITABLE, -1));
     CHECK_STATUS(moorline_socket_send_message(good, "o", 1, -1), MOORLINE_CLOSED);
     CHECK_OK(moorline_socket_receive_message(good, big, sizeof big, -1, &length));

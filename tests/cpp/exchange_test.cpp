@@ -104,11 +104,16 @@ TEST_F(ExchangeTest, AnExceptionFromProgressCancelsAndIsHandedOver) {
 
 TEST_F(ExchangeTest, TheDeadlineEndsIt) {
     const std::string name = echo();
-    const auto start_time = std::chrono::steady_clock::now();
-    const auto late = run_exchange(name, endless(), 50ms);
-    EXPECT_FAILS(late, Status::timed_out);
-    EXPECT_GE(std::chrono::steady_clock::now() - start_time, 50ms);
-    EXPECT_GT(late.report.round_trips, 0u);
+    std::uint64_t round_trips = 0;
+    // How soon the first answer is there is the machine's business.
+    for (auto timeout = 50ms; round_trips == 0 && timeout < patience; timeout *= 2) {
+        const auto start_time = std::chrono::steady_clock::now();
+        const auto late = run_exchange(name, endless(), timeout);
+        EXPECT_FAILS(late, Status::timed_out);
+        EXPECT_GE(std::chrono::steady_clock::now() - start_time, timeout);
+        round_trips = late.report.round_trips;
+    }
+    EXPECT_GT(round_trips, 0u);
 }
 
 TEST_F(ExchangeTest, NobodyThereIsSaid) {
