@@ -1,0 +1,56 @@
+/* Bugs on purpose, in memory that the library reads: a sanitizer that does not find them would find nothing else either.
+   To send a line, the library's own code searches it for the end of one. */
+#include <moorline/moorline.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LENGTH = 64 };
+
+static moorline_socket *sender;
+static char *line;
+
+static void *send_line(void *unused)
+{
+    (void)unused;
+    (void)moorline_socket_send_message(sender, line, LENGTH, 1000);
+    return NULL;
+}
+
+static void *change_line(void *unused)
+{
+    (void)unused;
+    line[0] = 'y';
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    moorline_message_options messages = MOORLINE_MESSAGE_OPTIONS_INIT;
+    moorline_socket_options options = MOORLINE_SOCKET_OPTIONS_INIT;
+    moorline_socket *receiver = NULL;
+    messages.framing = MOORLINE_FRAMING_LINES;
+    options.messages = &messages;
+    if (argc != 2 || moorline_socket_pair(&options, &sender, &receiver) != MOORLINE_OK) {
+        fprintf(stderr, "planted race|use_after_free\n");
+        return 2;
+    }
+    line = malloc(LENGTH);
+    memset(line, 'x', LENGTH);
+    if (strcmp(argv[1], "race") == 0) {
+        pthread_t threads[2];
+        pthread_create(&threads[0], NULL, send_line, NULL);
+        pthread_create(&threads[1], NULL, change_line, NULL);
+        pthread_join(threads[0], NULL);
+        pthread_join(threads[1], NULL);
+        free(line);
+    } else {
+        free(line);
+        send_line(NULL);
+    }
+    (void)moorline_socket_destroy(sender);
+    (void)moorline_socket_destroy(receiver);
+    return 0;
+}
