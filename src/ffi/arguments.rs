@@ -50,7 +50,9 @@ pub(super) unsafe trait Versioned: Copy {}
 const STRUCT_SIZE_LIMIT: usize = 4096;
 
 fn check_size(size: usize, name: &str) -> Result<()> {
-    if (size_of::<usize>()..=STRUCT_SIZE_LIMIT).contains(&size) {
+    // What begins with a `usize` is aligned as one, so its size is a multiple of that. Others would cut a pointer in two.
+    let is_whole = size.is_multiple_of(align_of::<usize>());
+    if is_whole && (size_of::<usize>()..=STRUCT_SIZE_LIMIT).contains(&size) {
         return Ok(());
     }
     let context = format!("{name}: struct_size is {size}; use the struct's initialiser");

@@ -101,7 +101,7 @@ static void test_sizes_of_options(void)
         memset(&options, 0, sizeof options);
         CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT); /* forgotten */
         CHECK_CONTAINS(last_error().text, "struct_size");
-        const size_t bad[] = {1, sizeof(size_t) - 1, ROOM + 1, SIZE_MAX / 2, SIZE_MAX};
+        const size_t bad[] = {1, sizeof(size_t) - 1, size - 1, size + 1, ROOM + 1, SIZE_MAX / 2, SIZE_MAX};
         for (size_t j = 0; j < sizeof bad / sizeof bad[0]; ++j) {
             options.struct_size = bad[j];
             CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT);
@@ -118,7 +118,7 @@ static void test_sizes_of_options(void)
         CHECK_OK(cases[i].use(&options));
         options.bytes[size + 63] = 1; /* something that this version cannot know */
         CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT);
-        options.struct_size = size + 63;
+        options.struct_size = size + 64 - sizeof(size_t);
         CHECK_OK(cases[i].use(&options));
     }
 }
@@ -181,7 +181,7 @@ static void test_values_of_options(void)
 
 static void test_sizes_of_reports(void)
 {
-    static const size_t bad[] = {0, 1, sizeof(size_t) - 1, ROOM + 1, SIZE_MAX};
+    static const size_t bad[] = {0, 1, sizeof(size_t) - 1, sizeof(size_t) + 1, ROOM + 1, SIZE_MAX};
     static union sized report;
     moorline_socket *first = NULL;
     moorline_socket *second = NULL;
