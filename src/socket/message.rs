@@ -163,8 +163,9 @@ impl Socket {
     ) -> Result<()> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
-        let mut turn = self.outgoing.turn(deadline)?;
+        // Before the turn: what is wrong with the greeting ends the socket, for which nobody may have the turn.
         self.look_for_greeting(messaging)?;
+        let mut turn = self.outgoing.turn(deadline)?;
         let envelope = Envelope::new(messaging.options.framing, messaging.limit(), message)?;
         let pieces = [envelope.head(), message, envelope.tail];
         while !turn.commit(pieces, descriptors)? {
