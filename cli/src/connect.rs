@@ -59,7 +59,12 @@ pub fn run(arguments: &Arguments) -> Answer {
         // Nobody waits any more when the server has left.
         let _ = done.send(());
     });
-    receive(&socket, framed)?;
+    let received = receive(&socket, framed);
+    if matches!(received, Err(Failure::Said)) {
+        // The sender is just saying why.
+        let _ = sent_all.recv();
+    }
+    received?;
     // It says no more, but may take what there is to send still, until it has left altogether.
     while sent_all.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !socket.is_gone() {}
     Ok(())
@@ -106,7 +111,7 @@ fn receive(socket: &Socket, framed: bool) -> Answer {
                 Err(error) => return Err(Failure::Error(format!("write to the standard output: {error}"))),
             },
             Err(error) if error.status() == Status::Disconnected => return Ok(()),
-            // The sender has said why.
+            // It was the sender that ended the connection, and says why.
             Err(error) if error.status() == Status::Closed => return Err(Failure::Said),
             Err(error) => return Err(error.into()),
         }
