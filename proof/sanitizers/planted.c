@@ -15,7 +15,9 @@ static char *line;
 static void *send_line(void *unused)
 {
     (void)unused;
-    (void)moorline_socket_send_message(sender, line, LENGTH, 1000);
+    if (moorline_socket_send_message(sender, line, LENGTH, 1000) != MOORLINE_OK) {
+        fprintf(stderr, "planted: the line was not sent\n");
+    }
     return NULL;
 }
 
@@ -50,7 +52,5 @@ int main(int argc, char **argv)
         free(line);
         send_line(NULL);
     }
-    (void)moorline_socket_destroy(sender);
-    (void)moorline_socket_destroy(receiver);
-    return 0;
+    return moorline_socket_destroy(sender) == MOORLINE_OK && moorline_socket_destroy(receiver) == MOORLINE_OK ? 0 : 1;
 }
