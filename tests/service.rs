@@ -9,7 +9,7 @@ use moorline::{
     Timeout,
 };
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 fn connect_to(service: &Service) -> Socket {
@@ -75,12 +75,19 @@ fn an_exchange_can_be_cancelled_and_has_a_deadline() {
     let endless = ExchangeOptions { round_trips: u64::MAX, ..ExchangeOptions::default() };
     let (_, result) = exchange::run(&name, &endless, WATCHDOG, |progress| progress.done == 0);
     assert_eq!(status(result), Status::Cancelled);
-    let short = Duration::from_millis(50);
-    let begun = std::time::Instant::now();
-    let (report, result) = exchange::run(&name, &endless, Timeout::After(short), |_| true);
-    assert_eq!(status(result), Status::TimedOut);
-    // Connecting is a part of the time, and a busy machine may leave nothing of it.
-    assert!(begun.elapsed() >= short && report.duration <= begun.elapsed());
+    // How soon the first answer is there is the machine's business.
+    let mut short = Duration::from_millis(50);
+    let report = loop {
+        let begun = Instant::now();
+        let (report, result) = exchange::run(&name, &endless, Timeout::After(short), |_| true);
+        assert_eq!(status(result), Status::TimedOut);
+        assert!(begun.elapsed() >= short);
+        if report.round_trips > 0 {
+            break report;
+        }
+        short *= 2;
+    };
+    assert!(report.duration > Duration::ZERO);
 }
 
 struct Panics;
