@@ -6,7 +6,7 @@ seconds ?= 60
 .PHONY: proof models sanitizers thread-sanitizer address-sanitizer fuzz chaos soak valgrind mutants coverage lint format
 
 # The short forms, one after another.
-proof: models chaos soak thread-sanitizer fuzz
+proof: models chaos soak sanitizers fuzz
 
 models:
 	@tools/setup
