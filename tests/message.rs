@@ -138,7 +138,7 @@ fn applications_that_differ_are_told_what_each_side_is() {
 fn a_greeting_that_is_there_before_the_first_send_ends_that_if_it_is_wrong() {
     let (near, mut far) = against_plain(MessageOptions::new(Framing::Checked));
     far.write_all(b"this is no greeting at all, however long one waits for more of it").unwrap();
-    assert_eq!(status(near.send_message(b"x", WATCHDOG)), Status::Malformed);
+    assert_eq!(status(near.send_message(b"x", WATCHDOG)), Status::Mismatch);
     assert_eq!(status(near.send_message(b"x", WATCHDOG)), Status::Closed);
 }
 

@@ -188,9 +188,10 @@ impl Socket {
         if messaging.greeting.is_none() || messaging.peer.get().is_some() {
             return Ok(());
         }
+        let endpoint = self.endpoint()?;
         let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(()) };
         // That nothing came, or that the peer has left, is what a receive tells.
-        let _ = self.endpoint().and_then(|endpoint| self.fill(&endpoint, messaging, &mut inbox));
+        let _ = self.fill(&endpoint, messaging, &mut inbox);
         self.or_break_off(messaging.greeted(&mut inbox)).map(drop)
     }
 
