@@ -92,8 +92,8 @@ macro_rules! kind {
             type Opaque = $opaque;
             const KIND: usize = $kind;
             fn table() -> &'static $crate::ffi::handle::Table<Self> {
-                static TABLE: std::sync::LazyLock<$crate::ffi::handle::Table<$type>> =
-                    std::sync::LazyLock::new($crate::ffi::handle::new_table);
+                static TABLE: $crate::sync::LazyLock<$crate::ffi::handle::Table<$type>> =
+                    $crate::sync::LazyLock::new($crate::ffi::handle::new_table);
                 &TABLE
             }
         }

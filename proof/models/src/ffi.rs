@@ -4,6 +4,9 @@ pub mod handle {
     library!("ffi_handle.rs");
 }
 
+handle::kind!(crate::testkit::Fixture, (), 9);
+handle::kind!(crate::testkit::Proxy, (), 11);
+
 #[cfg(test)]
 #[path = "models/handle.rs"]
 mod models;

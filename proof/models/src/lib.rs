@@ -30,6 +30,7 @@ mod poller {
     library!("poller.rs");
 }
 
+mod busy_poll;
 mod ffi;
 mod server;
 mod service;
@@ -37,6 +38,7 @@ mod slab;
 mod socket;
 mod sync;
 mod sys;
+mod testkit;
 
 #[cfg(test)]
 mod models;

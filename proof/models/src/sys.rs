@@ -26,6 +26,10 @@ pub fn status_of(_: &io::Error) -> Status {
     Status::OsError
 }
 
+pub fn raw(_: &impl Source) -> RawDescriptor {
+    0
+}
+
 pub fn process_id() -> u32 {
     1
 }
@@ -72,6 +76,10 @@ impl Waker {
         Ok(Waker::default())
     }
 
+    pub fn descriptor(&self) -> RawDescriptor {
+        0
+    }
+
     pub fn signal(&self) {
         KERNEL.change(|| self.signalled.store(true, Relaxed));
     }
@@ -85,6 +93,10 @@ impl Waker {
 
 pub trait Source: Send + Sync + 'static {
     fn file(&self) -> &Arc<File>;
+
+    fn turns_calls_away(&self) -> bool {
+        false
+    }
 }
 
 /// What a descriptor stands for.
@@ -160,6 +172,10 @@ impl Selector {
 
     pub fn descriptor(&self) -> RawDescriptor {
         0
+    }
+
+    pub fn descriptors(&self) -> Vec<RawDescriptor> {
+        Vec::new()
     }
 
     pub fn add(&self, source: &impl Source, key: usize, _: Readiness) -> io::Result<()> {

@@ -68,7 +68,7 @@ fn nothing_is_left_in_the_mailbox_of_a_worker_that_has_left() {
         let (socket, _file) = Socket::new();
         let acceptor = thread::spawn({
             let mailbox = mailbox.clone();
-            move || mailbox.post(Order::Serve(socket))
+            move || mailbox.post(Order::Serve(Box::new(socket)))
         });
         drop(mailbox.close());
         acceptor.join().unwrap();
