@@ -2,6 +2,8 @@
 #include <moorline/moorline.hpp>
 
 #include <array>
+#include <chrono>
+#include <optional>
 #include <vector>
 
 #include "system.hpp"
@@ -18,6 +20,14 @@ T checked(moorline::Result<T> result, const char* what) {
     }
 }
 
+std::optional<std::chrono::microseconds> busy_poll(const bench::Request& request) {
+    switch (request.busy_poll_us) {
+    case 0: return std::nullopt;
+    case MOORLINE_BUSY_POLL_NEVER: return std::chrono::microseconds(0);
+    default: return std::chrono::microseconds(request.busy_poll_us);
+    }
+}
+
 class Server {
 public:
     static constexpr bool tunable = true;
@@ -27,7 +37,7 @@ public:
             bench::fail("messages are measured through the C ABI");
         }
         moorline::ServiceOptions options;
-        options.busy_poll = std::chrono::microseconds(request.busy_poll_us);
+        options.busy_poll = busy_poll(request);
         service_ = checked(moorline::Service::echo(options), "Service::echo");
         checked(service_.start_unique("bench"), "Service::start_unique");
     }
@@ -42,7 +52,7 @@ class Client {
 public:
     Client(const std::string& name, const bench::Request& request) : work_(request.connections + request.idle, request.chunk) {
         moorline::PollerOptions polling;
-        polling.busy_poll = std::chrono::microseconds(request.busy_poll_us);
+        polling.busy_poll = busy_poll(request);
         poller_ = checked(moorline::Poller::create(polling), "Poller::create");
         for (std::size_t i = 0; i < work_.connections(); ++i) {
             moorline::Socket socket = checked(moorline::Socket::connect(name, std::chrono::seconds(10)), "Socket::connect");
@@ -61,7 +71,7 @@ public:
 
     void run() {
         while (!work_.is_done()) {
-            const std::size_t count = checked(poller_.wait(events_, moorline::Timeout::forever()), "Poller::wait");
+            const std::size_t count = checked(poller_.wait(events_, moorline::Timeout::unlimited()), "Poller::wait");
             for (std::size_t i = 0; i < count; ++i) {
                 const moorline::Event& event = events_[i];
                 if (event.writable()) {

@@ -1,7 +1,8 @@
 //! Moorline in Rust: the service's echo, and a client of sockets and a poller.
 
 use moorline::{
-    Event, Interest, Poller, PollerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
+    BusyPoll, Event, Interest, Poller, PollerOptions, Service, ServiceOptions, Socket, SocketOptions, Status,
+    Timeout,
 };
 use moorline_benches::system::{Client, Request, Server, run};
 use moorline_benches::workload::{EVENTS_AT_ONCE, READ_SIZE, Workload};
@@ -10,11 +11,19 @@ use std::time::Duration;
 
 struct Echo(Service);
 
+fn busy_poll(request: &Request) -> BusyPoll {
+    match request.busy_poll_us {
+        0 => BusyPoll::Adaptive,
+        u32::MAX => BusyPoll::Never,
+        time => BusyPoll::For(Duration::from_micros(time.into())),
+    }
+}
+
 impl Server for Echo {
     const TUNABLE: bool = true;
 
     fn start(request: &Request) -> Self {
-        let options = ServiceOptions { busy_poll: request.busy_poll, ..ServiceOptions::default() };
+        let options = ServiceOptions { busy_poll: busy_poll(request), ..ServiceOptions::default() };
         let service = checked(Service::echo(options), "Service::echo");
         checked(service.start_unique("bench"), "Service::start_unique");
         Echo(service)
@@ -40,7 +49,7 @@ struct Lane {
 
 impl Client for Sockets {
     fn connect(address: &str, request: &Request) -> Self {
-        let polling = PollerOptions { busy_poll: request.busy_poll, ..PollerOptions::default() };
+        let polling = PollerOptions { busy_poll: busy_poll(request), ..PollerOptions::default() };
         let poller = checked(Poller::new(polling), "Poller::new");
         let lane = |index| {
             let patience = Timeout::After(Duration::from_secs(10));

@@ -175,18 +175,18 @@ impl Scope {
         let variants: [(&str, &[u32]); 7] = [
             ("epoll", &[0]),
             ("qlocalsocket", &[0]),
-            ("moorline-c", &[0, 50]),
-            ("moorline-cpp", &[50]),
-            ("moorline-rust", &[0, 50]),
-            ("moorline-exchange", &[0, 50]),
+            ("moorline-c", &[0, NEVER]),
+            ("moorline-cpp", &[0]),
+            ("moorline-rust", &[0, NEVER]),
+            ("moorline-exchange", &[0, NEVER]),
             ("moorline-qt", &[0]),
         ];
         for (key, times) in variants {
             for system in self.systems().filter(|system| system.key == key) {
                 for &time in times {
                     let name = match time {
-                        0 => system.name.to_owned(),
-                        _ => format!("{}, {time} us", system.name),
+                        NEVER => format!("{}, sleeping at once", system.name),
+                        _ => system.name.to_owned(),
                     };
                     let amount = self.amount(round_trips);
                     let option = if time == 0 { String::new() } else { format!("busy_poll_us={time}") };
@@ -254,16 +254,6 @@ impl Scope {
         for system in self.systems().filter(|system| system.has_clients) {
             let arguments = format!("measure=rest connections=10 milliseconds={milliseconds}");
             group.series.push(self.series(system, system.name, arguments));
-        }
-        for (key, name) in [
-            ("moorline-c", "Moorline C, 50 us of busy polling"),
-            ("moorline-rust", "Moorline Rust, 50 us of busy polling"),
-        ] {
-            for system in self.systems().filter(|system| system.key == key) {
-                let arguments =
-                    format!("measure=rest connections=10 milliseconds={milliseconds} busy_poll_us=50");
-                group.series.push(self.series(system, name, arguments));
-            }
         }
         group
     }
@@ -367,6 +357,10 @@ const WORKS: [Work; 17] = [
     work(10, 10_000, 50_000),
     work(10, 100_000, 10_000),
 ];
+
+/// What `busy_poll_us` is for a system that sleeps at once: MOORLINE_BUSY_POLL_NEVER. 0 is the default, which looks again as long as
+/// that pays.
+const NEVER: u32 = u32::MAX;
 
 /// Where busy polling pays, and rows where it may cost.
 const BUSY_WORKS: [Work; 5] = [
