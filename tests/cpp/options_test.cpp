@@ -97,6 +97,20 @@ TEST_F(OptionsTest, SocketSendQueueLimit) {
     EXPECT_OK(client.send(std::string(much, 'x'), Timeout::none()));
 }
 
+TEST_F(OptionsTest, SocketBusyPoll) {
+    SocketOptions options;
+    options.busy_poll = 10s;
+    auto [first, second] = must(Socket::pair(options));
+    char buffer[1];
+    EXPECT_TRUE(eventually([&, &socket = first] {
+        const auto before = processor_time();
+        EXPECT_FAILS(socket.receive(buffer, 50ms), Status::timed_out);
+        return processor_time() - before > 10ms;
+    }));
+    must(second.send("x", patience));
+    EXPECT_EQ(must(first.receive(buffer, patience)), 1u);
+}
+
 TEST_F(OptionsTest, PollerBusyPoll) {
     moorline::PollerOptions options;
     options.busy_poll = 10s;
