@@ -42,8 +42,8 @@ public:
         const std::string value = text(name, std::to_string(otherwise));
         char* end = nullptr;
         const std::uint64_t number = std::strtoull(value.c_str(), &end, 10);
-        if (value.empty() || *end != '\0' || number > 1'000'000'000) {
-            fail(name + ": not a number from 0 to a thousand million: " + value);
+        if (value.empty() || *end != '\0' || number > UINT32_MAX) {
+            fail(name + ": not a number from 0 to 4294967295: " + value);
         }
         return number;
     }

@@ -25,8 +25,8 @@ impl Arguments {
     pub fn number(&mut self, name: &str, otherwise: u64) -> u64 {
         let value = self.text(name, &otherwise.to_string());
         match value.parse() {
-            Ok(number) if number <= 1_000_000_000 => number,
-            _ => fail(format_args!("{name}: not a number from 0 to a thousand million: {value}")),
+            Ok(number) if number <= u64::from(u32::MAX) => number,
+            _ => fail(format_args!("{name}: not a number from 0 to 4294967295: {value}")),
         }
     }
 
