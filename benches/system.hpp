@@ -47,14 +47,10 @@ struct Request {
 
     static Request from(int argc, char** argv) {
         Arguments arguments(argc, argv);
-        Request request{arguments.text("measure", "exchange"),
-                        Placement(arguments.text("placement", "free")),
-                        arguments.number("connections", 1),
-                        arguments.number("idle", 0),
-                        arguments.number("chunk", 1),
-                        arguments.number("round_trips", 1000),
-                        arguments.number("milliseconds", 1000),
-                        arguments.number("busy_poll_us", 0),
+        Request request{arguments.text("measure", "exchange"),  Placement(arguments.text("placement", "free")),
+                        arguments.number("connections", 1),     arguments.number("idle", 0),
+                        arguments.number("chunk", 1),           arguments.number("round_trips", 1000),
+                        arguments.number("milliseconds", 1000), arguments.number("busy_poll_us", 0),
                         arguments.text("framing", "raw")};
         arguments.finish();
         if (request.connections == 0 || request.chunk == 0 || request.round_trips == 0) {

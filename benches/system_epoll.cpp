@@ -97,7 +97,8 @@ public:
         // A name of the kernel's choice: bind(2) with nothing but the family, unix(7).
         sockaddr_un address = {};
         address.sun_family = AF_UNIX;
-        if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)) != 0 || listen(listener_, SOMAXCONN) != 0) {
+        if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)) != 0 ||
+            listen(listener_, SOMAXCONN) != 0) {
             fail(std::string("listen: ") + std::strerror(errno));
         }
         epoll_.add(listener_, listener_token);
@@ -216,8 +217,7 @@ Descriptor connect_to(const std::string& name) {
 
 class Client {
 public:
-    Client(const std::string& address, const bench::Request& request)
-        : work_(request.connections + request.idle, request.chunk) {
+    Client(const std::string& address, const bench::Request& request) : work_(request.connections + request.idle, request.chunk) {
         for (std::size_t i = 0; i < work_.connections(); ++i) {
             sockets_.push_back({connect_to(address), false});
             epoll_.add(sockets_.back().socket, i);
@@ -289,6 +289,4 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    return bench::run_system<Server, Client>(argc, argv);
-}
+int main(int argc, char** argv) { return bench::run_system<Server, Client>(argc, argv); }

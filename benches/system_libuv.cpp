@@ -189,7 +189,8 @@ private:
         work_.sent(index, length);
         if (written < length) {
             const uv_buf_t rest = buffer_of(data + written, length - written);
-            check(uv_write(&lane.write, lane.stream(), &rest, 1, [](uv_write_t*, int status) { check(status, "uv_write"); }), "uv_write");
+            check(uv_write(&lane.write, lane.stream(), &rest, 1, [](uv_write_t*, int status) { check(status, "uv_write"); }),
+                  "uv_write");
         }
     }
 
@@ -201,6 +202,4 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    return bench::run_system<Server, Client>(argc, argv);
-}
+int main(int argc, char** argv) { return bench::run_system<Server, Client>(argc, argv); }

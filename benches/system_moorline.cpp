@@ -91,7 +91,8 @@ private:
         }
         if (wants_room != socket.wants_room) {
             socket.wants_room = wants_room;
-            check(moorline_poller_modify_socket(poller_, socket.socket, interest(wants_room), index), "moorline_poller_modify_socket");
+            check(moorline_poller_modify_socket(poller_, socket.socket, interest(wants_room), index),
+                  "moorline_poller_modify_socket");
         }
     }
 
@@ -123,6 +124,4 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    return bench::run_system<bench::MoorlineEcho, Client>(argc, argv);
-}
+int main(int argc, char** argv) { return bench::run_system<bench::MoorlineEcho, Client>(argc, argv); }

@@ -22,9 +22,9 @@ T checked(moorline::Result<T> result, const char* what) {
 
 std::optional<std::chrono::microseconds> busy_poll(const bench::Request& request) {
     switch (request.busy_poll_us) {
-    case 0: return std::nullopt;
-    case MOORLINE_BUSY_POLL_NEVER: return std::chrono::microseconds(0);
-    default: return std::chrono::microseconds(request.busy_poll_us);
+        case 0: return std::nullopt;
+        case MOORLINE_BUSY_POLL_NEVER: return std::chrono::microseconds(0);
+        default: return std::chrono::microseconds(request.busy_poll_us);
     }
 }
 
@@ -138,6 +138,4 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    return bench::run_system<Server, Client>(argc, argv);
-}
+int main(int argc, char** argv) { return bench::run_system<Server, Client>(argc, argv); }

@@ -154,6 +154,4 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    return bench::run_system<Server, Client>(argc, argv);
-}
+int main(int argc, char** argv) { return bench::run_system<Server, Client>(argc, argv); }

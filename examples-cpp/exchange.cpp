@@ -181,8 +181,8 @@ static int run(const std::vector<Work>& all) {
         bytes += outcome.report.bytes_received;
         if (!is_right(work, outcome)) {
             all_right = false;
-            fail(grouped(work.connections) + " connections x " + grouped(work.chunk) + " bytes: " +
-                 (outcome ? "not all was exchanged" : outcome.error().message()));
+            fail(grouped(work.connections) + " connections x " + grouped(work.chunk) +
+                 " bytes: " + (outcome ? "not all was exchanged" : outcome.error().message()));
         }
         if (interrupted != 0) {
             break;
@@ -195,8 +195,8 @@ static int run(const std::vector<Work>& all) {
         fail("the service did not stop well: " + stopped.error().message());
     } else if (all_right && (report.received != bytes || report.sent != bytes)) {
         all_right = false;
-        fail("the service received " + grouped(report.received) + " and sent " + grouped(report.sent) + " of " +
-             grouped(bytes) + " bytes");
+        fail("the service received " + grouped(report.received) + " and sent " + grouped(report.sent) + " of " + grouped(bytes) +
+             " bytes");
     }
 
     print_header();

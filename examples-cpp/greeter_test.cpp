@@ -5,8 +5,8 @@
 
 namespace {
 
-using moorline::Connection;
 using moorline::BytesView;
+using moorline::Connection;
 using moorline::Result;
 using moorline::Socket;
 using moorline::Timeout;
@@ -50,7 +50,8 @@ TEST(Greeter, SaysItsNameAndTellsTheAnswer) {
         expect-message "world"
         send-message "hello, world"
         expect-end
-    )", options);
+    )",
+                                       options);
     ASSERT_TRUE(server);
     const auto greeting = greet(server->full_name().value(), "world", watchdog);
     ASSERT_TRUE(greeting);

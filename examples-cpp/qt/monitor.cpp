@@ -12,7 +12,8 @@ int main(int argc, char **argv)
     QApplication application(argc, argv);
     QCommandLineParser options;
     options.addHelpOption();
-    const QCommandLineOption screenshot(QStringLiteral("screenshot"), QStringLiteral("Save a picture and end."), QStringLiteral("file"));
+    const QCommandLineOption screenshot(QStringLiteral("screenshot"), QStringLiteral("Save a picture and end."),
+                                        QStringLiteral("file"));
     options.addOption(screenshot);
     options.process(application);
 

@@ -8,7 +8,6 @@
 
 #include <future>
 
-
 /// The server listens, or has failed, when listen() returns; it ends with the object. What is not sent yet is sent then.
 class ServerThread : public QThread {
 public:

@@ -60,7 +60,7 @@ void SingleInstance::accept()
             if (stream.commitTransaction()) {
                 socket->putChar(received);
                 socket->disconnectFromServer();
-                emit argumentsReceived(arguments);
+    emit argumentsReceived(arguments);
             } else if (stream.status() == QDataStream::ReadCorruptData || socket->bytesAvailable() >= mostBytes) {
                 socket->abort();
             }

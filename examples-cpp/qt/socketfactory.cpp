@@ -29,7 +29,8 @@ void SocketFactory::start(const QString &serverName)
         LocalSocket *socket = exchange.socket.get();
         connect(socket, &LocalSocket::connected, this, [this, socket] { socket->write(message_); });
         connect(socket, &LocalSocket::readyRead, this, [this, &exchange] { read(exchange); });
-        connect(socket, &LocalSocket::errorOccurred, this, [this, socket] { verdicts_.fail(socket->errorString().toStdString()); });
+        connect(socket, &LocalSocket::errorOccurred, this,
+                [this, socket] { verdicts_.fail(socket->errorString().toStdString()); });
         socket->connectToServer(serverName);
     }
 }

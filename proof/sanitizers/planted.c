@@ -9,11 +9,10 @@
 
 enum { LENGTH = 64 };
 
-static moorline_socket *sender;
-static char *line;
+static moorline_socket* sender;
+static char* line;
 
-static void *send_line(void *unused)
-{
+static void* send_line(void* unused) {
     (void)unused;
     if (moorline_socket_send_message(sender, line, LENGTH, 1000) != MOORLINE_OK) {
         fprintf(stderr, "planted: the line was not sent\n");
@@ -21,18 +20,16 @@ static void *send_line(void *unused)
     return NULL;
 }
 
-static void *change_line(void *unused)
-{
+static void* change_line(void* unused) {
     (void)unused;
     line[0] = 'y';
     return NULL;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char** argv) {
     moorline_message_options messages = MOORLINE_MESSAGE_OPTIONS_INIT;
     moorline_socket_options options = MOORLINE_SOCKET_OPTIONS_INIT;
-    moorline_socket *receiver = NULL;
+    moorline_socket* receiver = NULL;
     messages.framing = MOORLINE_FRAMING_LINES;
     options.messages = &messages;
     if (argc != 2 || moorline_socket_pair(&options, &sender, &receiver) != MOORLINE_OK) {

@@ -165,11 +165,14 @@ int main(int argc, char** argv) {
     }
     std::filesystem::remove(place);
 
-    const bool same = last.handles == 0 && last.files == 0 && last.descriptors == first.descriptors && last.threads == first.threads;
+    const bool same =
+        last.handles == 0 && last.files == 0 && last.descriptors == first.descriptors && last.threads == first.threads;
     // A leak of one allocation a round would be more than this in a minute.
     constexpr std::size_t allowed_kib = 1024;
     const bool flat = last.resident_kib <= first.resident_kib + allowed_kib;
     std::printf("%zu rounds, %zu connections: %s\n", rounds, rounds * 3 * clients,
-                same && flat ? "nothing grows" : same ? "memory grows" : "something is left behind");
+                same && flat ? "nothing grows"
+                : same       ? "memory grows"
+                             : "something is left behind");
     return same && flat ? 0 : 1;
 }

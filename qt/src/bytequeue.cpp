@@ -11,7 +11,7 @@ namespace {
 constexpr qint64 keptMemory = 512 * 1024;
 // From here on sharing memory is cheaper than copying it.
 constexpr qint64 worthSharing = 16 * 1024;
-}
+} // namespace
 
 char *ByteQueue::reserve(qint64 bytes)
 {

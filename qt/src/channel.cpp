@@ -9,7 +9,7 @@ constexpr qint64 smallestChunk = 4 * 1024;
 constexpr qint64 largestChunk = 256 * 1024;
 // So much of one peer's is taken before it is the others' turn again.
 constexpr qint64 fairShare = 4 * 1024 * 1024;
-}
+} // namespace
 
 bool Channel::attach()
 {
@@ -69,7 +69,8 @@ Channel::Result Channel::receive(qint64 limit, bool untilEnd)
             return result;
         }
         size_t received = 0;
-        const moorline_status status = moorline_socket_receive(socket(), in.reserve(room), static_cast<size_t>(room), 0, &received);
+        const moorline_status status
+            = moorline_socket_receive(socket(), in.reserve(room), static_cast<size_t>(room), 0, &received);
         if (status == MOORLINE_WOULD_BLOCK)
             return result;
         if (status != MOORLINE_OK) {
@@ -94,8 +95,7 @@ Channel::Result Channel::send()
     Result result;
     while (!out.isEmpty()) {
         size_t sent = 0;
-        const moorline_status status
-            = moorline_socket_send(socket(), out.data(), static_cast<size_t>(out.size()), 0, &sent);
+        const moorline_status status = moorline_socket_send(socket(), out.data(), static_cast<size_t>(out.size()), 0, &sent);
         out.consume(static_cast<qint64>(sent));
         result.bytes += static_cast<qint64>(sent);
         if (status == MOORLINE_OK)

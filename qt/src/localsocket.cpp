@@ -14,8 +14,7 @@
 
 namespace moorline {
 
-LocalSocketPrivate::LocalSocketPrivate(LocalSocket *socket)
-    : q(socket), late(socket), lingerTimeout(qt::isStrict() ? 0 : 5000)
+LocalSocketPrivate::LocalSocketPrivate(LocalSocket *socket) : q(socket), late(socket), lingerTimeout(qt::isStrict() ? 0 : 5000)
 {
 }
 

@@ -73,7 +73,7 @@ public:
         const moorline_status status = native.connect(0, &handle, &options);
         if (status == MOORLINE_OK) {
             open(SocketHandle(handle));
-            emit q->connected();
+        emit q->connected();
         } else if (status == MOORLINE_WOULD_BLOCK) {
             QTimer::singleShot(retryMs, q, [this, name, wanted = attempt] {
                 if (wanted == attempt)

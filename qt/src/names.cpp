@@ -49,8 +49,7 @@ moorline_status NativeName::listen(moorline_server *server) const
     return isValid_ ? moorline_server_listen(server, bytes_.constData()) : MOORLINE_NAME_INVALID;
 }
 
-moorline_status NativeName::connect(qint64 timeoutMs, moorline_socket **socket,
-                                    const moorline_message_options *messages) const
+moorline_status NativeName::connect(qint64 timeoutMs, moorline_socket **socket, const moorline_message_options *messages) const
 {
     moorline_socket_options options = MOORLINE_SOCKET_OPTIONS_INIT;
     options.messages = messages;
@@ -74,8 +73,7 @@ moorline_status NativeName::remove() const
 bool NativeName::isDead() const
 {
     quint32 state = MOORLINE_NAME_ABSENT;
-    return !isAbstract_ && isValid_
-        && moorline_name_state(bytes_.constData(), MOORLINE_SCOPE_TEMPORARY, &state) == MOORLINE_OK
+    return !isAbstract_ && isValid_ && moorline_name_state(bytes_.constData(), MOORLINE_SCOPE_TEMPORARY, &state) == MOORLINE_OK
         && state == MOORLINE_NAME_DEAD;
 }
 

@@ -19,8 +19,7 @@ public:
 
     /// As the library's functions; a path with a NUL, which would cut it, is MOORLINE_NAME_INVALID.
     moorline_status listen(moorline_server *server) const;
-    moorline_status connect(qint64 timeoutMs, moorline_socket **socket,
-                            const moorline_message_options *messages = nullptr) const;
+    moorline_status connect(qint64 timeoutMs, moorline_socket **socket, const moorline_message_options *messages = nullptr) const;
     moorline_status start(moorline_service *service) const;
     moorline_status remove() const;
     /// A server that has gone has left its file there.

@@ -103,7 +103,7 @@ void LocalServerPrivate::acceptFailed(moorline_status status)
     setError(serverErrorOf(status), "moorline::LocalServer::accept", failureDetails());
     if (news) {
         retryMs_ = shortestRetryMs;
-        emit q->acceptError(error);
+    emit q->acceptError(error);
         if (!alive || !server)
             return;
     }

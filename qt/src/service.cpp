@@ -77,7 +77,8 @@ public:
 static void onConnected(void *context, moorline_connection *connection)
 {
     auto *d = ServicePrivate::from(context);
-    d->tell([q = d->q, id = idOf(connection)] { emit q->connected(id); });
+    d->tell([q = d->q, id = idOf(connection)] {
+    emit q->connected(id); });
 }
 
 static void onReceived(void *context, moorline_connection *connection, const void *data, size_t length)

@@ -85,7 +85,7 @@ void LocalSocketPrivate::emitReadyRead()
     do {
         told = arrivals;
         late.telling(LateSubscribers::ReadyRead);
-        emit q->readyRead();
+    emit q->readyRead();
         if (!alive)
             return;
     } while (arrivals != told && q->bytesAvailable() > 0);

@@ -27,9 +27,9 @@
 #define CHECK(condition) check_true(__FILE__, __LINE__, #condition, (condition))
 #define CHECK_STATUS(call, expected) check_status(__FILE__, __LINE__, #call, (call), (expected))
 #define CHECK_OK(call) CHECK_STATUS(call, MOORLINE_OK)
-#define CHECK_NUMBER(actual, expected) \
+#define CHECK_NUMBER(actual, expected)                                                               \
     check_number(__FILE__, __LINE__, #actual, (long long)(actual), #expected, (long long)(expected))
-#define CHECK_POINTER(actual, expected) \
+#define CHECK_POINTER(actual, expected)                                                          \
     check_pointer(__FILE__, __LINE__, #actual, (const void *)(actual), (const void *)(expected))
 #define CHECK_TEXT(actual, expected) check_text(__FILE__, __LINE__, #actual, (actual), (expected))
 #define CHECK_CONTAINS(text, part) check_contains(__FILE__, __LINE__, #text, (text), (part))

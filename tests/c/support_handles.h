@@ -43,32 +43,32 @@ struct function {
     }
 
 /* A function that gives a text. */
-#define TEXT_CALLER(name)                                                                   \
-    static moorline_status name(void *handle)                                               \
-    {                                                                                       \
-        char buffer[64] = "poison";                                                         \
-        size_t needed = POISON;                                                             \
-        moorline_status status = moorline_##name(handle, buffer, sizeof buffer, &needed);   \
-        CHECK_NUMBER(needed, 0);                                                            \
-        CHECK_TEXT(buffer, "");                                                             \
-        return status;                                                                      \
+#define TEXT_CALLER(name)                                                                 \
+    static moorline_status name(void *handle)                                             \
+    {                                                                                     \
+        char buffer[64] = "poison";                                                       \
+        size_t needed = POISON;                                                           \
+        moorline_status status = moorline_##name(handle, buffer, sizeof buffer, &needed); \
+        CHECK_NUMBER(needed, 0);                                                          \
+        CHECK_TEXT(buffer, "");                                                           \
+        return status;                                                                    \
     }
 
 /* A function that fills a struct, which is zero behind its size when it fails. */
-#define STRUCT_CALLER(name, type, ...)                                                      \
-    static moorline_status name(void *handle)                                               \
-    {                                                                                       \
-        union {                                                                             \
-            type content;                                                                   \
-            unsigned char bytes[sizeof(type)];                                              \
-        } poisoned;                                                                         \
-        memset(&poisoned, POISON, sizeof poisoned);                                         \
-        poisoned.content.struct_size = sizeof(type);                                        \
-        moorline_status status = moorline_##name(handle, __VA_ARGS__ &poisoned.content);    \
-        for (size_t i = sizeof(size_t); i < sizeof poisoned.bytes; i++) {                   \
-            CHECK_NUMBER(poisoned.bytes[i], 0);                                             \
-        }                                                                                   \
-        return status;                                                                      \
+#define STRUCT_CALLER(name, type, ...)                                                    \
+    static moorline_status name(void *handle)                                             \
+    {                                                                                     \
+        union {                                                                           \
+            type content;                                                                 \
+            unsigned char bytes[sizeof(type)];                                            \
+        } poisoned;                                                                       \
+        memset(&poisoned, POISON, sizeof poisoned);                                       \
+        poisoned.content.struct_size = sizeof(type);                                      \
+        moorline_status status = moorline_##name(handle, __VA_ARGS__ & poisoned.content); \
+        for (size_t i = sizeof(size_t); i < sizeof poisoned.bytes; i++) {                 \
+            CHECK_NUMBER(poisoned.bytes[i], 0);                                           \
+        }                                                                                 \
+        return status;                                                                    \
     }
 
 /* Those of testkit.h: support_handles_testkit.c. */

@@ -122,8 +122,8 @@ const size_t testkit_function_count = sizeof testkit_functions / sizeof testkit_
 
 /* test_testkit_options.c has their bad arguments. */
 const char *const testkit_without_handle[] = {
-    "moorline_clock_create", "moorline_fault_plan_create", "moorline_verdicts_create", "moorline_fixture_start",
-    "moorline_leak_guard_create", "moorline_proxy_start", "moorline_tap_create", "moorline_recording_read",
+    "moorline_clock_create",      "moorline_fault_plan_create", "moorline_verdicts_create", "moorline_fixture_start",
+    "moorline_leak_guard_create", "moorline_proxy_start",       "moorline_tap_create",      "moorline_recording_read",
 };
 const size_t testkit_without_handle_count = sizeof testkit_without_handle / sizeof testkit_without_handle[0];
 
@@ -186,30 +186,21 @@ static void make_one(enum kind kind, void **handle)
         *handle = recording;
         break;
     }
-    default:
-        fail("kind %d is not of the test kit", (int)kind);
+    default: fail("kind %d is not of the test kit", (int)kind);
     }
 }
 
 static moorline_status destroy_one(enum kind kind, void *handle)
 {
     switch (kind) {
-    case CLOCK:
-        return moorline_clock_destroy(handle);
-    case FAULT_PLAN:
-        return moorline_fault_plan_destroy(handle);
-    case VERDICTS:
-        return moorline_verdicts_destroy(handle);
-    case FIXTURE:
-        return moorline_fixture_destroy(handle);
-    case LEAK_GUARD:
-        return moorline_leak_guard_destroy(handle);
-    case PROXY:
-        return moorline_proxy_destroy(handle);
-    case TAP:
-        return moorline_tap_destroy(handle);
-    default:
-        return moorline_recording_destroy(handle);
+    case CLOCK: return moorline_clock_destroy(handle);
+    case FAULT_PLAN: return moorline_fault_plan_destroy(handle);
+    case VERDICTS: return moorline_verdicts_destroy(handle);
+    case FIXTURE: return moorline_fixture_destroy(handle);
+    case LEAK_GUARD: return moorline_leak_guard_destroy(handle);
+    case PROXY: return moorline_proxy_destroy(handle);
+    case TAP: return moorline_tap_destroy(handle);
+    default: return moorline_recording_destroy(handle);
     }
 }
 

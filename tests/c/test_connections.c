@@ -218,7 +218,8 @@ static void test_water_marks(void)
 {
     struct log log = {0};
     moorline_service_callbacks callbacks = callbacks_of(&log);
-    moorline_service_options options = {.struct_size = sizeof options, .queue_limit = 100000, .high_water = 50000, .low_water = 10000};
+    moorline_service_options options = {
+        .struct_size = sizeof options, .queue_limit = 100000, .high_water = 50000, .low_water = 10000};
     moorline_service *service = started(&options, &callbacks);
     moorline_socket *client = connected("name");
     wait_for(&log.connected, 1);

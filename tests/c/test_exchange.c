@@ -34,8 +34,8 @@ static void test_what_it_counts(void)
         uint32_t connections;
         size_t chunk;
         uint64_t round_trips;
-    } cases[] = {{1, 1, 1},      {1, 1, 1000},  {10, 1, 1000}, {100, 1, 1000}, {7, 1, 100}, /* that do not divide evenly */
-                 {5, 100, 500},  {5, 1000, 500}, {5, 10000, 50}, {3, 100000, 9}, {1, 1000000, 3}, {100, 1, 10}};
+    } cases[] = {{1, 1, 1},     {1, 1, 1000},   {10, 1, 1000},  {100, 1, 1000}, {7, 1, 100}, /* that do not divide evenly */
+                 {5, 100, 500}, {5, 1000, 500}, {5, 10000, 50}, {3, 100000, 9}, {1, 1000000, 3}, {100, 1, 10}};
     start(NULL);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
         moorline_exchange_options options = options_of(cases[i].connections, cases[i].chunk, cases[i].round_trips);

@@ -43,13 +43,13 @@ static moorline_status server_accept(void *handle)
     return status;
 }
 
-#define DESCRIPTOR_CALLER(name)                                    \
-    static moorline_status name(void *handle)                      \
-    {                                                              \
-        intptr_t descriptor = POISON;                              \
+#define DESCRIPTOR_CALLER(name)                                        \
+    static moorline_status name(void *handle)                          \
+    {                                                                  \
+        intptr_t descriptor = POISON;                                  \
         moorline_status status = moorline_##name(handle, &descriptor); \
-        CHECK(descriptor != POISON && descriptor <= 0);            \
-        return status;                                             \
+        CHECK(descriptor != POISON && descriptor <= 0);                \
+        return status;                                                 \
     }
 DESCRIPTOR_CALLER(server_descriptor)
 DESCRIPTOR_CALLER(socket_descriptor)
@@ -196,8 +196,13 @@ TEXT_CALLER(service_full_name)
 
 static moorline_status service_stop(void *handle)
 {
-    moorline_service_report report = {.struct_size = sizeof report, .accepted = POISON, .refused = POISON, .open_at_stop = POISON,
-                                      .received = POISON, .sent = POISON, .unsent = POISON};
+    moorline_service_report report = {.struct_size = sizeof report,
+                                      .accepted = POISON,
+                                      .refused = POISON,
+                                      .open_at_stop = POISON,
+                                      .received = POISON,
+                                      .sent = POISON,
+                                      .unsent = POISON};
     moorline_status status = moorline_service_stop(handle, 0, &report);
     CHECK(report.accepted + report.refused + report.open_at_stop + report.received + report.sent + report.unsent == 0);
     return status;
@@ -213,8 +218,7 @@ static moorline_status connection_send(void *handle)
     return status;
 }
 
-CALLER(connection_send_message_with_descriptors,
-       moorline_connection_send_message_with_descriptors(handle, "x", 1, NULL, 0, 0))
+CALLER(connection_send_message_with_descriptors, moorline_connection_send_message_with_descriptors(handle, "x", 1, NULL, 0, 0))
 CALLER(connection_close, moorline_connection_close(handle))
 CALLER(connection_abort, moorline_connection_abort(handle))
 
@@ -477,8 +481,20 @@ static void test_garbage(void)
 {
     make_one_of_each();
     int local = 0;
-    const uintptr_t values[] = {1, 2, 3, 8, 0x1234, 0xdeadbeef, UINTPTR_MAX, UINTPTR_MAX - 1, UINTPTR_MAX / 2, UINTPTR_MAX / 2 + 1,
-                                (uintptr_t)&local, (uintptr_t)"text", (uintptr_t)live, (uintptr_t)test_garbage};
+    const uintptr_t values[] = {1,
+                                2,
+                                3,
+                                8,
+                                0x1234,
+                                0xdeadbeef,
+                                UINTPTR_MAX,
+                                UINTPTR_MAX - 1,
+                                UINTPTR_MAX / 2,
+                                UINTPTR_MAX / 2 + 1,
+                                (uintptr_t)&local,
+                                (uintptr_t)"text",
+                                (uintptr_t)live,
+                                (uintptr_t)test_garbage};
     for (size_t i = 0; i < function_count(); ++i) {
         for (size_t j = 0; j < sizeof values / sizeof values[0]; ++j) {
             check_garbage(function_at(i), values[j]);

@@ -41,7 +41,8 @@ static void expect_refused(const char *name, uint32_t scope, moorline_status exp
 
 static void test_names_that_are_none(void)
 {
-    static const char *const names[] = {"", "..", ".", "../name", "a/../../name", "a/..", "a/../b", "name/", "/", "/tmp/", "/tmp/.."};
+    static const char *const names[] = {"",       "..",    ".", "../name", "a/../../name", "a/..",
+                                        "a/../b", "name/", "/", "/tmp/",   "/tmp/.."};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
         fprintf(stderr, "    \"%s\"\n", names[i]);
         expect_refused(names[i], MOORLINE_SCOPE_TEMPORARY, MOORLINE_NAME_INVALID);
@@ -207,7 +208,8 @@ static void test_abstract_names(void)
 /* The system knows bytes, not characters; only '/' and NUL mean something. */
 static void test_names_are_bytes(void)
 {
-    static const char *const names[] = {"\xff\xfe", "with space", "new\nline", "\xc3\xa4\xe2\x82\xac", "-", "~", "a..b", ".hidden", "...", "@at"};
+    static const char *const names[] = {"\xff\xfe", "with space", "new\nline", "\xc3\xa4\xe2\x82\xac", "-", "~", "a..b",
+                                        ".hidden",  "...",        "@at"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
         moorline_server *server = listening(names[i]);
         CHECK_TEXT(full_name(server).text, in_test_directory(names[i]).text);
@@ -430,8 +432,8 @@ static void test_the_mode_is_exact_whatever_the_umask(void)
         mode_t umask;
         uint32_t asked;
         unsigned expected;
-    } cases[] = {{0, 0, 0600},         {077, 0, 0600},         {0777, 0, 0600},       {077, 0777, 0777},
-                 {0777, 0660, 0660},   {022, 0007, 0007},      {0, 0700, 0700},       {027, 0070, 0070}};
+    } cases[] = {{0, 0, 0600},       {077, 0, 0600},    {0777, 0, 0600}, {077, 0777, 0777},
+                 {0777, 0660, 0660}, {022, 0007, 0007}, {0, 0700, 0700}, {027, 0070, 0070}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
         mode_t before = umask(cases[i].umask);
         moorline_server *server = NULL;

@@ -125,7 +125,8 @@ static void test_sizes_of_options(void)
 
 static moorline_status service_marks(size_t limit, size_t high, size_t low)
 {
-    moorline_service_options options = {.struct_size = sizeof options, .queue_limit = limit, .high_water = high, .low_water = low};
+    moorline_service_options options = {
+        .struct_size = sizeof options, .queue_limit = limit, .high_water = high, .low_water = low};
     return service_with(&options, NULL);
 }
 

@@ -164,7 +164,8 @@ static void test_servers(void)
 
 static void test_tokens_come_back_as_they_were(void)
 {
-    static const uint64_t tokens[] = {0, 1, UINT32_MAX, (uint64_t)UINT32_MAX + 1, (uint64_t)INT64_MAX, UINT64_MAX - 1, UINT64_MAX};
+    static const uint64_t tokens[] = {0,         1, UINT32_MAX, (uint64_t)UINT32_MAX + 1, (uint64_t)INT64_MAX, UINT64_MAX - 1,
+                                      UINT64_MAX};
     moorline_poller *poller = new_poller();
     moorline_socket *first = NULL;
     moorline_socket *second = NULL;

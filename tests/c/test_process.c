@@ -104,8 +104,7 @@ static void mixed_workload(int (*look)(void))
     CHECK_OK(moorline_service_start(service, "service"));
     moorline_socket *echoed = connected("service");
     expect_echo(echoed);
-    moorline_exchange_options options = {
-        .struct_size = sizeof options, .connections = 3, .chunk = 1000, .round_trips = 30};
+    moorline_exchange_options options = {.struct_size = sizeof options, .connections = 3, .chunk = 1000, .round_trips = 30};
     moorline_exchange_report report = {.struct_size = sizeof report};
     CHECK_OK(moorline_exchange_run("service", &options, -1, &report));
     CHECK_OK(moorline_socket_send(accepted, "x", 1, -1, &count));

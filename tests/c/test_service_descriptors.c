@@ -8,8 +8,8 @@
 enum { MOST = 2 };
 
 /* Sends the message back with the descriptors that came with it, which are this side's to close. */
-static void hand_back(void *context, moorline_connection *connection, const void *data, size_t length,
-                      const int *descriptors, size_t count)
+static void hand_back(void *context, moorline_connection *connection, const void *data, size_t length, const int *descriptors,
+                      size_t count)
 {
     struct log *log = context;
     CHECK(count <= MOST);

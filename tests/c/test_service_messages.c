@@ -56,8 +56,7 @@ static void on_disconnected(void *context, moorline_connection *connection, moor
     (void)context;
     moorline_socket_stats stats = MOORLINE_SOCKET_STATS_INIT;
     CHECK_OK(moorline_connection_statistics(connection, &stats));
-    report((struct event){
-        .what = ENDED, .reason = reason, .unsent = stats.unsent, .messages_received = stats.messages_received});
+    report((struct event){.what = ENDED, .reason = reason, .unsent = stats.unsent, .messages_received = stats.messages_received});
 }
 
 static moorline_service *make_service(const moorline_service_options *options)

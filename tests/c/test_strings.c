@@ -1,7 +1,6 @@
 /* Text that comes out: sizes asked and told, names of statuses, and errors that say what was tried on which path. */
 #include "support.h"
 
-
 /* --- one convention for all strings --- */
 
 static moorline_server *server;

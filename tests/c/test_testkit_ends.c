@@ -202,15 +202,9 @@ static void use_and_destroy(void *context)
         (void)!moorline_fault_plan_counts(atomic_load(&contested_plan), &counts);
         (void)!moorline_proxy_take_failures(atomic_load(&contested_proxy), text, sizeof text, NULL);
         switch ((number + round) % CROWD) {
-        case 0:
-            (void)!moorline_fixture_destroy(atomic_load(&contested_fixture));
-            break;
-        case 1:
-            (void)!moorline_fault_plan_destroy(atomic_load(&contested_plan));
-            break;
-        case 2:
-            (void)!moorline_proxy_destroy(atomic_load(&contested_proxy));
-            break;
+        case 0: (void)!moorline_fixture_destroy(atomic_load(&contested_fixture)); break;
+        case 1: (void)!moorline_fault_plan_destroy(atomic_load(&contested_plan)); break;
+        case 2: (void)!moorline_proxy_destroy(atomic_load(&contested_proxy)); break;
         default:
             (void)!moorline_proxy_stop(atomic_load(&contested_proxy), 0);
             (void)!moorline_fixture_stop(atomic_load(&contested_fixture));

@@ -100,8 +100,8 @@ static int turned_away(moorline_socket *socket, bool sending)
     for (int times = 0;; ++times) {
         char byte = 'x';
         size_t moved = 0;
-        moorline_status status = sending ? moorline_socket_send(socket, &byte, 1, 0, &moved)
-                                         : moorline_socket_receive(socket, &byte, 1, 0, &moved);
+        moorline_status status =
+            sending ? moorline_socket_send(socket, &byte, 1, 0, &moved) : moorline_socket_receive(socket, &byte, 1, 0, &moved);
         if (status == MOORLINE_OK) {
             return times;
         }

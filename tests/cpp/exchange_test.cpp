@@ -116,9 +116,7 @@ TEST_F(ExchangeTest, TheDeadlineEndsIt) {
     EXPECT_GT(round_trips, 0u);
 }
 
-TEST_F(ExchangeTest, NobodyThereIsSaid) {
-    EXPECT_FAILS(run_exchange(path("nobody"), {}, patience), Status::not_found);
-}
+TEST_F(ExchangeTest, NobodyThereIsSaid) { EXPECT_FAILS(run_exchange(path("nobody"), {}, patience), Status::not_found); }
 
 TEST_F(ExchangeTest, AWrongByteIsFoundWhereverItIs) {
     // The service changes one byte, the 77,777th that it receives.

@@ -235,9 +235,8 @@ TEST_F(MessageTest, AValidatorRefuses) {
 
 TEST_F(MessageTest, AValidatorsExceptionRefusesAndReachesTheOwner) {
     auto [first, second] = pair(Framing::lines);
-    must(second.set_validator([](BytesView message) -> bool {
-        throw std::runtime_error("no good: " + std::string(message.text()));
-    }));
+    must(second.set_validator(
+        [](BytesView message) -> bool { throw std::runtime_error("no good: " + std::string(message.text())); }));
     EXPECT_EQ(second.take_exception(), nullptr);
     must(first.send_message("x", patience));
     EXPECT_FAILS(second.receive_message(patience), Status::refused);
@@ -370,7 +369,9 @@ TEST_F(MessageTest, ADescriptorHasOneOwner) {
     EXPECT_TRUE(is_open(number));
     EXPECT_EQ(first.release(), number);
     EXPECT_TRUE(is_open(number));
-    { const Descriptor third(number); }
+    {
+        const Descriptor third(number);
+    }
     EXPECT_FALSE(is_open(number));
     Descriptor replaced(open("/dev/null", O_RDONLY | O_CLOEXEC));
     const int old = replaced.get();

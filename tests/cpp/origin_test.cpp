@@ -26,7 +26,7 @@ std::string reported(int line) {
     return report.substr(begin, report.find('\n', at) - begin);
 }
 
-#define EXPECT_REPORTED(line, kind) \
+#define EXPECT_REPORTED(line, kind)                                                                  \
     EXPECT_NE(reported(line).find(kind), std::string::npos) << must(moorline::live_handles_report())
 
 using OriginTest = Clean;
@@ -59,20 +59,23 @@ TEST_F(OriginTest, IsTheLineOfTheCall) {
 
 TEST_F(OriginTest, OfAnotherWhenAWrapperHandsItOn) {
     const auto wrapper = [](SourceLocation where = SourceLocation::current()) { return must(Server::create({}, where)); };
-    Server first = wrapper(); const int first_line = __LINE__;
+    Server first = wrapper();
+    const int first_line = __LINE__;
     EXPECT_REPORTED(first_line, "server");
 
     const Server second = must(Server::create({}, SourceLocation("elsewhere.cpp", 77)));
     EXPECT_NE(must(moorline::live_handles_report()).find("elsewhere.cpp:77"), std::string::npos);
 
 #if defined(__cpp_lib_source_location)
-    const Server third = must(Server::create({}, std::source_location::current())); const int third_line = __LINE__;
+    const Server third = must(Server::create({}, std::source_location::current()));
+    const int third_line = __LINE__;
     EXPECT_REPORTED(third_line, "server");
 #endif
 }
 
 TEST_F(OriginTest, StaysWithAHandleThatIsMoved) {
-    Server first = must(Server::create()); const int line = __LINE__;
+    Server first = must(Server::create());
+    const int line = __LINE__;
     const Server second = std::move(first);
     EXPECT_REPORTED(line, "server");
 }

@@ -135,12 +135,11 @@ TEST_F(PolicyTest, TheCallableOutlivesADestroyInAnotherThread) {
     std::atomic<int> alive{0};
     std::promise<void> entered;
     std::promise<void> go_on;
-    Server server = listening(
-        Policy::custom([token = Alive(alive), &entered, &go_on](const Credentials&) {
-            entered.set_value();
-            go_on.get_future().wait();
-            return *token.count > 0;
-        }));
+    Server server = listening(Policy::custom([token = Alive(alive), &entered, &go_on](const Credentials&) {
+        entered.set_value();
+        go_on.get_future().wait();
+        return *token.count > 0;
+    }));
     Socket client = must(Socket::connect("policy", patience));
     std::thread accepting([&] { static_cast<void>(server.accept(patience)); });
     ASSERT_EQ(entered.get_future().wait_for(patience), std::future_status::ready);

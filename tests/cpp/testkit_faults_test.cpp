@@ -194,7 +194,8 @@ TEST_P(FaultsTest, FlipAndLoseOneByte) {
     back[10] = sent[10];
     EXPECT_EQ(back, sent);
     EXPECT_EQ(must(flip.counts()).flipped, 1u);
-    EXPECT_EQ(must(flip.happened()).find("connection 1, to the server, after 10 bytes: 0x0a becomes"), 0u) << must(flip.happened());
+    EXPECT_EQ(must(flip.happened()).find("connection 1, to the server, after 10 bytes: 0x0a becomes"), 0u)
+        << must(flip.happened());
 
     faults = to_server();
     faults.lose_nth = 11;

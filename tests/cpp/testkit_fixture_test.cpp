@@ -111,7 +111,8 @@ TEST_F(FixtureTest, AMissedExpectationPrintsTheWholeTranscript) {
     const auto [printed, error] = missed("send \"hi\"\nexpect \"hello\"", "help!");
     EXPECT_EQ(error.status(), Status::mismatch);
     for (const std::string& text : {printed, error.message()}) {
-        expect_parts(text, {"line 2, expect \"hello\"", "byte 3 is \"p!\", not \"lo\"", "-> 2 bytes \"hi\"", "<- 5 bytes \"help!\""});
+        expect_parts(text,
+                     {"line 2, expect \"hello\"", "byte 3 is \"p!\", not \"lo\"", "-> 2 bytes \"hi\"", "<- 5 bytes \"help!\""});
     }
     const auto messages = missed("framing lines\nexpect-message \"ab\"", "ax\n").second;
     expect_parts(messages.message(), {"line 2", "\"x\\n\"", "\"b\\n\""});

@@ -58,7 +58,8 @@ TEST_F(LeaksTest, AHandleIsToldWithItsPlaceAndAge) {
         EXPECT_TRUE(leaks[0].age_is_exact);
         const std::string report = must(guard.report());
         EXPECT_EQ(report.find("handle server "), 0u) << report;
-        EXPECT_NE(report.find(" s old, made at " + std::string(__FILE__) + ":" + std::to_string(line)), std::string::npos) << report;
+        EXPECT_NE(report.find(" s old, made at " + std::string(__FILE__) + ":" + std::to_string(line)), std::string::npos)
+            << report;
     }
     EXPECT_EQ(look(LeakKinds::all).size(), 0u);
 }

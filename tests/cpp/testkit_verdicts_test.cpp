@@ -74,7 +74,11 @@ TEST_F(VerdictsTest, EachCheckThatFailsOnAnotherThreadIsDeliveredOnThisOne) {
         {[](VerdictGuard& v) { return MOORLINE_CHECK_LE(v, 3, 2); }, {"MOORLINE_CHECK_LE(3, 2)", "right: 2"}},
         {[](VerdictGuard& v) { return MOORLINE_CHECK_GT(v, 2, 2); }, {"MOORLINE_CHECK_GT(2, 2)", "left:  2"}},
         {[](VerdictGuard& v) { return MOORLINE_CHECK_GE(v, 2, 3); }, {"MOORLINE_CHECK_GE(2, 3)", "right: 3"}},
-        {[](VerdictGuard& v) { MOORLINE_FAIL(v, "so it is"); return false; }, {"so it is"}},
+        {[](VerdictGuard& v) {
+             MOORLINE_FAIL(v, "so it is");
+             return false;
+         },
+         {"so it is"}},
     };
     for (std::size_t i = 0; i < cases.size(); ++i) {
         bool passed = true;

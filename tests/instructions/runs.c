@@ -12,8 +12,7 @@
 
 enum { LENGTH = 1000, WATCHED = 100 };
 
-static void check(moorline_status status, const char *what)
-{
+static void check(moorline_status status, const char* what) {
     if (status != MOORLINE_OK) {
         fprintf(stderr, "%s: %s\n", what, moorline_status_name(status));
         exit(1);
@@ -22,18 +21,16 @@ static void check(moorline_status status, const char *what)
 
 /* Long enough for the service's thread to come to rest: otherwise it sometimes finds the next message before it has waited for it,
  * and takes fewer instructions. Asleep, none is counted. */
-static void let_it_rest(void)
-{
+static void let_it_rest(void) {
     const struct timespec time = {.tv_sec = 0, .tv_nsec = 1000000};
     nanosleep(&time, NULL);
 }
 
 /* Round trips with a service's echo, one after another. */
-static void echo(const moorline_message_options *messages, unsigned long times)
-{
+static void echo(const moorline_message_options* messages, unsigned long times) {
     moorline_service_options service_options = MOORLINE_SERVICE_OPTIONS_INIT;
     service_options.messages = messages;
-    moorline_service *service = NULL;
+    moorline_service* service = NULL;
     check(moorline_service_create(&service_options, NULL, &service), "service_create");
     check(moorline_service_start_unique(service, "instructions"), "service_start_unique");
     char name[256];
@@ -41,9 +38,9 @@ static void echo(const moorline_message_options *messages, unsigned long times)
 
     moorline_socket_options socket_options = MOORLINE_SOCKET_OPTIONS_INIT;
     socket_options.messages = messages;
-    moorline_socket *socket = NULL;
+    moorline_socket* socket = NULL;
     check(moorline_socket_connect(name, &socket_options, -1, &socket), "socket_connect");
-    moorline_poller *poller = NULL;
+    moorline_poller* poller = NULL;
     check(moorline_poller_create(NULL, &poller), "poller_create");
     check(moorline_poller_add_socket(poller, socket, MOORLINE_READABLE | MOORLINE_EDGE, 0), "poller_add_socket");
 
@@ -78,12 +75,11 @@ static void echo(const moorline_message_options *messages, unsigned long times)
 }
 
 /* On one thread: a look-up of a handle, a wait in vain, a byte that makes one of many sockets ready, and its receipt. */
-static void poll_many(unsigned long times)
-{
-    moorline_poller *poller = NULL;
+static void poll_many(unsigned long times) {
+    moorline_poller* poller = NULL;
     check(moorline_poller_create(NULL, &poller), "poller_create");
-    moorline_socket *left[WATCHED];
-    moorline_socket *right[WATCHED];
+    moorline_socket* left[WATCHED];
+    moorline_socket* right[WATCHED];
     for (unsigned i = 0; i < WATCHED; ++i) {
         check(moorline_socket_pair(NULL, &left[i], &right[i]), "socket_pair");
         check(moorline_poller_add_socket(poller, right[i], MOORLINE_READABLE | MOORLINE_EDGE, i), "poller_add_socket");
@@ -111,8 +107,7 @@ static void poll_many(unsigned long times)
     check(moorline_poller_destroy(poller), "poller_destroy");
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char** argv) {
     const unsigned long times = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
     if (times > 0 && strcmp(argv[1], "echo-raw") == 0) {
         echo(NULL, times);

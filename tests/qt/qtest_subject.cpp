@@ -22,10 +22,26 @@ private slots:
     }
     void cleanup() { leaks_.end(); }
 
-    void Guarded_Handle() { const LeakGuard guard(LeakKinds::all, leaks::patience); leaks::handle(); }
-    void Guarded_Descriptor() { const LeakGuard guard(LeakKinds::all, leaks::patience); leaks::descriptor(); }
-    void Guarded_Thread() { const LeakGuard guard(LeakKinds::all, leaks::patience); leaks::thread(); }
-    void Guarded_SocketFile() { const LeakGuard guard(LeakKinds::all, leaks::patience); leaks::socket_file(); }
+    void Guarded_Handle()
+    {
+        const LeakGuard guard(LeakKinds::all, leaks::patience);
+        leaks::handle();
+    }
+    void Guarded_Descriptor()
+    {
+        const LeakGuard guard(LeakKinds::all, leaks::patience);
+        leaks::descriptor();
+    }
+    void Guarded_Thread()
+    {
+        const LeakGuard guard(LeakKinds::all, leaks::patience);
+        leaks::thread();
+    }
+    void Guarded_SocketFile()
+    {
+        const LeakGuard guard(LeakKinds::all, leaks::patience);
+        leaks::socket_file();
+    }
 
     void Listened_Handle() { leaks::handle(); }
     void Listened_Descriptor() { leaks::descriptor(); }

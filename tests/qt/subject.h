@@ -19,7 +19,7 @@ using moorline::LocalSocket;
 constexpr bool subjectIsQt = false;
 #define SUBJECT "moorline::Local"
 #define NOT_WITH_QT(why) \
-    do { \
+    do {                 \
     } while (false)
 #endif
 

@@ -52,14 +52,14 @@ public:
 #define EVENTUALLY(condition) QVERIFY2(support::until([&] { return bool(condition); }), "never: " #condition)
 
 /// The main function of a test: plain names get a directory of the test's own.
-#define MOORLINE_TEST_MAIN(TestClass) \
-    int main(int argc, char **argv) \
-    { \
-        const QTemporaryDir directory; \
+#define MOORLINE_TEST_MAIN(TestClass)                      \
+    int main(int argc, char **argv)                        \
+    {                                                      \
+        const QTemporaryDir directory;                     \
         qputenv("TMPDIR", directory.path().toLocal8Bit()); \
-        QCoreApplication application(argc, argv); \
-        TestClass test; \
-        return QTest::qExec(&test, argc, argv); \
+        QCoreApplication application(argc, argv);          \
+        TestClass test;                                    \
+        return QTest::qExec(&test, argc, argv);            \
     }
 
 #endif

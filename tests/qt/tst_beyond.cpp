@@ -55,8 +55,9 @@ private slots:
         QCOMPARE(told, QStringList());
         EVENTUALLY(told.size() == 5);
         support::settle();
-        QCOMPARE(told, QStringList({QStringLiteral("connected"), QStringLiteral("readyRead"), QStringLiteral("errorOccurred"),
-                                    QStringLiteral("readChannelFinished"), QStringLiteral("disconnected")}));
+        QCOMPARE(told,
+                 QStringList({QStringLiteral("connected"), QStringLiteral("readyRead"), QStringLiteral("errorOccurred"),
+                              QStringLiteral("readChannelFinished"), QStringLiteral("disconnected")}));
         QCOMPARE(socket.readAll(), QByteArray("early"));
     }
 

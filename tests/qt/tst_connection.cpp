@@ -389,8 +389,9 @@ private slots:
     {
         LocalSocket socket;
         QList<int> seen;
-        connect(&socket, &LocalSocket::stateChanged, this, [&](LocalSocket::LocalSocketState state) { seen += state; },
-                Qt::QueuedConnection);
+        connect(
+            &socket, &LocalSocket::stateChanged, this, [&](LocalSocket::LocalSocketState state) { seen += state; },
+            Qt::QueuedConnection);
         socket.connectToServer(support::uniqueName());
         EVENTUALLY(seen.size() == 2);
     }

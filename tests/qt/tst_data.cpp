@@ -57,10 +57,13 @@ private slots:
         qint64 total = 0;
         QThread *seenIn = nullptr;
         receiver.moveToThread(&thread);
-        connect(&pair.client, &QIODevice::bytesWritten, &receiver, [&](qint64 bytes) {
-            seenIn = QThread::currentThread();
-            total += bytes;
-        }, Qt::QueuedConnection);
+        connect(
+            &pair.client, &QIODevice::bytesWritten, &receiver,
+            [&](qint64 bytes) {
+                seenIn = QThread::currentThread();
+                total += bytes;
+            },
+            Qt::QueuedConnection);
         thread.start();
         pair.client.write(QByteArray(100000, 'x'));
         EVENTUALLY(pair.peer->bytesAvailable() == 100000);

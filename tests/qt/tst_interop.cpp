@@ -84,9 +84,12 @@ private slots:
         QTest::addColumn<QString>("client");
         QTest::addColumn<QString>("scope");
         for (const char *scope : {"path", "abstract"}) {
-            QTest::addRow("Qt's server, our client, %s", scope) << QStringLiteral("qt") << QStringLiteral("ours") << QString::fromLatin1(scope);
-            QTest::addRow("our server, Qt's client, %s", scope) << QStringLiteral("ours") << QStringLiteral("qt") << QString::fromLatin1(scope);
-            QTest::addRow("ours both, %s", scope) << QStringLiteral("ours") << QStringLiteral("ours") << QString::fromLatin1(scope);
+            QTest::addRow("Qt's server, our client, %s", scope)
+                << QStringLiteral("qt") << QStringLiteral("ours") << QString::fromLatin1(scope);
+            QTest::addRow("our server, Qt's client, %s", scope)
+                << QStringLiteral("ours") << QStringLiteral("qt") << QString::fromLatin1(scope);
+            QTest::addRow("ours both, %s", scope)
+                << QStringLiteral("ours") << QStringLiteral("ours") << QString::fromLatin1(scope);
         }
     }
 
@@ -112,7 +115,8 @@ private slots:
     {
         const QString name = support::uniqueName();
         QProcess serving;
-        serving.start(QStringLiteral(MOORLINE_QT_TEST_PEER), {QStringLiteral("ours"), QStringLiteral("server"), QStringLiteral("path"), name});
+        serving.start(QStringLiteral(MOORLINE_QT_TEST_PEER),
+                      {QStringLiteral("ours"), QStringLiteral("server"), QStringLiteral("path"), name});
         QVERIFY(serving.waitForReadyRead(support::watchdogMs));
         moorline::LocalSocket socket;
         socket.connectToServer(name);

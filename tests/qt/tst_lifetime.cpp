@@ -36,14 +36,10 @@ Signal signal(const char *name, Pointer pointer)
 const std::vector<Signal> &allSignals()
 {
     static const std::vector<Signal> all = {
-        signal("connected", &LocalSocket::connected),
-        signal("disconnected", &LocalSocket::disconnected),
-        signal("errorOccurred", &LocalSocket::errorOccurred),
-        signal("stateChanged", &LocalSocket::stateChanged),
-        signal("readyRead", &QIODevice::readyRead),
-        signal("bytesWritten", &QIODevice::bytesWritten),
-        signal("aboutToClose", &QIODevice::aboutToClose),
-        signal("readChannelFinished", &QIODevice::readChannelFinished),
+        signal("connected", &LocalSocket::connected),         signal("disconnected", &LocalSocket::disconnected),
+        signal("errorOccurred", &LocalSocket::errorOccurred), signal("stateChanged", &LocalSocket::stateChanged),
+        signal("readyRead", &QIODevice::readyRead),           signal("bytesWritten", &QIODevice::bytesWritten),
+        signal("aboutToClose", &QIODevice::aboutToClose),     signal("readChannelFinished", &QIODevice::readChannelFinished),
     };
     return all;
 }
@@ -52,10 +48,22 @@ const std::vector<Signal> &allSignals()
 const QStringList &allWays()
 {
     static const QStringList all = {
-        QStringLiteral("connect"),  QStringLiteral("connect to nobody"), QStringLiteral("peer aborts"), QStringLiteral("peer writes"),
-        QStringLiteral("write"),    QStringLiteral("flush"),             QStringLiteral("disconnect"),  QStringLiteral("disconnect unsent"),
-        QStringLiteral("close"),    QStringLiteral("close unsent"),      QStringLiteral("abort"),       QStringLiteral("flush to the gone"),
-        QStringLiteral("wait for bytes"), QStringLiteral("wait for writing"), QStringLiteral("wait for the end"), QStringLiteral("wait in vain"),
+        QStringLiteral("connect"),
+        QStringLiteral("connect to nobody"),
+        QStringLiteral("peer aborts"),
+        QStringLiteral("peer writes"),
+        QStringLiteral("write"),
+        QStringLiteral("flush"),
+        QStringLiteral("disconnect"),
+        QStringLiteral("disconnect unsent"),
+        QStringLiteral("close"),
+        QStringLiteral("close unsent"),
+        QStringLiteral("abort"),
+        QStringLiteral("flush to the gone"),
+        QStringLiteral("wait for bytes"),
+        QStringLiteral("wait for writing"),
+        QStringLiteral("wait for the end"),
+        QStringLiteral("wait in vain"),
         QStringLiteral("delete"),
     };
     return all;
@@ -266,7 +274,7 @@ private slots:
                     allTold = told == 10;
                 }
                 if (told == 10)
-                    emit tenTold();
+        emit tenTold();
             });
         }
         for (LocalSocket *peer : peers) {

@@ -50,7 +50,8 @@ private slots:
         QFETCH(int, framing);
         MessagePair pair{MessageSocket::Framing(framing)};
         QList<QByteArray> received;
-        connect(&pair.peer, &MessageSocket::messageReceived, this, [&](const QByteArray &message) { pair.peer.sendMessage(message); });
+        connect(&pair.peer, &MessageSocket::messageReceived, this,
+                [&](const QByteArray &message) { pair.peer.sendMessage(message); });
         connect(&pair.client, &MessageSocket::messageReceived, this, [&](const QByteArray &message) { received += message; });
         QList<QByteArray> sent;
         for (int i = 0; i < 1000; ++i)

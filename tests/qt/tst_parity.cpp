@@ -127,8 +127,9 @@ void openModes(Trace &trace)
     const QString name = support::uniqueName();
     typename Kind::Server server;
     server.listen(name);
-    for (const QIODevice::OpenMode mode : {QIODevice::OpenMode(QIODevice::ReadWrite | QIODevice::Text), QIODevice::OpenMode(QIODevice::NotOpen),
-                                           QIODevice::ReadWrite | QIODevice::Unbuffered}) {
+    for (const QIODevice::OpenMode mode :
+         {QIODevice::OpenMode(QIODevice::ReadWrite | QIODevice::Text), QIODevice::OpenMode(QIODevice::NotOpen),
+          QIODevice::ReadWrite | QIODevice::Unbuffered}) {
         typename Kind::Socket socket;
         trace.record(&socket);
         socket.connectToServer(name, mode);
@@ -292,9 +293,8 @@ template <class Kind>
 void waitInsideReadyRead(Trace &trace)
 {
     Pair<Kind> pair(trace);
-    QObject::connect(&pair.client, &Kind::Socket::readyRead, [&] {
-        trace.add("waitForReadyRead", pair.client.waitForReadyRead(support::watchdogMs));
-    });
+    QObject::connect(&pair.client, &Kind::Socket::readyRead,
+                     [&] { trace.add("waitForReadyRead", pair.client.waitForReadyRead(support::watchdogMs)); });
     pair.peer->write("first");
     pair.peer->flush();
     pair.peer->abort();
@@ -489,7 +489,10 @@ private:
 
     static const std::vector<Scenario> &scenarios()
     {
-#define SCENARIO(name) {#name, name<QtsOwn>, name<Ours>}
+#define SCENARIO(name)                  \
+    {                                   \
+        #name, name<QtsOwn>, name<Ours> \
+    }
         static const std::vector<Scenario> all = {
             SCENARIO(nobodyListens),
             SCENARIO(unconnectedCalls),

@@ -29,14 +29,20 @@ private slots:
             elsewhere = elsewhere || QThread::currentThread() != thread();
         };
         connect(&service, &Service::connected, this, [&] { tell(QStringLiteral("connected")); }, Qt::DirectConnection);
-        connect(&service, &Service::received, this, [&](quint64 connection, const QByteArray &data) {
-            tell(QStringLiteral("received ") + QString::fromLatin1(data));
-            QVERIFY(service.send(connection, data.toUpper()));
-        }, Qt::DirectConnection);
-        connect(&service, &Service::disconnected, this, [&](quint64 connection, const QString &reason) {
-            tell(reason);
-            QVERIFY(!service.send(connection, "too late"));
-        }, Qt::DirectConnection);
+        connect(
+            &service, &Service::received, this,
+            [&](quint64 connection, const QByteArray &data) {
+                tell(QStringLiteral("received ") + QString::fromLatin1(data));
+                QVERIFY(service.send(connection, data.toUpper()));
+            },
+            Qt::DirectConnection);
+        connect(
+            &service, &Service::disconnected, this,
+            [&](quint64 connection, const QString &reason) {
+                tell(reason);
+                QVERIFY(!service.send(connection, "too late"));
+            },
+            Qt::DirectConnection);
         LocalSocket socket;
         socket.connectToServer(name);
         socket.write("hello");
@@ -44,7 +50,8 @@ private slots:
         QCOMPARE(socket.readAll(), QByteArray("HELLO"));
         socket.disconnectFromServer();
         EVENTUALLY(told.size() == 3);
-        QCOMPARE(told, QStringList({QStringLiteral("connected"), QStringLiteral("received hello"), QStringLiteral("DISCONNECTED")}));
+        QCOMPARE(told,
+                 QStringList({QStringLiteral("connected"), QStringLiteral("received hello"), QStringLiteral("DISCONNECTED")}));
         QVERIFY(!elsewhere);
         const moorline::qt::ServiceReport report = service.stop();
         QCOMPARE(report.accepted, 1u);
@@ -68,10 +75,10 @@ private slots:
             LocalSocket socket;
             socket.connectToServer(name);
             socket.write(QByteArray(size, 'b'));
-            while (socket.waitForBytesWritten(300)) { }
+            while (socket.waitForBytesWritten(300)) {}
             sentWithoutAnyLoop = size - socket.bytesToWrite();
             stalled.release();
-            while (socket.bytesToWrite() > 0 && socket.waitForBytesWritten(support::watchdogMs)) { }
+            while (socket.bytesToWrite() > 0 && socket.waitForBytesWritten(support::watchdogMs)) {}
         }));
         thread->start();
         // This thread runs no event loop meanwhile, so nothing is told.
@@ -91,7 +98,7 @@ private slots:
             QVERIFY(service.start(name));
             socket.connectToServer(name);
             socket.write(QByteArray(64 * 1024 * 1024, 'h'));
-            while (socket.waitForBytesWritten(50)) { }
+            while (socket.waitForBytesWritten(50)) {}
             service.stop(0);
             QVERIFY(service.start(name));
         }

@@ -54,8 +54,7 @@ private:
 };
 
 struct Scene {
-    explicit Scene(const Faults &faults)
-        : application(support::uniqueName()), plan(FaultPlan::create(faults).value())
+    explicit Scene(const Faults &faults) : application(support::uniqueName()), plan(FaultPlan::create(faults).value())
     {
         ProxyOptions options;
         options.faults = plan;

@@ -42,7 +42,8 @@ private slots:
                     fine = fine && echo == data;
                 }
                 socket.disconnectFromServer();
-                fine = fine && (socket.state() == LocalSocket::UnconnectedState || socket.waitForDisconnected(support::watchdogMs));
+                fine = fine
+                    && (socket.state() == LocalSocket::UnconnectedState || socket.waitForDisconnected(support::watchdogMs));
                 good += fine;
                 --left;
             }));
@@ -225,9 +226,8 @@ private slots:
                     ++echoed;
             });
             // Not at once for all of them: the backlog is shorter than that.
-            connect(client.get(), &LocalSocket::connected, client.get(), [socket = client.get(), i] {
-                socket->write(QByteArray(100, char(i)));
-            });
+            connect(client.get(), &LocalSocket::connected, client.get(),
+                    [socket = client.get(), i] { socket->write(QByteArray(100, char(i))); });
             client->connectToServer(name);
             clients.push_back(std::move(client));
         }

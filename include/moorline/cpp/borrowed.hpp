@@ -18,8 +18,7 @@ public:
 
     /// The handle of an owner, which keeps it.
     template <moorline_status (*Destroy)(Handle*)>
-    Borrowed(const Owner<Handle, Destroy>& owner) noexcept
-        : handle_(owner.native_handle()), is_of_nothing_(handle_ == nullptr) {}
+    Borrowed(const Owner<Handle, Destroy>& owner) noexcept : handle_(owner.native_handle()), is_of_nothing_(handle_ == nullptr) {}
 
     /// Not here: it would have ended before anybody could use it.
     template <moorline_status (*Destroy)(Handle*)>

@@ -14,8 +14,8 @@ inline namespace MOORLINE_CPP_VARIANT {
 namespace detail {
 
 template <class T>
-inline constexpr bool is_byte = std::is_same_v<T, char> || std::is_same_v<T, signed char> ||
-                                std::is_same_v<T, unsigned char> || std::is_same_v<T, std::byte>;
+inline constexpr bool is_byte =
+    std::is_same_v<T, char> || std::is_same_v<T, signed char> || std::is_same_v<T, unsigned char> || std::is_same_v<T, std::byte>;
 
 template <class Range>
 using data_of = decltype(std::declval<Range&>().data());

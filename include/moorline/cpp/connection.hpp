@@ -31,8 +31,7 @@ public:
     /// disconnected, closed (after close(), too), stale_handle.
     [[nodiscard]] Result<void> send(BytesView data, Timeout timeout) const noexcept {
         std::size_t sent = 0;
-        const moorline_status status =
-            moorline_connection_send(handle_, data.data(), data.size(), timeout.milliseconds(), &sent);
+        const moorline_status status = moorline_connection_send(handle_, data.data(), data.size(), timeout.milliseconds(), &sent);
         return detail::done(status, sent);
     }
     /// As send(BytesView, Timeout), of `size` bytes at `data`.
@@ -45,8 +44,7 @@ public:
     /// message_too_large (more than either side takes), invalid_state (no framing), invalid_argument (a line with a line
     /// feed in it), disconnected, closed, stale_handle.
     [[nodiscard]] Result<void> send_message(BytesView message, Timeout timeout) const noexcept {
-        return detail::done(
-            moorline_connection_send_message(handle_, message.data(), message.size(), timeout.milliseconds()));
+        return detail::done(moorline_connection_send_message(handle_, message.data(), message.size(), timeout.milliseconds()));
     }
 
     /// The same, and duplicates of open descriptors with it, which stay the caller's. With some, the message waits for an empty
@@ -54,9 +52,8 @@ public:
     /// open).
     [[nodiscard]] Result<void> send_message_with_descriptors(BytesView message, const std::vector<int>& descriptors,
                                                              Timeout timeout) const noexcept {
-        return detail::done(moorline_connection_send_message_with_descriptors(handle_, message.data(), message.size(),
-                                                                              descriptors.data(), descriptors.size(),
-                                                                              timeout.milliseconds()));
+        return detail::done(moorline_connection_send_message_with_descriptors(
+            handle_, message.data(), message.size(), descriptors.data(), descriptors.size(), timeout.milliseconds()));
     }
 
     /// Ends the connection when what is queued is sent; nothing more is read. Never blocks. Errors: stale_handle.

@@ -70,9 +70,8 @@ struct ExchangeReport {
 
     moorline_exchange_report report = {};
     report.struct_size = sizeof report;
-    Result<void> result = detail::with_name(name, [&](const char* text) {
-        return moorline_exchange_run(text, &raw, timeout.milliseconds(), &report);
-    });
+    Result<void> result = detail::with_name(
+        name, [&](const char* text) { return moorline_exchange_run(text, &raw, timeout.milliseconds(), &report); });
     return {std::move(result),
             {report.round_trips, report.bytes_sent, report.bytes_received,
              std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(report.duration_ns)), progress.exception}};

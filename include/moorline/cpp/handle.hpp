@@ -117,9 +117,7 @@ private:
 
 /// One line for each of them: kind, name and the file and line that made it. Empty if there are none. Never blocks;
 /// any thread. Errors: none in practice.
-[[nodiscard]] inline Result<std::string> live_handles_report() noexcept {
-    return detail::text(moorline_live_handles_report);
-}
+[[nodiscard]] inline Result<std::string> live_handles_report() noexcept { return detail::text(moorline_live_handles_report); }
 
 /// The version of the library that is linked or loaded, as in "0.1.0". Static text.
 [[nodiscard]] inline const char* version() noexcept { return moorline_version(); }

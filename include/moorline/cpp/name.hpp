@@ -72,9 +72,8 @@ template <class Call>
 /// resolve_name(), permission_denied, not_supported (an abstract name), limit_reached.
 [[nodiscard]] inline Result<NameState> name_state(const std::string& name, Scope scope = Scope::temporary) noexcept {
     std::uint32_t state = 0;
-    const Result<void> looked = detail::with_name(name, [&](const char* text) {
-        return moorline_name_state(text, static_cast<std::uint32_t>(scope), &state);
-    });
+    const Result<void> looked = detail::with_name(
+        name, [&](const char* text) { return moorline_name_state(text, static_cast<std::uint32_t>(scope), &state); });
     if (!looked) {
         return Unexpected(looked.error());
     }
@@ -85,8 +84,8 @@ template <class Call>
 /// blocks; any thread. Errors: as resolve_name(), name_in_use (it is no socket and was left alone),
 /// permission_denied, not_supported (an abstract name).
 [[nodiscard]] inline Result<void> remove_name(const std::string& name, Scope scope = Scope::temporary) noexcept {
-    return detail::with_name(
-        name, [&](const char* text) { return moorline_name_remove(text, static_cast<std::uint32_t>(scope)); });
+    return detail::with_name(name,
+                             [&](const char* text) { return moorline_name_remove(text, static_cast<std::uint32_t>(scope)); });
 }
 
 }  // namespace MOORLINE_CPP_VARIANT

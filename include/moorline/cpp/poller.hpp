@@ -92,8 +92,7 @@ public:
     /// os_error.
     [[nodiscard]] Result<std::size_t> wait(Event* events, std::size_t capacity, Timeout timeout) noexcept {
         std::size_t count = 0;
-        const moorline_status status =
-            moorline_poller_wait(native_handle(), events, capacity, timeout.milliseconds(), &count);
+        const moorline_status status = moorline_poller_wait(native_handle(), events, capacity, timeout.milliseconds(), &count);
         if (status != MOORLINE_OK) {
             return detail::failure(status);
         }

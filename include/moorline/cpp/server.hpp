@@ -75,8 +75,7 @@ public:
     /// The same with a name made for the purpose, which starts with `prefix` and nobody else has: full_name() says
     /// which.
     [[nodiscard]] Result<void> listen_unique(const std::string& prefix) noexcept {
-        return detail::with_name(prefix,
-                                 [&](const char* text) { return moorline_server_listen_unique(native_handle(), text); });
+        return detail::with_name(prefix, [&](const char* text) { return moorline_server_listen_unique(native_handle(), text); });
     }
 
     /// Listens under an abstract name of any bytes, NULs too, whatever ServerOptions::scope says. Never blocks. Errors: as

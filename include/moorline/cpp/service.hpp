@@ -35,30 +35,30 @@ struct ServiceOptions {
     std::chrono::milliseconds linger{10000};    ///< for a closing one to send what is queued; 0: ten seconds
     Policy policy = Policy::everyone();         ///< whom connections are taken from
     Borrowed<moorline_fault_plan> faults = nullptr;  ///< as in ServerOptions
-    Borrowed<moorline_clock> clock = nullptr;        ///< a testkit::Clock that deadlines run on, not that of stop; none: the system's
+    Borrowed<moorline_clock> clock = nullptr;  ///< a testkit::Clock that deadlines run on, not that of stop; none: the system's
 };
 
 /// Exceptions that came out of callbacks, oldest first.
 struct Exceptions {
     std::vector<std::exception_ptr> kept;  ///< the first ones, at most Service::max_kept_exceptions
-    std::uint64_t dropped = 0;             ///< how many came after those
+    std::uint64_t dropped = 0;  ///< how many came after those
 };
 
 /// What a service did between start and stop, or so far.
 struct ServiceReport {
-    std::uint64_t accepted = 0;      ///< connections
-    std::uint64_t refused = 0;       ///< connections beyond ServiceOptions::max_connections, or turned away by the policy
+    std::uint64_t accepted = 0;  ///< connections
+    std::uint64_t refused = 0;  ///< connections beyond ServiceOptions::max_connections, or turned away by the policy
     std::uint64_t open_at_stop = 0;  ///< connections that were there when it was told to stop
-    std::uint64_t received = 0;      ///< bytes
-    std::uint64_t sent = 0;          ///< bytes handed to the kernel
-    std::uint64_t unsent = 0;        ///< bytes queued and never handed to the kernel
-    std::uint64_t ended_by_peer = 0;    ///< connections that ended because the peer left
-    std::uint64_t ended_by_us = 0;      ///< connections that this side closed
-    std::uint64_t ended_late = 0;       ///< connections whose peer was idle or too slow
+    std::uint64_t received = 0;  ///< bytes
+    std::uint64_t sent = 0;  ///< bytes handed to the kernel
+    std::uint64_t unsent = 0;  ///< bytes queued and never handed to the kernel
+    std::uint64_t ended_by_peer = 0;  ///< connections that ended because the peer left
+    std::uint64_t ended_by_us = 0;  ///< connections that this side closed
+    std::uint64_t ended_late = 0;  ///< connections whose peer was idle or too slow
     std::uint64_t ended_malformed = 0;  ///< connections whose peer broke the protocol
-    std::uint64_t ended_refused = 0;    ///< connections with a message that was refused
+    std::uint64_t ended_refused = 0;  ///< connections with a message that was refused
     std::uint64_t ended_otherwise = 0;  ///< connections that ended for another reason: limits, the system
-    Exceptions exceptions;           ///< that nobody has taken before
+    Exceptions exceptions;  ///< that nobody has taken before
 };
 
 /// A server that runs on threads of its own and calls back. Move-only; the destructor stops it without waiting for
@@ -126,8 +126,7 @@ public:
     /// The same with a name made for the purpose, which starts with `prefix` and nobody else has: full_name() says
     /// which.
     [[nodiscard]] Result<void> start_unique(const std::string& prefix) noexcept {
-        return detail::with_name(prefix,
-                                 [&](const char* text) { return moorline_service_start_unique(native_handle(), text); });
+        return detail::with_name(prefix, [&](const char* text) { return moorline_service_start_unique(native_handle(), text); });
     }
 
     /// The full path or abstract name that the service listens on: what a client connects to. Never blocks. Errors:
@@ -227,9 +226,8 @@ private:
                 raw.admits = [](void* context, moorline_connection* connection, const void* data, std::size_t size) {
                     auto& state = *static_cast<State*>(context);
                     bool admitted = false;
-                    detail::guarded(
-                        [&] { admitted = state.handler_.admits(Connection(connection), BytesView(data, size)); },
-                        [&](std::exception_ptr exception) { state.keep(std::move(exception)); });
+                    detail::guarded([&] { admitted = state.handler_.admits(Connection(connection), BytesView(data, size)); },
+                                    [&](std::exception_ptr exception) { state.keep(std::move(exception)); });
                     return std::int32_t{admitted};
                 };
             }
@@ -246,8 +244,7 @@ private:
                     for (std::size_t i = 0; i < count; ++i) {
                         descriptors.emplace_back(numbers[i]);
                     }
-                    run(context, &Handler::message_with_descriptors, connection, BytesView(data, size),
-                        std::move(descriptors));
+                    run(context, &Handler::message_with_descriptors, connection, BytesView(data, size), std::move(descriptors));
                 };
             }
             if (handler_.finished) {
@@ -277,7 +274,7 @@ private:
 
     private:
         template <class Callable, class... Arguments>
-        static void run(void* context, Callable Handler::*callable, moorline_connection* connection,
+        static void run(void* context, Callable Handler::* callable, moorline_connection* connection,
                         Arguments... arguments) noexcept {
             auto& state = *static_cast<State*>(context);
             detail::guarded([&] { (state.handler_.*callable)(Connection(connection), std::move(arguments)...); },

@@ -29,13 +29,13 @@ struct SocketOptions {
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
     /// How long a receive that waits looks again and again before it sleeps. Nothing: some 50 µs, as long as that pays. 0: never.
     std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
-    Borrowed<moorline_fault_plan> faults = nullptr;         ///< a testkit::FaultPlan: what goes wrong in a test; none: nothing
+    Borrowed<moorline_fault_plan> faults = nullptr;  ///< a testkit::FaultPlan: what goes wrong in a test; none: nothing
 };
 
 /// What became of a socket's bytes over its life.
 struct CloseReport {
-    std::uint64_t sent = 0;      ///< handed to the kernel
-    std::uint64_t unsent = 0;    ///< accepted by send, never handed to the kernel
+    std::uint64_t sent = 0;  ///< handed to the kernel
+    std::uint64_t unsent = 0;  ///< accepted by send, never handed to the kernel
     std::uint64_t received = 0;  ///< read by receive
 };
 
@@ -72,9 +72,8 @@ public:
                                                 SourceLocation where = SourceLocation::current()) noexcept {
         moorline_socket* handle = nullptr;
         const Result<void> connected = with_native(options, [&](const moorline_socket_options* raw) {
-            return detail::with_name(name, [&](const char* text) {
-                return moorline_socket_connect(text, raw, timeout.milliseconds(), &handle);
-            });
+            return detail::with_name(
+                name, [&](const char* text) { return moorline_socket_connect(text, raw, timeout.milliseconds(), &handle); });
         });
         if (!connected) {
             return Unexpected(connected.error());
@@ -88,8 +87,7 @@ public:
                                                          SourceLocation where = SourceLocation::current()) noexcept {
         moorline_socket* handle = nullptr;
         const Result<void> connected = with_native(options, [&](const moorline_socket_options* raw) {
-            return detail::done(
-                moorline_socket_connect_abstract(name.data(), name.size(), raw, timeout.milliseconds(), &handle));
+            return detail::done(moorline_socket_connect_abstract(name.data(), name.size(), raw, timeout.milliseconds(), &handle));
         });
         if (!connected) {
             return Unexpected(connected.error());
@@ -198,9 +196,8 @@ public:
     /// limit_reached (more than max_descriptors), invalid_argument (one is not open).
     [[nodiscard]] Result<void> send_message_with_descriptors(BytesView message, const std::vector<int>& descriptors,
                                                              Timeout timeout) noexcept {
-        return detail::done(moorline_socket_send_message_with_descriptors(native_handle(), message.data(), message.size(),
-                                                                          descriptors.data(), descriptors.size(),
-                                                                          timeout.milliseconds()));
+        return detail::done(moorline_socket_send_message_with_descriptors(
+            native_handle(), message.data(), message.size(), descriptors.data(), descriptors.size(), timeout.milliseconds()));
     }
 
     /// Receives a message into the front of `buffer`, and reports its length. Descriptors that come with it are closed.
@@ -213,8 +210,8 @@ public:
     /// too long.
     [[nodiscard]] Outcome<std::size_t> receive_message(BufferView buffer, Timeout timeout) noexcept {
         std::size_t length = 0;
-        const moorline_status status = moorline_socket_receive_message(native_handle(), buffer.data(), buffer.size(),
-                                                                       timeout.milliseconds(), &length);
+        const moorline_status status =
+            moorline_socket_receive_message(native_handle(), buffer.data(), buffer.size(), timeout.milliseconds(), &length);
         return {detail::done(status), length};
     }
 
@@ -261,8 +258,7 @@ public:
                 validation = std::make_unique<detail::Validation>();
             }
             validation->set(std::move(validator));
-            return detail::done(
-                moorline_socket_set_validator(native_handle(), detail::Validation::accepts, validation.get()));
+            return detail::done(moorline_socket_set_validator(native_handle(), detail::Validation::accepts, validation.get()));
         });
     }
 

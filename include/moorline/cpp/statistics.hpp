@@ -37,7 +37,7 @@ template <class Ask>
     if (status != MOORLINE_OK) {
         return failure(status);
     }
-    return SocketStatistics{raw.sent,          raw.unsent, raw.received, raw.messages_sent, raw.messages_received,
+    return SocketStatistics{raw.sent,   raw.unsent,    raw.received, raw.messages_sent, raw.messages_received,
                             raw.queued, raw.queue_peak};
 }
 

@@ -14,7 +14,7 @@
 /// the test, and is an expression that says whether the check passed: `if (!MOORLINE_CHECK(...)) return;`. The values are evaluated
 /// once, and compared and shown in place; an exception of an operator makes the check fail. What holds bytes (text, BytesView,
 /// containers of bytes) is compared as bytes, C strings too; integers by their values, whatever their signs. Never blocks. Any thread.
-#define MOORLINE_CHECK(verdicts, ...) \
+#define MOORLINE_CHECK(verdicts, ...)                                                                   \
     (::moorline::testkit::detail::check((verdicts), (__VA_ARGS__), "MOORLINE_CHECK(" #__VA_ARGS__ ")"))
 #define MOORLINE_CHECK_EQ(verdicts, actual, expected) MOORLINE_TESTKIT_COMPARE_(EQ, equal_to, verdicts, actual, expected)
 #define MOORLINE_CHECK_NE(verdicts, actual, other) MOORLINE_TESTKIT_COMPARE_(NE, not_equal_to, verdicts, actual, other)
@@ -26,8 +26,8 @@
 /// MOORLINE_FAIL(verdicts, text): records a failure as it is.
 #define MOORLINE_FAIL(verdicts, text) (::moorline::testkit::fail((verdicts), (text)))
 
-#define MOORLINE_TESTKIT_COMPARE_(name, operation, verdicts, actual, other)                                    \
-    (::moorline::testkit::detail::compare<::std::operation<>, ::moorline::testkit::detail::Print>(             \
+#define MOORLINE_TESTKIT_COMPARE_(name, operation, verdicts, actual, other)                        \
+    (::moorline::testkit::detail::compare<::std::operation<>, ::moorline::testkit::detail::Print>( \
         (verdicts), (actual), (other), "MOORLINE_CHECK_" #name "(" #actual ", " #other ")"))
 
 namespace moorline {
@@ -36,9 +36,8 @@ namespace testkit {
 namespace detail {
 
 template <class T>
-inline constexpr bool is_counting =
-    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t> &&
-    !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t>;
+inline constexpr bool is_counting = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char> &&
+                                    !std::is_same_v<T, wchar_t> && !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t>;
 
 /// -1, 0 or 1, by the values of two integers of whatever signs.
 template <class A, class B>

@@ -36,39 +36,39 @@ struct Between {
 /// What goes wrong; 0 is that nothing of this kind does. Fields that end in _nth say which one, from 1: the byte, from the beginning
 /// of each connection, in each direction that is affected; or the connection, in the order in which they come.
 struct Faults {
-    std::uint64_t seed = 0;                  ///< decides what chance does: the same seed, the same faults
-    Direction direction = Direction::both;   ///< whose bytes are affected
-    Between<std::size_t> pieces = 0;         ///< bytes pass in pieces of so many, each when the one before was received
+    std::uint64_t seed = 0;  ///< decides what chance does: the same seed, the same faults
+    Direction direction = Direction::both;  ///< whose bytes are affected
+    Between<std::size_t> pieces = 0;  ///< bytes pass in pieces of so many, each when the one before was received
     Between<std::chrono::microseconds> delay = std::chrono::microseconds(0);  ///< each piece is held back so long
-    std::size_t window = 0;                  ///< about so many bytes are taken from the affected socket until some have passed; the
-                                             ///< system has a least size. Not of proxies
+    std::size_t window = 0;  ///< about so many bytes are taken from the affected socket until some have passed; the
+    ///< system has a least size. Not of proxies
     Between<std::uint32_t> would_block = 0;  ///< each send and receive of the affected socket is first turned away so many times,
-                                             ///< although it is ready. Not of proxies
-    std::uint64_t reset_nth = 0;             ///< the connection breaks at this byte, which does not pass
-    std::uint64_t stop_reading_nth = 0;      ///< from this byte on nothing more is taken; the connection stays
-    std::uint64_t flip_nth = 0;              ///< one bit of this byte is turned over
-    std::uint64_t flip_one_in = 0;           ///< one bit is turned over in one of so many bytes, on average
-    std::uint64_t lose_nth = 0;              ///< this byte is left out
-    std::uint64_t lose_one_in = 0;           ///< one of so many bytes, on average, is left out
+    ///< although it is ready. Not of proxies
+    std::uint64_t reset_nth = 0;  ///< the connection breaks at this byte, which does not pass
+    std::uint64_t stop_reading_nth = 0;  ///< from this byte on nothing more is taken; the connection stays
+    std::uint64_t flip_nth = 0;  ///< one bit of this byte is turned over
+    std::uint64_t flip_one_in = 0;  ///< one bit is turned over in one of so many bytes, on average
+    std::uint64_t lose_nth = 0;  ///< this byte is left out
+    std::uint64_t lose_one_in = 0;  ///< one of so many bytes, on average, is left out
     // Of what accepts: servers, services, fixtures and proxies.
-    std::uint64_t refuse_accept_nth = 0;     ///< this connection is accepted and closed at once
-    std::uint64_t no_descriptors_nth = 0;    ///< accepting this connection fails once for want of a descriptor
+    std::uint64_t refuse_accept_nth = 0;  ///< this connection is accepted and closed at once
+    std::uint64_t no_descriptors_nth = 0;  ///< accepting this connection fails once for want of a descriptor
     std::chrono::microseconds accept_delay{0};  ///< a connection that waits is accepted only after so long
-    bool backlog_full = false;               ///< nobody can connect until FaultPlan::open_backlog(); the server's backlog must be small
+    bool backlog_full = false;  ///< nobody can connect until FaultPlan::open_backlog(); the server's backlog must be small
 };
 
 /// How often what went wrong.
 struct FaultCounts {
-    std::uint64_t connections = 0;         ///< that went through the plan
-    std::uint64_t pieces = 0;              ///< passed on
-    std::uint64_t flipped = 0;             ///< bytes with a bit turned over
-    std::uint64_t lost = 0;                ///< bytes left out
-    std::uint64_t resets = 0;              ///< connections broken
-    std::uint64_t stops = 0;               ///< directions from which nothing more is taken
-    std::uint64_t refused = 0;             ///< connections refused
+    std::uint64_t connections = 0;  ///< that went through the plan
+    std::uint64_t pieces = 0;  ///< passed on
+    std::uint64_t flipped = 0;  ///< bytes with a bit turned over
+    std::uint64_t lost = 0;  ///< bytes left out
+    std::uint64_t resets = 0;  ///< connections broken
+    std::uint64_t stops = 0;  ///< directions from which nothing more is taken
+    std::uint64_t refused = 0;  ///< connections refused
     std::uint64_t without_descriptor = 0;  ///< accepts without a descriptor
-    std::uint64_t delayed_accepts = 0;     ///< accepts delayed
-    std::uint64_t would_blocks = 0;        ///< sends and receives turned away
+    std::uint64_t delayed_accepts = 0;  ///< accepts delayed
+    std::uint64_t would_blocks = 0;  ///< sends and receives turned away
 };
 
 /// A plan of faults at work: `options.faults = plan;` gives it to any number of servers, sockets, services, fixtures and proxies. It
@@ -121,8 +121,9 @@ public:
         if (status != MOORLINE_OK) {
             return detail::failure(status);
         }
-        return FaultCounts{raw.connections, raw.pieces,  raw.flipped,            raw.lost,            raw.resets,
-                           raw.stops,       raw.refused, raw.without_descriptor, raw.delayed_accepts, raw.would_blocks};
+        return FaultCounts{raw.connections,     raw.pieces,      raw.flipped, raw.lost,
+                           raw.resets,          raw.stops,       raw.refused, raw.without_descriptor,
+                           raw.delayed_accepts, raw.would_blocks};
     }
 
     /// What went wrong so far, a line each, at most ten thousand: which connection, in which direction, after how many bytes. Pieces
@@ -135,9 +136,7 @@ public:
 
     /// Lets connections into the backlog that was full, and has them accepted. That it is not full is fine. Never blocks. Errors:
     /// invalid_argument (empty), stale_handle.
-    [[nodiscard]] Result<void> open_backlog() noexcept {
-        return detail::done(moorline_fault_plan_open_backlog(native_handle()));
-    }
+    [[nodiscard]] Result<void> open_backlog() noexcept { return detail::done(moorline_fault_plan_open_backlog(native_handle())); }
 
     /// Ends the plan: the connections that go through it break, later ones have no faults, and what happened can be asked still.
     /// Never blocks. Errors: invalid_argument (empty), stale_handle.

@@ -19,16 +19,16 @@ struct FixtureOptions {
     bool quiet = false;                              ///< whether the transcript of a missed expectation is kept off stderr
     Borrowed<moorline_verdicts> verdicts = nullptr;  ///< where a missed expectation is recorded, so that it ends the test's wait
     Borrowed<moorline_fault_plan> faults = nullptr;  ///< a FaultPlan for its connections
-    Borrowed<moorline_clock> clock = nullptr;        ///< a Clock that its script runs on; none: the system's
+    Borrowed<moorline_clock> clock = nullptr;  ///< a Clock that its script runs on; none: the system's
 };
 
 /// What a fixture has seen so far.
 struct FixtureStatistics {
     std::uint64_t connections = 0;  ///< that came
-    std::uint64_t finished = 0;     ///< of these, those whose script has come to its end, well or not
-    std::uint64_t missed = 0;       ///< of these, those that missed an expectation
-    std::uint64_t received = 0;     ///< bytes
-    std::uint64_t sent = 0;         ///< bytes
+    std::uint64_t finished = 0;  ///< of these, those whose script has come to its end, well or not
+    std::uint64_t missed = 0;  ///< of these, those that missed an expectation
+    std::uint64_t received = 0;  ///< bytes
+    std::uint64_t sent = 0;  ///< bytes
 };
 
 /// A server under a name that nobody else has and only this user can connect to, with a thread that follows a script on each

@@ -105,7 +105,8 @@ public:
             const auto [waited, count] = guard_.wait(kinds_, patience_);
             if (!waited) {
                 const Result<std::string> report = guard_.report();
-                detail::deliver<Framework>(count > 0 && report ? "the test leaves behind:\n" + *report : waited.error().message(), begun_);
+                detail::deliver<Framework>(count > 0 && report ? "the test leaves behind:\n" + *report : waited.error().message(),
+                                           begun_);
             }
             guard_ = LeakGuard();
         }
@@ -124,7 +125,7 @@ class BasicLeakGuard {
 public:
     /// Begins to look.
     explicit BasicLeakGuard(LeakKinds kinds = LeakKinds::all, std::chrono::milliseconds at_most = leak_patience,
-                             SourceLocation where = SourceLocation::current()) noexcept
+                            SourceLocation where = SourceLocation::current()) noexcept
         : check_(kinds, at_most) {
         check_.begin(where);
     }

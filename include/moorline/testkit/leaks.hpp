@@ -32,11 +32,11 @@ enum class LeakKinds : std::uint32_t {
 /// Something that was made after a guard was, and is still there.
 struct Leak {
     LeakKinds kind;                 ///< one of them
-    std::string name;               ///< a handle's type and value, a descriptor's number and file, a thread's number and name, a path
+    std::string name;  ///< a handle's type and value, a descriptor's number and file, a thread's number and name, a path
     std::chrono::microseconds age;  ///< how old it is
-    bool age_is_exact;              ///< false: it is at most so old
+    bool age_is_exact;  ///< false: it is at most so old
     std::optional<std::string> file;  ///< that made it, where that is known
-    std::uint32_t line;               ///< that made it
+    std::uint32_t line;  ///< that made it
 };
 
 /// Tells what is new since it was made, itself aside. Move-only; any member function may be called from any thread at any time.
@@ -92,8 +92,8 @@ public:
             }
             leaks.push_back(Leak{static_cast<LeakKinds>(raw.kind), raw.name,
                                  std::chrono::microseconds(static_cast<std::chrono::microseconds::rep>(raw.age_us)),
-                                 raw.age_is_exact != 0,
-                                 raw.file != nullptr ? std::optional<std::string>(raw.file) : std::nullopt, raw.line});
+                                 raw.age_is_exact != 0, raw.file != nullptr ? std::optional<std::string>(raw.file) : std::nullopt,
+                                 raw.line});
         }
     }
 

@@ -34,12 +34,12 @@ public:
 
     /// A proxy that listens when this returns. Whether the target has a server is seen when clients come. Blocks as little as
     /// Server::listen(). Errors: as Server::listen(), limit_reached, invalid_argument and stale_handle (of the options).
-    [[nodiscard]] static Result<Proxy> start(const std::string& name, const std::string& target,
-                                             const ProxyOptions& options = {},
+    [[nodiscard]] static Result<Proxy> start(const std::string& name, const std::string& target, const ProxyOptions& options = {},
                                              SourceLocation where = SourceLocation::current()) noexcept {
         for (const Result<void>& checked :
-             {detail::check_text(name, "a name", Status::name_invalid), detail::check_text(target, "a name", Status::name_invalid),
-              detail::check_borrowed(options.faults, "faults"), detail::check_borrowed(options.tap, "tap")}) {
+             {detail::check_text(name, "a name", Status::name_invalid),
+              detail::check_text(target, "a name", Status::name_invalid), detail::check_borrowed(options.faults, "faults"),
+              detail::check_borrowed(options.tap, "tap")}) {
             if (!checked) {
                 return Unexpected(checked.error());
             }

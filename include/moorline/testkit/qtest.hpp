@@ -23,12 +23,12 @@
 /// MOORLINE_COMPARE(verdicts, actual, expected): as MOORLINE_CHECK_EQ, but floating-point numbers are equal as QCOMPARE has it, and
 /// values are shown as QTest::toString does. MOORLINE_VERIFY(verdicts, condition), MOORLINE_VERIFY2(verdicts, condition, text): the
 /// condition holds; otherwise the text is shown. Each says whether it passed.
-#define MOORLINE_COMPARE(verdicts, actual, expected)                                                                     \
-    (::moorline::testkit::detail::compare<::moorline::testkit::qtest::Equal, ::moorline::testkit::qtest::Print>(          \
+#define MOORLINE_COMPARE(verdicts, actual, expected)                                                             \
+    (::moorline::testkit::detail::compare<::moorline::testkit::qtest::Equal, ::moorline::testkit::qtest::Print>( \
         (verdicts), (actual), (expected), "MOORLINE_COMPARE(" #actual ", " #expected ")"))
-#define MOORLINE_VERIFY(verdicts, ...) \
+#define MOORLINE_VERIFY(verdicts, ...)                                                                   \
     (::moorline::testkit::detail::check((verdicts), (__VA_ARGS__), "MOORLINE_VERIFY(" #__VA_ARGS__ ")"))
-#define MOORLINE_VERIFY2(verdicts, condition, text) \
+#define MOORLINE_VERIFY2(verdicts, condition, text)                                                           \
     (::moorline::testkit::qtest::verify((verdicts), (condition), "MOORLINE_VERIFY2(" #condition ")", (text)))
 
 namespace moorline {

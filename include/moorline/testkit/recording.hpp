@@ -23,8 +23,7 @@ public:
 
     /// A tap to a new file, which only this user may read: conversations have secrets. Blocks only for the file system. Errors:
     /// name_in_use (there is a file already), not_found, permission_denied, limit_reached, invalid_argument, os_error.
-    [[nodiscard]] static Result<Tap> create(const std::string& path,
-                                            SourceLocation where = SourceLocation::current()) noexcept {
+    [[nodiscard]] static Result<Tap> create(const std::string& path, SourceLocation where = SourceLocation::current()) noexcept {
         moorline_tap* handle = nullptr;
         if (const Result<void> checked = detail::check_text(path, "a path"); !checked) {
             return Unexpected(checked.error());
@@ -47,30 +46,31 @@ private:
 
 /// How a recording is played.
 struct ReplayOptions {
-    Scope scope = Scope::temporary;             ///< where a plain name lives; of Recording::play_clients
-    Trust trust = Trust::same_user;             ///< whose server to connect to; of Recording::play_clients
-    bool real_time = false;                     ///< keeps the times; otherwise each part comes when what was before it has come
-    std::chrono::milliseconds patience{10000};  ///< for what the other side said, beyond the time that it took then if times are kept
+    Scope scope = Scope::temporary;  ///< where a plain name lives; of Recording::play_clients
+    Trust trust = Trust::same_user;  ///< whose server to connect to; of Recording::play_clients
+    bool real_time = false;  ///< keeps the times; otherwise each part comes when what was before it has come
+    std::chrono::milliseconds patience{
+        10000};  ///< for what the other side said, beyond the time that it took then if times are kept
 };
 
 /// The first thing that the other side did otherwise than in the recording.
 struct ReplayDifference {
     std::uint64_t connection = 0;  ///< of the recording, from 1
-    std::uint64_t after = 0;       ///< bytes of the other side that were as recorded on this connection
+    std::uint64_t after = 0;  ///< bytes of the other side that were as recorded on this connection
 };
 
 /// What was played.
 struct ReplayReport {
-    std::uint64_t connections = 0;               ///< played to their ends
-    std::uint64_t sent = 0;                      ///< bytes
-    std::uint64_t matched = 0;                   ///< bytes of the other side that were as recorded, over all connections
+    std::uint64_t connections = 0;  ///< played to their ends
+    std::uint64_t sent = 0;  ///< bytes
+    std::uint64_t matched = 0;  ///< bytes of the other side that were as recorded, over all connections
     std::optional<ReplayDifference> difference;  ///< none: it nowhere did anything else
 };
 
 /// How much a recording has.
 struct RecordingSize {
     std::size_t connections = 0;  ///< that were recorded
-    std::size_t entries = 0;      ///< things that happened, which is lines of its text but the first
+    std::size_t entries = 0;  ///< things that happened, which is lines of its text but the first
 };
 
 /// A recorded conversation. Move-only; any member function may be called from any thread at any time.
@@ -131,8 +131,8 @@ public:
     [[nodiscard]] Outcome<ReplayReport> play_server(const Server& server, Timeout timeout,
                                                     const ReplayOptions& options = {}) noexcept {
         return play(options, [&](const moorline_replay_options* raw, moorline_replay_report* report) {
-            return detail::done(moorline_recording_play_server(native_handle(), server.native_handle(), raw,
-                                                               timeout.milliseconds(), report));
+            return detail::done(
+                moorline_recording_play_server(native_handle(), server.native_handle(), raw, timeout.milliseconds(), report));
         });
     }
 

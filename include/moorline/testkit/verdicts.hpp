@@ -38,8 +38,7 @@ inline void fail(Borrowed<moorline_verdicts> verdicts, const std::string& text,
     for (std::size_t nul = shown.find('\0'); nul != std::string::npos; nul = shown.find('\0', nul)) {
         shown.replace(nul, 1, "\\0");
     }
-    const moorline_status status =
-        moorline_verdicts_fail(verdicts.native_handle(), where.file(), where.line(), shown.c_str());
+    const moorline_status status = moorline_verdicts_fail(verdicts.native_handle(), where.file(), where.line(), shown.c_str());
     if (status != MOORLINE_OK) {
         std::fprintf(stderr, "%s:%u: %s\n  and its verdicts have ended: %s\n", where.file(), static_cast<unsigned>(where.line()),
                      shown.c_str(), moorline_status_name(status));
@@ -51,8 +50,8 @@ inline void fail(Borrowed<moorline_verdicts> verdicts, const std::string& text,
 inline void done(Borrowed<moorline_verdicts> verdicts, SourceLocation where = SourceLocation::current()) noexcept {
     const moorline_status status = moorline_verdicts_done(verdicts.native_handle());
     if (status != MOORLINE_OK) {
-        std::fprintf(stderr, "%s:%u: done, but its verdicts have ended: %s\n", where.file(),
-                     static_cast<unsigned>(where.line()), moorline_status_name(status));
+        std::fprintf(stderr, "%s:%u: done, but its verdicts have ended: %s\n", where.file(), static_cast<unsigned>(where.line()),
+                     moorline_status_name(status));
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void check(int holds, const char *what) {
+static void check(int holds, const char* what) {
     if (!holds) {
         char reason[512] = "";
         size_t needed = 0;
@@ -28,8 +28,8 @@ static void check_version(void) {
 static void check_echo(void) {
     static const char message[] = "the quick brown fox";
     const int64_t deadline = 30000;
-    moorline_service *service = NULL;
-    moorline_socket *socket = NULL;
+    moorline_service* service = NULL;
+    moorline_socket* socket = NULL;
     char name[512];
     char answer[sizeof message];
     size_t needed = 0, sent = 0, have = 0, handles = 1;

@@ -89,9 +89,9 @@ void ignore(Server& server, Socket& socket, Poller& poller, Service& service, Co
     }
 }
 
-void ignore_of_the_kit(testkit::Verdicts& verdicts, testkit::Fixture& fixture, testkit::FaultPlan& plan, testkit::LeakGuard& guard,
-                       testkit::Proxy& proxy, testkit::Tap& tap, testkit::Recording& recording, testkit::Clock& clock,
-                       Server& server) {
+void ignore_of_the_kit(testkit::Verdicts& verdicts, testkit::Fixture& fixture, testkit::FaultPlan& plan,
+                       testkit::LeakGuard& guard, testkit::Proxy& proxy, testkit::Tap& tap, testkit::Recording& recording,
+                       testkit::Clock& clock, Server& server) {
     const Timeout timeout = Timeout::none();
 
     testkit::Verdicts::create();  // warns

@@ -15,12 +15,12 @@ using moorline::Timeout;
 
 constexpr auto patience = 60s;
 
-#define CHECK(condition)                                                        \
-    do {                                                                        \
-        if (!(condition)) {                                                     \
+#define CHECK(condition)                                                         \
+    do {                                                                         \
+        if (!(condition)) {                                                      \
             std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            std::exit(1);                                                       \
-        }                                                                       \
+            std::exit(1);                                                        \
+        }                                                                        \
     } while (false)
 
 static void talk() {

@@ -43,19 +43,47 @@ struct Watched {
     LeakGuard guard{LeakKinds::all, leaks::patience};
 };
 
-TEST_CASE("Guarded.Handle", "[.]") { const Watched watched; leaks::handle(); SUCCEED(); }
-TEST_CASE("Guarded.Descriptor", "[.]") { const Watched watched; leaks::descriptor(); SUCCEED(); }
-TEST_CASE("Guarded.Thread", "[.]") { const Watched watched; leaks::thread(); SUCCEED(); }
-TEST_CASE("Guarded.SocketFile", "[.]") { const Watched watched; leaks::socket_file(); SUCCEED(); }
+TEST_CASE("Guarded.Handle", "[.]") {
+    const Watched watched;
+    leaks::handle();
+    SUCCEED();
+}
+TEST_CASE("Guarded.Descriptor", "[.]") {
+    const Watched watched;
+    leaks::descriptor();
+    SUCCEED();
+}
+TEST_CASE("Guarded.Thread", "[.]") {
+    const Watched watched;
+    leaks::thread();
+    SUCCEED();
+}
+TEST_CASE("Guarded.SocketFile", "[.]") {
+    const Watched watched;
+    leaks::socket_file();
+    SUCCEED();
+}
 
-TEST_CASE("Listened.Handle", "[.]") { leaks::handle(); SUCCEED(); }
-TEST_CASE("Listened.Descriptor", "[.]") { leaks::descriptor(); SUCCEED(); }
+TEST_CASE("Listened.Handle", "[.]") {
+    leaks::handle();
+    SUCCEED();
+}
+TEST_CASE("Listened.Descriptor", "[.]") {
+    leaks::descriptor();
+    SUCCEED();
+}
 TEST_CASE("Listened.Thread", "[.]") {
     // In a section, of which each is a run of its own.
     SECTION("none") { SUCCEED(); }
-    SECTION("one") { leaks::thread(); SUCCEED(); }
+    SECTION("one") {
+        leaks::thread();
+        SUCCEED();
+    }
 }
-TEST_CASE("Listened.SocketFile", "[.]") { leaks::socket_file(); SUCCEED(); }
+TEST_CASE("Listened.SocketFile", "[.]") {
+    leaks::socket_file();
+    SUCCEED();
+}
 
 TEST_CASE("Verdicts.Fail", "[.]") {
     VerdictGuard verdicts;

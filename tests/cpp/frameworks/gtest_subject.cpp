@@ -17,10 +17,22 @@ struct Watched {
     LeakGuard guard{LeakKinds::all, leaks::patience};
 };
 
-TEST(DISABLED_Guarded, Handle) { const Watched watched; leaks::handle(); }
-TEST(DISABLED_Guarded, Descriptor) { const Watched watched; leaks::descriptor(); }
-TEST(DISABLED_Guarded, Thread) { const Watched watched; leaks::thread(); }
-TEST(DISABLED_Guarded, SocketFile) { const Watched watched; leaks::socket_file(); }
+TEST(DISABLED_Guarded, Handle) {
+    const Watched watched;
+    leaks::handle();
+}
+TEST(DISABLED_Guarded, Descriptor) {
+    const Watched watched;
+    leaks::descriptor();
+}
+TEST(DISABLED_Guarded, Thread) {
+    const Watched watched;
+    leaks::thread();
+}
+TEST(DISABLED_Guarded, SocketFile) {
+    const Watched watched;
+    leaks::socket_file();
+}
 
 TEST(DISABLED_Listened, Handle) { leaks::handle(); }
 TEST(DISABLED_Listened, Descriptor) { leaks::descriptor(); }

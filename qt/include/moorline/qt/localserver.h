@@ -21,8 +21,7 @@ class LocalServerPrivate;
 /// thread. It may be deleted at any time, also in a slot of its own signals.
 class MOORLINE_QT_EXPORT LocalServer : public QObject {
     Q_OBJECT
-    Q_PROPERTY(SocketOptions socketOptions READ socketOptions WRITE setSocketOptions
-               BINDABLE bindableSocketOptions)
+    Q_PROPERTY(SocketOptions socketOptions READ socketOptions WRITE setSocketOptions BINDABLE bindableSocketOptions)
 
 Q_SIGNALS:
     /// A connection is pending: nextPendingConnection() has it.

@@ -32,8 +32,7 @@ struct PeerCredentials {
 /// deadline. It may be deleted at any time, also in a slot of its own signals.
 class MOORLINE_QT_EXPORT LocalSocket : public QIODevice {
     Q_OBJECT
-    Q_PROPERTY(SocketOptions socketOptions READ socketOptions WRITE setSocketOptions
-               BINDABLE bindableSocketOptions)
+    Q_PROPERTY(SocketOptions socketOptions READ socketOptions WRITE setSocketOptions BINDABLE bindableSocketOptions)
 
 public:
     /// What went wrong.
