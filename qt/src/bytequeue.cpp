@@ -80,13 +80,15 @@ qint64 ByteQueue::read(char *into, qint64 most)
 
 QByteArray ByteQueue::takeAll()
 {
-    if (start_ > 0 || size() < worthSharing) {
+    // Nor is memory given away of which more than half is unused.
+    if (start_ > 0 || size() < worthSharing || size() < memory_.size() / 2) {
         const QByteArray all(data(), size());
         clear();
         return all;
     }
+    // Not squeezed: that would make malloc(3) map and unmap large pieces again and again, which it stops doing when it gets one back
+    // as large as it was.
     memory_.resize(end_);
-    memory_.squeeze();
     start_ = end_ = 0;
     return std::exchange(memory_, QByteArray());
 }

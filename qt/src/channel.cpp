@@ -1,5 +1,7 @@
 #include "channel.h"
 
+#include <QtCore/qmath.h>
+
 #include <algorithm>
 
 namespace moorline {
@@ -82,6 +84,9 @@ Channel::Result Channel::receive(qint64 limit, bool untilEnd)
         result.bytes += count;
         // A short read has emptied the system's buffer, and what comes after it is told again.
         if (count < room) {
+            // Next time there may be as much again.
+            const auto sameAgain = static_cast<qint64>(qNextPowerOfTwo(static_cast<quint64>(result.bytes)));
+            chunk_ = std::clamp(sameAgain, std::max(chunk_ / 2, smallestChunk), largestChunk);
             if (!untilEnd)
                 return result;
         } else {

@@ -18,18 +18,11 @@ using std::chrono::microseconds;
 // The longest that one activation keeps the thread's other work waiting, while bytes keep coming.
 constexpr microseconds longestActivation{2000};
 constexpr microseconds longestBusyPoll{1000};
-// Looking for more that finds nothing so often in a row is done only now and then from there on.
-constexpr int patience = 8;
-constexpr int nowAndThen = 16;
+// Looking for more that finds nothing is left for twice as many activations as the last time, up to this.
+constexpr int mostSkipped = 2048;
 
 thread_local std::weak_ptr<Hub> thisThreadsHub;
 thread_local microseconds thisThreadsBusyPoll{50};
-
-bool hasOneProcessor()
-{
-    static const bool one = QThread::idealThreadCount() <= 1;
-    return one;
-}
 
 quint32 indexOf(Hub::Token token)
 {
@@ -218,7 +211,7 @@ void Hub::dispatch(Why why)
 {
     const std::shared_ptr<Hub> self = shared_from_this();
     ++depth_;
-    const bool spins = !hasOneProcessor() && (misses_ < patience || misses_ % nowAndThen == 0);
+    const bool spins = skip_ == 0;
     const microseconds spin = spins ? thisThreadsBusyPoll : microseconds::zero();
     const Clock::time_point start = Clock::now();
     Clock::time_point worked = start;
@@ -238,7 +231,13 @@ void Hub::dispatch(Why why)
         if (!any)
             QThread::yieldCurrentThread();
     }
-    misses_ = foundMore ? 0 : misses_ + 1; // the first round tells of what woke us
+    // The first round tells of what woke us. Without looking a second one may find more, too, but that says nothing.
+    if (!spins) {
+        --skip_;
+    } else if (spin > microseconds::zero()) {
+        penalty_ = foundMore ? 0 : std::clamp(2 * penalty_, 1, mostSkipped);
+        skip_ = penalty_;
+    }
     --depth_;
     if (!hasWaiting())
         return;

@@ -80,7 +80,8 @@ private:
     QSocketNotifier *notifier_ = nullptr;
     bool wakePosted_ = false;
     int depth_ = 0; ///< How many dispatches are on the stack: more than one where a slot runs an event loop.
-    int misses_ = 0; ///< How often in a row looking for more found nothing.
+    int skip_ = 0; ///< How many activations from here on do not look for more before the thread sleeps.
+    int penalty_ = 0; ///< What skip_ was set to when looking last found nothing.
     std::vector<Slot> slots_;
     std::vector<quint32> free_;
     // Both lists are the hub's and not a dispatch's, so that an event loop inside a slot goes on where the outer one is.

@@ -9,9 +9,9 @@
 namespace moorline::qt {
 
 /// Sets how long the calling thread looks for further bytes, without sleeping, after its sockets had some. That saves the
-/// 20 to 50 us that waking a sleeping thread costs, for the price of processor time. The thread stops looking by itself
-/// while nothing comes of it, and never looks where there is a single processor. Zero turns it off; the default is 50 us;
-/// at most a millisecond.
+/// 20 to 50 us that waking a sleeping thread costs, for the price of processor time. Each time that nothing comes of it the
+/// thread leaves it for twice as often as the last time, so that it costs next to nothing where it does not pay, and between two
+/// looks it offers the processor to others. Zero turns it off; the default is 50 us; at most a millisecond.
 MOORLINE_QT_EXPORT void setBusyPoll(std::chrono::microseconds duration);
 
 /// How long the calling thread looks for further bytes at most.
