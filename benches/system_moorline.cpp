@@ -110,8 +110,13 @@ private:
             if (work_.received(index, buffer_.data(), received)) {
                 send_next(index);
             }
-            // There is no telling from one message whether it was the last.
-        } while (has_messages_ || received == buffer_.size());
+        } while (has_messages_ ? may_have_message(index) : received == buffer_.size());
+    }
+
+    bool may_have_message(std::size_t index) {
+        std::uint32_t may = 0;
+        check(moorline_socket_may_have_message(sockets_[index].socket, &may), "moorline_socket_may_have_message");
+        return may != 0;
     }
 
     bench::Workload work_;

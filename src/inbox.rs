@@ -26,6 +26,8 @@ pub(crate) struct Inbox {
     /// The validator has seen the first message.
     validated: bool,
     read_size: usize,
+    /// The last receive took all that the system had.
+    drained: bool,
     /// How many bytes were taken before the filled ones, ever.
     taken: u64,
     descriptors: VecDeque<Arrival>,
@@ -49,6 +51,7 @@ impl Inbox {
             begun: None,
             validated: false,
             read_size: READ_SIZES.0,
+            drained: false,
             taken: 0,
             descriptors: VecDeque::new(),
             clock,
@@ -152,16 +155,25 @@ impl Inbox {
         self.descriptors.iter().map(|arrival| arrival.descriptors.len()).sum()
     }
 
-    /// Adds what `receive` puts into a buffer, and tells what it answered.
+    /// Whether the last receive took all that the system had then.
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Adds what `receive` puts into a buffer, and tells how much that was. `receive` answers with the number of bytes, the descriptors
+    /// that came with them, and whether the system stopped at descriptors.
     pub fn fill<E>(
         &mut self,
-        receive: impl FnOnce(&mut [u8]) -> std::result::Result<(usize, Vec<Descriptor>), E>,
+        receive: impl FnOnce(&mut [u8]) -> std::result::Result<(usize, Vec<Descriptor>, bool), E>,
     ) -> std::result::Result<usize, E> {
         if self.bytes.len() - self.filled.end < self.read_size {
             self.make_room();
         }
         let room = self.bytes.len() - self.filled.end;
-        let (received, descriptors) = receive(&mut self.bytes[self.filled.end..])?;
+        // It fails when there is nothing.
+        self.drained = true;
+        let (received, descriptors, stopped) = receive(&mut self.bytes[self.filled.end..])?;
+        self.drained = received < room && !stopped;
         if received > 0 {
             self.begun.get_or_insert_with(|| self.clock.now());
             self.filled.end += received;
@@ -200,7 +212,7 @@ mod tests {
     fn put(inbox: &mut Inbox, bytes: &[u8]) {
         let Ok(_) = inbox.fill::<Infallible>(|room| {
             room[..bytes.len()].copy_from_slice(bytes);
-            Ok((bytes.len(), Vec::new()))
+            Ok((bytes.len(), Vec::new(), false))
         });
     }
 

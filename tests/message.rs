@@ -243,6 +243,50 @@ fn descriptors_come_with_their_message_and_no_more_than_allowed() {
 }
 
 #[test]
+fn whether_another_message_may_be_there_is_known_without_asking_the_system() {
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        let may = || far.may_have_message().unwrap();
+        assert!(may(), "nobody has looked");
+        near.send_message(b"first", WATCHDOG).unwrap();
+        near.send_message(b"second", WATCHDOG).unwrap();
+        assert_eq!(receive(&far), b"first");
+        assert!(may(), "the second came with the first");
+        assert_eq!(receive(&far), b"second");
+        assert!(!may(), "{framing:?}");
+        near.send_message(&vec![b'x'; 70_000], WATCHDOG).unwrap();
+        near.send_message(b"behind", WATCHDOG).unwrap();
+        assert_eq!(receive(&far).len(), 70_000);
+        assert!(may(), "the last receive did not see the end");
+        assert_eq!(receive(&far), b"behind");
+        assert_eq!(status(far.receive_message(Timeout::None)), Status::WouldBlock);
+        assert!(!may());
+    }
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::Lines));
+    far.write_all(b"one\ntw").unwrap();
+    assert_eq!(receive(&near), b"one");
+    assert!(!near.may_have_message().unwrap(), "a part is no message");
+    let (plain, _) = Socket::pair(&SocketOptions::default()).unwrap();
+    assert_eq!(status(plain.may_have_message()), Status::InvalidState);
+}
+
+#[test]
+fn what_is_behind_descriptors_is_not_overlooked() {
+    for allowed in [0, 1] {
+        let (near, far) =
+            pair(MessageOptions { max_descriptors: allowed, ..MessageOptions::new(Framing::BigEndian) });
+        let (descriptor, _) = UnixStream::pair().unwrap();
+        near.send_message_with(b"with", &[descriptor.as_fd()], WATCHDOG).unwrap();
+        near.send_message(b"behind", WATCHDOG).unwrap();
+        assert_eq!(receive(&far), b"with");
+        // The system has stopped at the descriptor.
+        assert!(far.may_have_message().unwrap(), "{allowed} allowed");
+        assert_eq!(receive(&far), b"behind");
+        assert!(!far.may_have_message().unwrap());
+    }
+}
+
+#[test]
 fn parts_of_messages_are_not_for_the_caller() {
     let (near, far) = pair(MessageOptions::new(Framing::Lines));
     assert_eq!(status(near.send(b"x", WATCHDOG)), Status::InvalidState);

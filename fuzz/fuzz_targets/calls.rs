@@ -515,6 +515,7 @@ impl Call {
                     check(c::moorline_socket_peer_credentials(socket, report(&options).as_mut_ptr().cast()));
                     let text = buffer.as_mut_ptr().cast();
                     check(c::moorline_socket_peer_application(socket, text, ROOM, &mut number, &mut word));
+                    check(c::moorline_socket_may_have_message(socket, &mut word));
                     let status = c::moorline_socket_peer_process(socket, &mut descriptor);
                     check(status);
                     if status == 0 {

@@ -1553,7 +1553,7 @@ moorline_status moorline_socket_send_message_with_descriptors(moorline_socket *s
  * Receives a message.
  *
  * A socket with messages has read more than the one: after a poller's report, receive until MOORLINE_WOULD_BLOCK, whatever
- * the trigger.
+ * the trigger, or until moorline_socket_may_have_message says no, which costs less.
  *
  * @param socket      a socket with messages
  * @param buffer      where to put it; may be NULL if capacity is 0
@@ -1575,6 +1575,24 @@ moorline_status moorline_socket_receive_message(moorline_socket *socket,
                                                 size_t capacity,
                                                 int64_t timeout_ms,
                                                 size_t *length);
+
+/**
+ * Tells whether a receive may find another message without waiting.
+ *
+ * It may if one is there already, if the last receive left something with the system, if nothing was received yet, or if another
+ * thread is receiving. If not, a poller tells of what comes next, whatever the trigger, as after MOORLINE_WOULD_BLOCK; but
+ * after its report of MOORLINE_HANGUP the end of the stream is still to be received.
+ *
+ * @param socket  a socket with messages
+ * @param may     out: 1 if it may, else 0
+ * @return MOORLINE_OK; MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+ *         MOORLINE_WRONG_KIND
+ *
+ * Does not block. Any thread.
+ */
+MOORLINE_NODISCARD
+moorline_status moorline_socket_may_have_message(const moorline_socket *socket,
+                                                 uint32_t *may);
 
 /**
  * As moorline_socket_receive_message, and gives the descriptors that came with the message.

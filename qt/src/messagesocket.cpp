@@ -49,6 +49,8 @@ public:
     void onReady(quint32 readiness) override
     {
         const QPointer<MessageSocket> alive(q);
+        if (readiness & MOORLINE_HANGUP)
+            peerHungUp = true;
         if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP))
             receive();
         if (alive && socket && (readiness & MOORLINE_WRITABLE))
@@ -89,7 +91,7 @@ public:
         socket = std::move(handle);
         queue.clear();
         queued = 0;
-        closing = unfinished = undrained = false;
+        closing = unfinished = undrained = peerHungUp = false;
         attach();
     }
 
@@ -151,6 +153,10 @@ public:
             emit q->messageReceived(QByteArray(buffer.constData(), static_cast<qsizetype>(length)));
             if (!alive || now != attempt || !socket)
                 return;
+            quint32 more = 1;
+            (void)moorline_socket_may_have_message(socket.get(), &more);
+            if (!more && !peerHungUp)
+                return;
         }
         unfinished = true;
         hub->schedule(token);
@@ -193,6 +199,7 @@ public:
     quint64 attempt = 0; ///< Counts the connections, so that a slot that makes a new one is noticed.
     bool writableWatched = false;
     bool unfinished = false;
+    bool peerHungUp = false; ///< The end of the stream is to be found, of which the hub does not tell again.
     bool undrained = false; ///< Something was queued, and drained() has not told of it.
     bool closing = false;
 };

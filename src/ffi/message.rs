@@ -185,7 +185,7 @@ pub(super) unsafe fn borrow_all<'call>(
 /// Receives a message.
 ///
 /// A socket with messages has read more than the one: after a poller's report, receive until MOORLINE_WOULD_BLOCK, whatever
-/// the trigger.
+/// the trigger, or until moorline_socket_may_have_message says no, which costs less.
 ///
 /// @param socket      a socket with messages
 /// @param buffer      where to put it; may be NULL if capacity is 0
@@ -222,6 +222,35 @@ pub unsafe extern "C" fn moorline_socket_receive_message(
         length.set(needed);
         // Descriptors that the caller did not ask for are closed.
         received.map(drop)
+    })
+}
+
+/// Tells whether a receive may find another message without waiting.
+///
+/// It may if one is there already, if the last receive left something with the system, if nothing was received yet, or if another
+/// thread is receiving. If not, a poller tells of what comes next, whatever the trigger, as after MOORLINE_WOULD_BLOCK; but
+/// after its report of MOORLINE_HANGUP the end of the stream is still to be received.
+///
+/// @param socket  a socket with messages
+/// @param may     out: 1 if it may, else 0
+/// @return MOORLINE_OK; MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+///         MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_socket_may_have_message(
+    socket: *const moorline_socket,
+    may: *mut u32,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let may = unsafe { Out::zeroed(may) }.required("may")?;
+        may.set(handle::get::<Socket>(socket)?.may_have_message()?.into());
+        Ok(())
     })
 }
 

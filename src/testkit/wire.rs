@@ -336,7 +336,7 @@ impl Flow {
             None => buffer.len(),
         };
         let endpoint = from.endpoint().map_err(|error| error.status())?;
-        let (received, descriptors) = endpoint
+        let (received, descriptors, _) = endpoint
             .source()
             .receive_with(&mut buffer[..room], DESCRIPTORS)
             .map_err(|error| error.status())?;

@@ -124,6 +124,14 @@ static moorline_status socket_receive_message_with_descriptors(void *handle)
     return status;
 }
 
+static moorline_status socket_may_have_message(void *handle)
+{
+    uint32_t may = (uint32_t)POISON;
+    moorline_status status = moorline_socket_may_have_message(handle, &may);
+    CHECK_NUMBER(may, 0);
+    return status;
+}
+
 static moorline_status socket_peer_application(void *handle)
 {
     char buffer[8] = "poison";
@@ -256,6 +264,7 @@ static const struct function core_functions[] = {
     {"moorline_socket_receive_message", SOCKET, socket_receive_message},
     {"moorline_socket_receive_message_with_descriptors", SOCKET, socket_receive_message_with_descriptors},
     {"moorline_socket_set_validator", SOCKET, socket_set_validator},
+    {"moorline_socket_may_have_message", SOCKET, socket_may_have_message},
     {"moorline_socket_peer_application", SOCKET, socket_peer_application},
     {"moorline_socket_shutdown", SOCKET, socket_shutdown},
     {"moorline_socket_peer_process", SOCKET, socket_peer_process},

@@ -70,7 +70,11 @@ static void messages_arrive_whole_over_a_server(void)
         expect_message(accepted, "");
         expect_message(accepted, "two");
         size_t length = 0;
+        uint32_t may = 7;
         CHECK_STATUS(moorline_socket_receive_message(accepted, NULL, 0, 0, &length), MOORLINE_WOULD_BLOCK);
+        CHECK_OK(moorline_socket_may_have_message(accepted, &may));
+        CHECK_NUMBER(may, 0);
+        CHECK_STATUS(moorline_socket_may_have_message(accepted, NULL), MOORLINE_INVALID_ARGUMENT);
         CHECK_OK(moorline_socket_destroy(client));
         CHECK_STATUS(moorline_socket_receive_message(accepted, NULL, 0, -1, &length), MOORLINE_DISCONNECTED);
         CHECK_OK(moorline_socket_destroy(accepted));

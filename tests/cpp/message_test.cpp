@@ -64,10 +64,12 @@ TEST_F(MessageTest, ArriveWholeOverAServerInEveryFraming) {
         must(client.send_message("", patience));
         const std::vector<std::byte> bytes(2, std::byte{'2'});
         must(client.send_message(bytes, patience));
+        EXPECT_TRUE(must(accepted.may_have_message()));
         EXPECT_EQ(must(accepted.receive_message(patience)), "one");
         EXPECT_EQ(must(accepted.receive_message(patience)), "");
         EXPECT_EQ(must(accepted.receive_message<std::vector<std::byte>>(patience)), bytes);
         EXPECT_FAILS(accepted.receive_message(Timeout::none()), Status::would_block);
+        EXPECT_FALSE(must(accepted.may_have_message()));
         EXPECT_FAILS(accepted.receive_message(10ms), Status::timed_out);
         must(accepted.send_message("back", patience));
         EXPECT_EQ(must(client.receive_message(patience)), "back");

@@ -224,6 +224,19 @@ public:
         });
     }
 
+    /// Whether a receive may find another message without waiting: one is there already, the last receive left something with
+    /// the system, nothing was received yet, or another thread is receiving. If not, a poller tells of what comes next, whatever
+    /// the trigger, as after would_block; but after its report of a hang-up the end of the stream is still to be received.
+    /// Errors: invalid_state (no framing), stale_handle, invalid_argument (empty owner).
+    [[nodiscard]] Result<bool> may_have_message() const noexcept {
+        std::uint32_t may = 0;
+        const moorline_status status = moorline_socket_may_have_message(native_handle(), &may);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return may != 0;
+    }
+
     /// Receives a message and the descriptors that came with it. Otherwise as above.
     template <class Bytes = std::string>
     [[nodiscard]] Result<Message<Bytes>> receive_message_with_descriptors(Timeout timeout) noexcept {

@@ -292,7 +292,11 @@ impl Worker {
             Ok(Ok(())) => {
                 served.touch(&self.shared.options);
                 self.look(slot);
-                self.served.contains(slot)
+                let Some(served) = self.served.get_mut(slot) else { return false };
+                // Nothing more is worth a call that finds nothing: more is another edge.
+                served.readable =
+                    served.hangup || served.connection.socket().may_have_message().unwrap_or(true);
+                served.readable
             }
             Ok(Err(error)) => {
                 match error.status() {

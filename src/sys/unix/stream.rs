@@ -170,10 +170,11 @@ impl Stream {
             && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
-    /// As `receive`, and takes at most so many descriptors that came with the bytes.
-    pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>), Error> {
+    /// As `receive_to_stop`, and takes at most so many descriptors that came with the bytes.
+    pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>, bool), Error> {
         if most == 0 {
-            return Ok((self.receive(buffer).map_err(receive_error)?, Vec::new()));
+            let (received, stopped) = self.receive_to_stop(buffer).map_err(receive_error)?;
+            return Ok((received, Vec::new(), stopped));
         }
         self.let_through(false).map_err(receive_error)?;
         let mut space = [MaybeUninit::uninit(); CONTROL_SPACE];
@@ -199,7 +200,8 @@ impl Stream {
             rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)
                 .map_err(|errno| Error::os(errno, "receive a descriptor"))?;
         }
-        Ok((answer.bytes, descriptors))
+        let stopped = !descriptors.is_empty();
+        Ok((answer.bytes, descriptors, stopped))
     }
 
     pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {

@@ -96,7 +96,11 @@ impl Stream {
         match self.0 {}
     }
 
-    pub fn receive_with(&self, _buffer: &mut [u8], _most: usize) -> Result<(usize, Vec<Descriptor>), Error> {
+    pub fn receive_with(
+        &self,
+        _buffer: &mut [u8],
+        _most: usize,
+    ) -> Result<(usize, Vec<Descriptor>, bool), Error> {
         match self.0 {}
     }
 
