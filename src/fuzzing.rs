@@ -19,7 +19,7 @@ pub fn decode(framing: Framing, limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>
             let Ok(taken) = inbox.fill::<Infallible>(|room| {
                 let length = room.len().min(rest.len());
                 room[..length].copy_from_slice(&rest[..length]);
-                Ok((length, Vec::new()))
+                Ok((length, Vec::new(), false))
             });
             rest = &rest[taken..];
             loop {
