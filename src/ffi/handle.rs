@@ -107,6 +107,9 @@ kind!(Poller, moorline_poller, 3);
 kind!(Service, moorline_service, 4);
 kind!(Connection, moorline_connection, 5);
 
+/// On cache lines of its own: each call counts its users there, and would otherwise be in the way of those that use the
+/// neighbours in the slab.
+#[repr(align(64))]
 pub(super) struct Entry<T> {
     object: T,
     process: u32,
