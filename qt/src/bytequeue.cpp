@@ -8,9 +8,9 @@ namespace moorline {
 
 namespace {
 // More than this an empty queue does not keep.
-constexpr qint64 keptMemory = 512 * 1024;
+constexpr qint64 keptMemory = qint64{512} * 1024;
 // From here on sharing memory is cheaper than copying it.
-constexpr qint64 worthSharing = 16 * 1024;
+constexpr qint64 worthSharing = qint64{16} * 1024;
 } // namespace
 
 char *ByteQueue::reserve(qint64 bytes)

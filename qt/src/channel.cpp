@@ -7,10 +7,10 @@
 namespace moorline {
 
 namespace {
-constexpr qint64 smallestChunk = 4 * 1024;
-constexpr qint64 largestChunk = 256 * 1024;
+constexpr qint64 smallestChunk = qint64{4} * 1024;
+constexpr qint64 largestChunk = qint64{256} * 1024;
 // So much of one peer's is taken before it is the others' turn again.
-constexpr qint64 fairShare = 4 * 1024 * 1024;
+constexpr qint64 fairShare = qint64{4} * 1024 * 1024;
 } // namespace
 
 bool Channel::attach()

@@ -17,12 +17,13 @@ using std::chrono::microseconds;
 
 // The longest that one activation keeps the thread's other work waiting, while bytes keep coming.
 constexpr microseconds longestActivation{2000};
+constexpr microseconds usualBusyPoll{50};
 constexpr microseconds longestBusyPoll{1000};
 // Looking for more that finds nothing is left for twice as many activations as the last time, up to this.
 constexpr int mostSkipped = 2048;
 
 thread_local std::weak_ptr<Hub> thisThreadsHub;
-thread_local microseconds thisThreadsBusyPoll{50};
+thread_local microseconds thisThreadsBusyPoll = usualBusyPoll;
 
 quint32 indexOf(Hub::Token token)
 {

@@ -13,7 +13,7 @@ namespace moorline {
 
 namespace {
 
-constexpr quint64 defaultMaxMessage = 16 * 1024 * 1024;
+constexpr quint64 defaultMaxMessage = quint64{16} * 1024 * 1024;
 // So many messages of one peer's are told before it is the others' turn again.
 constexpr int fairShare = 256;
 // Between two tries while the server's backlog is full.

@@ -21,7 +21,7 @@ using moorline::SocketOptions;
 using OptionsTest = Clean;
 
 // More than any kernel takes for a socket whose peer does not read.
-constexpr std::size_t much = 64 * 1024 * 1024;
+constexpr std::size_t much = std::size_t{64} * 1024 * 1024;
 
 mode_t mode_of(const std::string& path) {
     struct stat status = {};

@@ -17,7 +17,7 @@ using moorline::SocketOptions;
 
 using SocketTest = Clean;
 
-constexpr std::size_t more_than_the_kernel_takes = 64 * 1024 * 1024;
+constexpr std::size_t more_than_the_kernel_takes = std::size_t{64} * 1024 * 1024;
 
 TEST_F(SocketTest, SaysWhyItCannotConnect) {
     EXPECT_FAILS(Socket::connect("nobody", Timeout::none()), Status::not_found);

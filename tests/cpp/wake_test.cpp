@@ -95,7 +95,7 @@ TEST_F(WakeTest, Flush) {
     for (const bool destroy : {true, false}) {
         expect_woken([destroy] {
             moorline::SocketOptions options;
-            options.send_queue_limit = 64 * 1024 * 1024;
+            options.send_queue_limit = std::size_t{64} * 1024 * 1024;
             auto pair = std::make_shared<Pair>(must(Socket::pair(options)));
             must(pair->socket.send(std::string(16 * 1024 * 1024, 'x'), Timeout::none()));
             return std::pair([pair] { return answer_of(pair->socket.flush(Timeout::unlimited())); },

@@ -23,7 +23,7 @@ struct ServiceOptions {
     std::uint32_t mode = 0600;               ///< permission bits of the socket file, exact whatever the umask
     std::uint32_t backlog = 0;               ///< connections that may wait to be accepted; 0: the system's maximum
     std::uint32_t workers = 1;               ///< threads, each with its share of the connections
-    std::size_t queue_limit = 1024 * 1024;   ///< bytes queued to one peer at most
+    std::size_t queue_limit = std::size_t{1024} * 1024;   ///< bytes queued to one peer at most
     std::size_t high_water = 0;              ///< above so many, nothing more is read from that peer; 0: half the limit
     std::size_t low_water = 0;               ///< at so few, reading goes on; 0: a quarter of the high water
     /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
