@@ -145,7 +145,7 @@ fn measure_rest<S: Server, C: Client>(request: &Request) {
 fn answer_memory<S: Server>(request: &Request) {
     let server = S::start(request);
     println!("{}", server.address());
-    for question in io::stdin().bytes() {
+    for question in io::stdin().lock().bytes() {
         checked(question, "the question");
         println!("{}", resident_bytes());
     }

@@ -33,6 +33,7 @@ pub struct Entry<'a, T, C> {
 }
 
 impl<T, C> Slab<T, C> {
+    #[expect(clippy::extra_unused_type_parameters, reason = "the library names its configuration")]
     pub fn new_with_config<D>() -> Self {
         Slab { places: Mutex::default(), config: PhantomData }
     }

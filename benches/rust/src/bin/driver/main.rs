@@ -103,7 +103,7 @@ fn list(groups: &[Group]) {
     for system in &SYSTEMS {
         println!("  {:<22}{}", system.key, system.name);
     }
-    println!("  {:<22}{}\nrows:", MICRO, "parts on their own");
+    println!("  {MICRO:<22}parts on their own\nrows:");
     for group in groups {
         println!("  {}", group.full_name());
     }
