@@ -164,6 +164,11 @@ fn sized<T: Copy>(value: T, options: &Options) -> Vec<u64> {
     bytes
 }
 
+/// What options name of the test kit's: mostly nothing, else what never was a handle.
+fn of_the_test_kit<T>(options: &Options) -> *const T {
+    std::ptr::without_provenance(if options.trust < 0xf0 { 0 } else { usize::from(options.trust) })
+}
+
 /// Most calls don't wait, others do for a moment.
 fn timeout(ms: u8) -> i64 {
     match ms {
@@ -227,7 +232,7 @@ unsafe extern "C" fn admits(
     _: *const c_void,
     length: usize,
 ) -> i32 {
-    i32::from(length % 7 != 0)
+    i32::from(!length.is_multiple_of(7))
 }
 
 unsafe extern "C" fn valid(context: *mut c_void, _: *const c_void, _: usize) -> i32 {
@@ -297,6 +302,9 @@ fn socket_options(options: &Options, pointed: &Pointed) -> Vec<u64> {
         trust: u32::from(options.trust % 3),
         send_queue_limit: usize::from(options.numbers[0]),
         messages: pointed.messages(),
+        faults: of_the_test_kit(options),
+        busy_poll_us: u32::from(options.numbers[1] % 50),
+        reserved: 0,
     };
     sized(value, options)
 }
@@ -320,6 +328,8 @@ fn service_options(options: &Options, pointed: &Pointed) -> Vec<u64> {
         reserved: 0,
         messages: pointed.messages(),
         policy: pointed.policy(),
+        faults: of_the_test_kit(options),
+        clock: of_the_test_kit(options),
     };
     sized(value, options)
 }
@@ -363,6 +373,7 @@ impl Call {
                         send_queue_limit: usize::from(options.numbers[0]),
                         messages: pointed.messages(),
                         policy: pointed.policy(),
+                        faults: of_the_test_kit(&options),
                     };
                     let mut server = null_mut();
                     check(c::moorline_server_create(sized(value, &options).as_ptr().cast(), &mut server));
@@ -537,8 +548,12 @@ impl Call {
                 Call::SocketAbort(socket) => check(c::moorline_socket_abort(handles.get(socket), null_mut())),
                 Call::SocketDestroy(socket) => check(c::moorline_socket_destroy(handles.get(socket))),
                 Call::PollerCreate(options, place) => {
-                    let busy_poll_us = u32::from(options.numbers[0] % 50);
-                    let value = sized(moorline_poller_options { struct_size: 0, busy_poll_us }, &options);
+                    let value = moorline_poller_options {
+                        struct_size: 0,
+                        busy_poll_us: u32::from(options.numbers[0] % 50),
+                        clock: of_the_test_kit(&options),
+                    };
+                    let value = sized(value, &options);
                     let mut poller = null_mut();
                     check(c::moorline_poller_create(value.as_ptr().cast(), &mut poller));
                     handles.put(place, poller);
