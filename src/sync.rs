@@ -6,5 +6,5 @@ pub(crate) use std::sync::{LazyLock, OnceLock};
 pub(crate) use std::thread_local;
 
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 }

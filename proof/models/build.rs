@@ -4,16 +4,20 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The library's files that the models run.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 13] = [
     "clock.rs",
     "deadline.rs",
     "endpoint.rs",
     "error.rs",
     "gate.rs",
+    "outbox.rs",
     "poller.rs",
     "ffi/handle.rs",
     "service/connection.rs",
     "service/headcount.rs",
+    "socket/close.rs",
+    "socket/outgoing.rs",
+    "socket/stream.rs",
 ];
 
 fn main() {

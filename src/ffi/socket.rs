@@ -500,7 +500,7 @@ pub unsafe extern "C" fn moorline_socket_peer_process(
 /// @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all
 /// @param report      out, may be NULL: what became of everything; with its struct_size set by the caller
 /// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT, MOORLINE_DISCONNECTED, MOORLINE_LIMIT_REACHED
-///         (report->unsent bytes were lost, and why); MOORLINE_CLOSED (likewise: another thread destroyed the socket meanwhile); MOORLINE_INVALID_ARGUMENT;
+///         (report->unsent bytes were lost, and why); MOORLINE_CLOSED (likewise: it was closed before, or meanwhile destroyed); MOORLINE_INVALID_ARGUMENT;
 ///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread.

@@ -24,8 +24,8 @@ pub struct CloseReport {
     pub unsent: u64,
     /// Bytes received, over the socket's life.
     pub received: u64,
-    /// `Ok` if nothing stayed unsent, otherwise why: `WouldBlock`, `TimedOut`, `Disconnected`, `Closed` if another
-    /// thread ended it early, or `LimitReached` if there was no descriptor left to wait with.
+    /// `Ok` if nothing stayed unsent, otherwise why: `WouldBlock`, `TimedOut`, `Disconnected`, `Closed` if it was ended
+    /// before this or meanwhile, or `LimitReached` if there was no descriptor left to wait with.
     pub outcome: Status,
 }
 
@@ -149,12 +149,13 @@ impl Socket {
         self.end();
         self.drop_inbox();
         let unsent = self.outgoing.end();
-        CloseReport {
-            sent: self.sent(),
-            unsent,
-            received: self.received(),
-            outcome: if unsent == 0 { Status::Ok } else { outcome },
-        }
+        let outcome = match outcome {
+            _ if unsent == 0 => Status::Ok,
+            // There was nothing to flush: somebody else had given it up.
+            Status::Ok => Status::Closed,
+            why => why,
+        };
+        CloseReport { sent: self.sent(), unsent, received: self.received(), outcome }
     }
 }
 

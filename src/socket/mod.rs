@@ -3,27 +3,27 @@
 mod close;
 mod message;
 mod outgoing;
+mod stream;
 
 pub use close::{CloseReport, Direction};
 pub use message::{Message, MessageOptions, Validator};
 
-use crate::busy_poll::{BusyPoll, BusyPoller, Looking};
+use crate::busy_poll::{BusyPoll, BusyPoller};
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::name::{Name, Place, Scope};
-use crate::poller::{Event, Interest};
-use crate::sys::{self, Readiness, Stream};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::{self, Stream};
 pub use crate::sys::{BorrowedDescriptor, Credentials, Descriptor, RawDescriptor};
 use crate::testkit::faults::{FaultPlan, Role};
 use close::Abort;
 use message::Messaging;
 use outgoing::Outgoing;
-use parking_lot::Mutex;
 use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Whose server a socket connects to. Checked by the kernel's word before anything is sent, so that whoever squats on
 /// a name gets nobody's data.
@@ -176,191 +176,6 @@ impl Socket {
         Ok(socket)
     }
 
-    /// Sends all of `data`, and tells how much of it was taken and why not all, if so. Taken is what the kernel has, and what
-    /// the queue of [`SocketOptions::send_queue_limit`] has.
-    ///
-    /// What one call sends is never mixed with what other threads send.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock`, `TimedOut`: not all was taken in time. `Closed`. `Disconnected`: the peer has gone. `InvalidState`: the
-    /// socket has messages, not a stream.
-    pub fn send_counted(&self, data: &[u8], timeout: Timeout) -> (usize, Result<()>) {
-        let deadline = Deadline::from(timeout);
-        let mut taken = 0;
-        let result = self.send_all(data, deadline, &mut taken);
-        (taken, result)
-    }
-
-    /// As [`Socket::send_counted`], where it does not matter how much of a failed send was taken.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::send_counted`].
-    pub fn send(&self, data: &[u8], timeout: Timeout) -> Result<()> {
-        self.send_counted(data, timeout).1
-    }
-
-    fn send_all(&self, data: &[u8], deadline: Deadline, taken: &mut usize) -> Result<()> {
-        self.check_unframed()?;
-        let mut turn = self.outgoing.turn(deadline)?;
-        loop {
-            turn.send(data, taken)?;
-            if *taken == data.len() {
-                return Ok(());
-            }
-            deadline.check_may_wait()?;
-            turn.wait_for_room(deadline)?;
-        }
-    }
-
-    /// Ends sends, with `Closed`, now and later. What is queued may still go out.
-    pub(crate) fn end_sending(&self) {
-        self.outgoing.shut();
-    }
-
-    /// Sends what is queued.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock`, `TimedOut`: some is queued still. `Closed`. `Disconnected`.
-    pub fn flush(&self, timeout: Timeout) -> Result<()> {
-        let deadline = Deadline::from(timeout);
-        let endpoint = self.endpoint()?;
-        loop {
-            if self.outgoing.flush()? == 0 {
-                return Ok(());
-            }
-            deadline.check_may_wait()?;
-            let wanted = Readiness { writable: true, ..Readiness::default() };
-            endpoint.wait_ready(wanted, deadline)?;
-        }
-    }
-
-    /// Bytes queued to be sent.
-    pub fn queued(&self) -> usize {
-        self.outgoing.queued()
-    }
-
-    /// Receives what is there, at least one byte; waits until something is. What is queued to be sent goes out meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock`, `TimedOut`: nothing came in time. `Closed`. `Disconnected`: the peer has gone, or has ended its
-    /// sending direction, and all it sent was read. `InvalidArgument`: the buffer has no room. `InvalidState`: the socket
-    /// has messages, not a stream.
-    pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<usize> {
-        if buffer.is_empty() {
-            return Err(Error::new(Status::InvalidArgument, "receive into a buffer without room"));
-        }
-        self.check_unframed()?;
-        let deadline = Deadline::from(timeout);
-        let mut looking = None;
-        loop {
-            if let Some(received) = self.receive_by(|stream| stream.receive(buffer), |received| *received)? {
-                looking.into_iter().for_each(Looking::found);
-                return Ok(received);
-            }
-            if let Err(status) = deadline.check_may_wait() {
-                self.flush_if_queued();
-                return Err(status.into());
-            }
-            if !self.looks_again(&mut looking, deadline) {
-                self.wait_flushing(&*self.endpoint()?, Interest::READABLE, deadline)?;
-            }
-        }
-    }
-
-    /// Receives what is there, as `receive` does that may not wait; also tells whether there may be more although the buffer was not
-    /// filled.
-    pub(crate) fn receive_now(&self, buffer: &mut [u8]) -> Result<(usize, bool)> {
-        match self.receive_by(|stream| stream.receive_to_stop(buffer), |(received, _)| *received)? {
-            Some((received, stopped)) => Ok((received, stopped || received == buffer.len())),
-            None => {
-                self.flush_if_queued();
-                Err(Status::WouldBlock.into())
-            }
-        }
-    }
-
-    /// Receives what is there; none if nothing is. The lock is held meanwhile: that is cheaper than to hold the endpoint, and the call
-    /// does not wait.
-    fn receive_by<T, E: Into<io::Error>>(
-        &self,
-        receive: impl FnOnce(&Stream) -> Result<T, E>,
-        count: impl FnOnce(&T) -> usize,
-    ) -> Result<Option<T>> {
-        let open = self.open.lock();
-        let endpoint = open.as_ref().ok_or(Status::Closed)?;
-        endpoint.check_open()?;
-        match receive(endpoint.source()).map_err(Into::into) {
-            Ok(received) => match count(&received) {
-                0 => Err(Status::Disconnected.into()),
-                bytes => {
-                    // With the lock held, which makes it a plain addition.
-                    self.received.store(self.received() + bytes as u64, Ordering::Relaxed);
-                    Ok(Some(received))
-                }
-            },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Error::os(error, "receive")),
-        }
-    }
-
-    /// Waits until a receive or a send, as asked, would not wait, and tells which.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock`, `TimedOut`: neither. `Closed`. `InvalidArgument`: nothing was asked.
-    pub fn wait(&self, interest: Interest, timeout: Timeout) -> Result<Event> {
-        if !interest.readable && !interest.writable {
-            return Err(Error::new(Status::InvalidArgument, "wait for nothing"));
-        }
-        let endpoint = self.endpoint()?;
-        let ready = self.wait_flushing(&endpoint, interest, Deadline::from(timeout))?;
-        let Readiness { readable, writable, hangup } = ready;
-        Ok(Event { token: 0, readable, writable, hangup })
-    }
-
-    /// Sends what is queued, as far as it goes at once; tells whether something is left. A failure to send is the next send's
-    /// to tell: there may be data to read still.
-    fn flush_if_queued(&self) -> bool {
-        self.queued() > 0 && self.outgoing.flush().is_ok_and(|left| left > 0)
-    }
-
-    /// Whether a receive that has found nothing looks again at once, instead of sleeping.
-    fn looks_again<'socket>(
-        &'socket self,
-        looking: &mut Option<Looking<'socket>>,
-        deadline: Deadline,
-    ) -> bool {
-        let looking = looking.get_or_insert_with(|| self.busy_poller.begin());
-        looking.found_nothing();
-        let again = looking.goes_on() && !deadline.has_passed();
-        if again {
-            self.flush_if_queued();
-        }
-        again
-    }
-
-    /// Waits for what is asked, and sends meanwhile what is queued: it may be what the peer waits for.
-    fn wait_flushing(
-        &self,
-        endpoint: &Endpoint<Stream>,
-        interest: Interest,
-        deadline: Deadline,
-    ) -> Result<Readiness> {
-        let Interest { readable, writable, .. } = interest;
-        loop {
-            let flushing = self.flush_if_queued();
-            let wanted = Readiness { readable, writable: writable || flushing, hangup: false };
-            let ready = endpoint.wait_ready(wanted, deadline)?;
-            if (readable && ready.readable) || (writable && ready.writable) {
-                return Ok(Readiness { writable: ready.writable && writable, ..ready });
-            }
-        }
-    }
-
     /// Whether the connection has ended in both directions, so that nothing sent can arrive; or is closed. Does not block.
     pub fn is_gone(&self) -> bool {
         self.endpoint().map_or(true, |endpoint| endpoint.source().is_gone())
@@ -433,14 +248,6 @@ impl Socket {
     /// Bytes received.
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
-    }
-
-    /// Parts of messages are not for the caller to send or take.
-    fn check_unframed(&self) -> Result<()> {
-        match self.messaging {
-            None => Ok(()),
-            Some(_) => Err(Error::new(Status::InvalidState, "the socket has messages, not a stream")),
-        }
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Stream>>> {

@@ -6,11 +6,11 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
 use crate::outbox::Outbox;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::{BorrowedDescriptor, RawDescriptor, Readiness, Stream};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The sending side. One lock guards all of it, so that a send which the kernel takes at once needs no other.
 pub(super) struct Outgoing {

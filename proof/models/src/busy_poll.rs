@@ -1,6 +1,8 @@
 //! No wait looks again and again before it sleeps: how often it may is a matter of time, of which the models have none, and looking
 //! once more is looking once.
 
+use std::marker::PhantomData;
+
 #[derive(Clone, Copy, Debug, Default)]
 pub enum BusyPoll {
     #[default]
@@ -14,14 +16,14 @@ impl BusyPoller {
         BusyPoller
     }
 
-    pub fn begin(&self) -> Looking {
-        Looking
+    pub fn begin(&self) -> Looking<'_> {
+        Looking(PhantomData)
     }
 }
 
-pub(crate) struct Looking;
+pub(crate) struct Looking<'a>(PhantomData<&'a BusyPoller>);
 
-impl Looking {
+impl Looking<'_> {
     pub fn goes_on(&self) -> bool {
         false
     }

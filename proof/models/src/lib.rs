@@ -26,6 +26,9 @@ mod error {
 mod gate {
     library!("gate.rs");
 }
+mod outbox {
+    library!("outbox.rs");
+}
 mod poller {
     library!("poller.rs");
 }

@@ -1,71 +1,103 @@
-//! A socket, as far as handles, pollers and services know it: an endpoint, and how much is queued.
+//! A socket without messages: its real closing, sending and receiving, and what `socket/mod.rs` has for them.
 
+use crate::busy_poll::{BusyPoll, BusyPoller};
 use crate::deadline::Timeout;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sys::{BorrowedDescriptor, Descriptor, File, Stream};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::{BorrowedDescriptor, Descriptor, File, RawDescriptor, Stream};
+use std::io;
 use std::sync::Arc;
+
+mod close {
+    library!("socket_close.rs");
+}
+mod outgoing {
+    library!("socket_outgoing.rs");
+}
+mod stream {
+    library!("socket_stream.rs");
+}
+
+use close::Abort;
+pub use close::{CloseReport, Direction};
+use outgoing::Outgoing;
 
 pub struct Socket {
     open: Mutex<Option<Arc<Endpoint<Stream>>>>,
-    queued: AtomicUsize,
+    outgoing: Outgoing,
+    messaging: Option<()>,
+    busy_poller: BusyPoller,
+    closing: Mutex<()>,
+    abort: Mutex<Abort>,
+    received: AtomicU64,
 }
 
 pub struct Credentials;
 pub struct SocketStatistics;
 
 impl Socket {
-    /// The socket, and what the system keeps of it.
+    /// A socket that queues whatever it sends, and what the system keeps of it.
     pub fn new() -> (Socket, Arc<File>) {
-        let file = Arc::new(File::default());
+        Socket::with(File::default(), usize::MAX)
+    }
+
+    /// A socket of a file, and how much it queues.
+    pub fn with(file: File, queue_limit: usize) -> (Socket, Arc<File>) {
+        let file = Arc::new(file);
         let endpoint = Arc::new(Endpoint::new(Stream(file.clone())));
-        (Socket { open: Mutex::new(Some(endpoint)), queued: AtomicUsize::new(0) }, file)
+        let socket = Socket {
+            outgoing: Outgoing::new(endpoint.clone(), queue_limit, &[]),
+            open: Mutex::new(Some(endpoint)),
+            messaging: None,
+            busy_poller: BusyPoller::new(BusyPoll::Never),
+            closing: Mutex::new(()),
+            abort: Mutex::default(),
+            received: AtomicU64::new(0),
+        };
+        (socket, file)
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Stream>>> {
-        self.open.lock().clone().ok_or_else(|| Status::Closed.into())
+        let open = self.open.lock();
+        let endpoint = open.as_ref().ok_or(Status::Closed)?;
+        endpoint.check_open()?;
+        Ok(endpoint.clone())
     }
 
-    pub fn abort(&self) {
-        let endpoint = self.open.lock().take();
-        if let Some(endpoint) = endpoint {
-            endpoint.close();
-        }
-    }
-
-    pub fn queued(&self) -> usize {
-        self.queued.load(Ordering::Acquire)
-    }
-
-    pub fn send_counted(&self, data: &[u8], _: Timeout) -> (usize, Result<()>) {
-        self.queued.fetch_add(data.len(), Ordering::AcqRel);
-        (data.len(), Ok(()))
-    }
-
-    /// The kernel takes what is queued.
-    pub fn drain(&self) {
-        self.queued.store(0, Ordering::Release);
-    }
-
+    /// What sends a message, in the middle of `send_message_with`.
     pub fn send_message_with(
         &self,
         message: &[u8],
-        _: &[BorrowedDescriptor<'_>],
+        descriptors: &[BorrowedDescriptor<'_>],
         timeout: Timeout,
     ) -> Result<()> {
-        self.send_counted(message, timeout).1
+        let deadline = timeout.into();
+        let mut turn = self.outgoing.turn(deadline)?;
+        while !turn.commit([message, &[], &[]], descriptors)? {
+            deadline.check_may_wait()?;
+            turn.wait_for_room(deadline)?;
+        }
+        Ok(())
     }
 
-    pub fn end_sending(&self) {}
+    fn drop_inbox(&self) {}
 
-    pub fn statistics(&self) -> SocketStatistics {
-        SocketStatistics
+    pub fn sent(&self) -> u64 {
+        self.outgoing.sent()
     }
 
     pub fn unsent(&self) -> u64 {
-        0
+        self.outgoing.unsent()
+    }
+
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    pub fn statistics(&self) -> SocketStatistics {
+        SocketStatistics
     }
 
     pub fn peer_credentials(&self) -> Result<Credentials> {
@@ -76,3 +108,11 @@ impl Socket {
         Err(Error::from(Status::NotSupported))
     }
 }
+
+fn is_would_block(error: impl Into<io::Error>) -> bool {
+    error.into().kind() == io::ErrorKind::WouldBlock
+}
+
+#[cfg(test)]
+#[path = "models/socket.rs"]
+mod models;

@@ -1,13 +1,19 @@
 //! What threads meet at, as in the library's `sync`, of loom's.
 
+use crate::deadline::Deadline;
+use crate::sys::KERNEL;
 pub(crate) use crate::thread_local;
 use loom::cell::UnsafeCell;
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::Mutex as Plain;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 }
 
 /// loom's, as the library writes it.
@@ -22,8 +28,12 @@ macro_rules! thread_local {
 #[derive(Default)]
 pub struct Mutex<T>(loom::sync::Mutex<T>);
 
-/// As parking_lot's. Empty only while a condition is waited for.
-pub struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+/// As parking_lot's.
+pub struct MutexGuard<'a, T> {
+    mutex: &'a Mutex<T>,
+    /// None only while a condition is waited for, or in `unlocked`.
+    held: Option<loom::sync::MutexGuard<'a, T>>,
+}
 
 const HELD: &str = "the lock is held";
 
@@ -33,61 +43,106 @@ impl<T> Mutex<T> {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(Some(self.0.lock().expect("no model panics with a lock")))
+        MutexGuard { mutex: self, held: Some(self.hold()) }
     }
 
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
+        self.0.try_lock().ok().map(|held| MutexGuard { mutex: self, held: Some(held) })
     }
 
     /// No model holds a lock until somebody's deadline.
     pub fn try_lock_until(&self, _: Instant) -> Option<MutexGuard<'_, T>> {
         Some(self.lock())
     }
+
+    fn hold(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0.lock().expect("no model panics with a lock")
+    }
+}
+
+impl<T> MutexGuard<'_, T> {
+    pub fn unlocked<R>(guard: &mut Self, work: impl FnOnce() -> R) -> R {
+        guard.held = None;
+        let answer = work();
+        guard.held = Some(guard.mutex.hold());
+        answer
+    }
 }
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
-        self.0.as_ref().expect(HELD)
+        self.held.as_ref().expect(HELD)
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect(HELD)
+        self.held.as_mut().expect(HELD)
     }
 }
 
-/// As parking_lot's.
+/// As parking_lot's: nobody wakes without a reason, and who runs out of time is no longer there to be told. What the system keeps
+/// for it is changed with the system's lock.
 #[derive(Default)]
-pub struct Condvar(loom::sync::Condvar);
+pub struct Condvar {
+    /// Those that sleep, each with whether it was told.
+    sleepers: Plain<VecDeque<Arc<Told>>>,
+}
 
-pub struct WaitTimeoutResult;
+type Told = std::sync::atomic::AtomicBool;
+
+pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
     pub fn timed_out(&self) -> bool {
-        no_time()
+        self.0
     }
 }
 
 impl Condvar {
-    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        let held = guard.0.take().expect(HELD);
-        guard.0 = Some(self.0.wait(held).expect("no model panics with a lock"));
+    pub fn new() -> Self {
+        Condvar::default()
     }
 
-    pub fn wait_until<T>(&self, _: &mut MutexGuard<'_, T>, _: Instant) -> WaitTimeoutResult {
-        no_time()
+    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.sleep(guard, Deadline::Never);
+    }
+
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, at: Instant) -> WaitTimeoutResult {
+        WaitTimeoutResult(!self.sleep(guard, Deadline::At(at)))
+    }
+
+    /// Sleeps until it is told, or until the deadline; answers whether it was told.
+    fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Deadline) -> bool {
+        let me = Arc::new(Told::new(false));
+        let mut kernel = KERNEL.lock();
+        self.sleepers().push_back(me.clone());
+        guard.held = None;
+        let told = KERNEL.wait(&mut kernel, deadline, || me.load(Relaxed)).is_ok();
+        if !told {
+            self.sleepers().retain(|sleeper| !Arc::ptr_eq(sleeper, &me));
+        }
+        drop(kernel);
+        guard.held = Some(guard.mutex.hold());
+        told
+    }
+
+    pub fn notify_one(&self) {
+        KERNEL.change(|| {
+            if let Some(first) = self.sleepers().pop_front() {
+                first.store(true, Relaxed);
+            }
+        });
     }
 
     pub fn notify_all(&self) {
-        self.0.notify_all();
+        KERNEL.change(|| self.sleepers().drain(..).for_each(|sleeper| sleeper.store(true, Relaxed)));
     }
-}
 
-fn no_time() -> ! {
-    panic!("time does not pass in a model: 0 or for ever")
+    fn sleepers(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Told>>> {
+        self.sleepers.lock().expect("not poisoned")
+    }
 }
 
 /// As std's: what initialised it happened before whatever finds it.

@@ -3,12 +3,11 @@
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
-use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex as Plain;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 pub type RawDescriptor = i32;
@@ -30,40 +29,62 @@ pub fn raw(_: &impl Source) -> RawDescriptor {
     0
 }
 
+pub fn give_away(_: Descriptor) -> RawDescriptor {
+    0
+}
+
 pub fn process_id() -> u32 {
     1
 }
 
 /// Of this process. Whatever a call of the system looks at is changed with its lock only.
 #[derive(Default)]
-struct Kernel {
-    lock: Mutex<()>,
-    changed: Condvar,
+pub(crate) struct Kernel {
+    lock: loom::sync::Mutex<()>,
+    changed: loom::sync::Condvar,
+    /// Every moment that a call waits for has come.
+    time_has_passed: AtomicBool,
 }
 
 loom::lazy_static! {
-    static ref KERNEL: Kernel = Kernel::default();
+    pub(crate) static ref KERNEL: Kernel = Kernel::default();
 }
 
+/// What holds the kernel's lock; empty only while a call waits.
+pub(crate) struct Locked(Option<loom::sync::MutexGuard<'static, ()>>);
+
 impl Kernel {
-    fn change(&self, change: impl FnOnce()) {
-        let _lock = self.lock.lock();
+    pub fn lock(&'static self) -> Locked {
+        Locked(Some(self.lock.lock().expect("no model panics with a lock")))
+    }
+
+    pub fn change(&'static self, change: impl FnOnce()) {
+        let _lock = self.lock();
         change();
         self.changed.notify_all();
     }
 
-    fn wait(
-        &self,
+    pub fn wait(
+        &'static self,
+        lock: &mut Locked,
         deadline: Deadline,
         mut ready: impl FnMut() -> bool,
-    ) -> Result<MutexGuard<'_, ()>, Status> {
-        let mut lock = self.lock.lock();
+    ) -> Result<(), Status> {
         while !ready() {
             deadline.check_may_wait()?;
-            self.changed.wait(&mut lock);
+            if matches!(deadline, Deadline::At(_)) && self.time_has_passed.load(Relaxed) {
+                return Err(deadline.expiry());
+            }
+            let held = lock.0.take().expect("it is held");
+            lock.0 = Some(self.changed.wait(held).expect("no model panics with a lock"));
         }
-        Ok(lock)
+        Ok(())
     }
+}
+
+/// Time passes: every moment that anybody waits for, now or later.
+pub fn pass_time() {
+    KERNEL.change(|| KERNEL.time_has_passed.store(true, Relaxed));
 }
 
 #[derive(Default)]
@@ -86,7 +107,7 @@ impl Waker {
 
     /// Waits until it is signalled.
     pub fn wait(&self) -> Result<Readiness, Error> {
-        drop(KERNEL.wait(Deadline::Never, || self.signalled.load(Relaxed))?);
+        KERNEL.wait(&mut KERNEL.lock(), Deadline::Never, || self.signalled.load(Relaxed))?;
         Ok(Readiness::default())
     }
 }
@@ -99,10 +120,25 @@ pub trait Source: Send + Sync + 'static {
     }
 }
 
+/// The one error there is: nothing to read, no room to write.
+#[derive(Clone, Copy, Debug)]
+pub struct WouldBlock;
+
+impl From<WouldBlock> for io::Error {
+    fn from(_: WouldBlock) -> Self {
+        io::ErrorKind::WouldBlock.into()
+    }
+}
+
 /// What a descriptor stands for.
 #[derive(Default)]
 pub struct File {
+    /// A byte has come.
     readable: AtomicBool,
+    /// How many bytes more it takes before the peer reads.
+    room: AtomicUsize,
+    /// What it took and the peer has not read.
+    sent: Plain<Vec<u8>>,
     watched: Plain<Option<Watched>>,
 }
 
@@ -113,6 +149,34 @@ struct Watched {
 }
 
 impl File {
+    /// It takes so many bytes before the peer reads.
+    pub fn with_room(room: usize) -> File {
+        File { room: AtomicUsize::new(room), ..File::default() }
+    }
+
+    /// It takes so many bytes more.
+    pub fn make_room(&self, bytes: usize) {
+        KERNEL.change(|| self.room.store(self.room.load(Relaxed) + bytes, Relaxed));
+    }
+
+    /// The peer reads what was sent, which makes room; waits until something was.
+    pub fn read(&self) -> Vec<u8> {
+        let mut lock = KERNEL.lock();
+        let is_there = || !self.sent().is_empty();
+        KERNEL.wait(&mut lock, Deadline::Never, is_there).expect("it waits for ever");
+        drop(lock);
+        let mut read = Vec::new();
+        KERNEL.change(|| {
+            read = std::mem::take(&mut *self.sent());
+            self.room.fetch_add(read.len(), Relaxed);
+        });
+        read
+    }
+
+    fn sent(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.sent.lock().expect("not poisoned")
+    }
+
     /// Something has come.
     pub fn arrive(&self) {
         KERNEL.change(|| {
@@ -147,11 +211,53 @@ impl Source for Stream {
 }
 
 impl Stream {
-    pub fn wait(&self, _: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
-        let ready = || self.0.readable.load(Relaxed) || waker.signalled.load(Relaxed);
-        let _lock = KERNEL.wait(deadline, ready)?;
-        let readable = !waker.signalled.load(Relaxed);
-        Ok(Readiness { readable, ..Readiness::default() })
+    pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
+        let find = || Readiness {
+            readable: wanted.readable && self.0.readable.load(Relaxed),
+            writable: wanted.writable && self.0.room.load(Relaxed) > 0,
+            hangup: false,
+        };
+        let mut lock = KERNEL.lock();
+        let ready = || waker.signalled.load(Relaxed) || find() != Readiness::default();
+        KERNEL.wait(&mut lock, deadline, ready)?;
+        Ok(if waker.signalled.load(Relaxed) { Readiness::default() } else { find() })
+    }
+
+    pub fn send(&self, data: &[u8]) -> Result<usize, WouldBlock> {
+        let mut taken = 0;
+        KERNEL.change(|| {
+            taken = data.len().min(self.0.room.load(Relaxed));
+            self.0.room.fetch_sub(taken, Relaxed);
+            self.0.sent().extend(&data[..taken]);
+        });
+        if taken > 0 { Ok(taken) } else { Err(WouldBlock) }
+    }
+
+    pub fn send_pieces<const N: usize>(
+        &self,
+        pieces: [&[u8]; N],
+        _: &[BorrowedDescriptor<'_>],
+    ) -> Result<usize, WouldBlock> {
+        self.send(&pieces.concat())
+    }
+
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, WouldBlock> {
+        let mut came = false;
+        KERNEL.change(|| came = self.0.readable.swap(false, Relaxed));
+        buffer[0] = b'x';
+        if came { Ok(1) } else { Err(WouldBlock) }
+    }
+
+    pub fn receive_to_stop(&self, buffer: &mut [u8]) -> Result<(usize, bool), WouldBlock> {
+        self.receive(buffer).map(|received| (received, false))
+    }
+
+    pub fn shut_down(&self, _: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    pub fn release(&self) -> Result<Descriptor, Error> {
+        Ok(Descriptor)
     }
 }
 
@@ -221,7 +327,10 @@ impl Selection {
         let deadline = if timeout.is_none() { Deadline::Never } else { Deadline::Now };
         let Epoll { ready, woken } = &*self.0;
         let any = || woken.load(Relaxed) || !ready.lock().expect("not poisoned").is_empty();
-        let Ok(lock) = KERNEL.wait(deadline, any) else { return Ok(false) };
+        let mut lock = KERNEL.lock();
+        if KERNEL.wait(&mut lock, deadline, any).is_err() {
+            return Ok(false);
+        }
         let was_woken = woken.swap(false, Relaxed);
         let mut queue = ready.lock().expect("not poisoned");
         let length = capacity.min(queue.len());

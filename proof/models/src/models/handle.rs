@@ -18,7 +18,9 @@ fn status<T>(answer: Result<T>) -> Status {
 }
 
 fn destroy_it(handle: usize) -> Status {
-    status(destroy::<Socket>(pointer(handle), Socket::abort))
+    status(destroy::<Socket>(pointer(handle), |socket| {
+        socket.abort();
+    }))
 }
 
 #[test]
