@@ -1,4 +1,5 @@
-//! What the project says of itself in more than one place agrees: its version, its changelog, its dependencies.
+//! What the project says of itself in more than one place agrees: its version, its changelog, its dependencies, the tests that its
+//! documents name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -207,4 +208,68 @@ fn every_dependency_has_its_reason_and_no_other_has() {
     assert!(unnamed.is_empty(), "docs/dependencies.md has no reason for {unnamed:?}");
     let unused: Vec<_> = named.difference(&used).collect();
     assert!(unused.is_empty(), "docs/dependencies.md has reasons for what is not used: {unused:?}");
+}
+
+/// What is wrong with the tests that a document names in the last column of its tables of attacks: `file`: `function`, `function`.
+fn faults_of_named_tests(text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut in_table = false;
+    for line in text.lines() {
+        if !line.starts_with('|') {
+            in_table = false;
+        } else if line.ends_with("| shown by |") {
+            in_table = true;
+        } else if in_table && !line.starts_with("|---") {
+            let shown_by = line.trim_end_matches(" |").rsplit("| ").next().unwrap();
+            let mut file = None;
+            for name in shown_by.split('`').skip(1).step_by(2) {
+                if name.contains('.') {
+                    let folder = if name.starts_with("test_") { "tests/c/" } else { "" };
+                    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(name);
+                    file = fs::read_to_string(path).ok().filter(|_| name.contains("test"));
+                    if file.is_none() {
+                        faults.push(format!("there is no test {name}"));
+                    }
+                } else if let Some(file) = &file {
+                    let in_c = file.contains(&format!("\nstatic void {name}(void)\n"))
+                        && file.contains(&format!("    RUN({name});\n"));
+                    if !in_c && !file.contains(&format!("#[test]\nfn {name}()")) {
+                        faults.push(format!("there is no test {name} in the file that is named for it"));
+                    }
+                }
+            }
+            if !shown_by.contains('`') {
+                faults.push(format!("no test is named for this: {line}"));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn what_the_threat_model_promises_has_tests() {
+    let document = read("docs/security.md");
+    assert!(document.matches("| shown by |").count() >= 4, "the document was not understood");
+    let faults = faults_of_named_tests(&document);
+    assert!(faults.is_empty(), "docs/security.md: {faults:#?}");
+}
+
+#[test]
+fn the_check_of_named_tests_finds_faults() {
+    let table = |shown_by: &str| format!("| attack | shown by |\n|---|---|\n| any | {shown_by} |\n");
+    for good in [
+        "`test_fork.c`",
+        "`test_fork.c`: `test_everything_goes_on`; `tests/socket.rs`: `a_released_descriptor_lives_on`",
+    ] {
+        assert_eq!(faults_of_named_tests(&table(good)), Vec::<String>::new());
+    }
+    for bad in [
+        "by construction",
+        "`src/socket/mod.rs`",
+        "`test_none.c`",
+        "`test_fork.c`: `test_nothing_goes_on`",
+        "`tests/socket.rs`: `main`",
+    ] {
+        assert_eq!(faults_of_named_tests(&table(bad)).len(), 1, "{bad} is not found");
+    }
 }

@@ -118,6 +118,53 @@ static void test_a_replaced_path_is_theirs(void)
     }
 }
 
+/* What the path of the directory leads to later is somebody else's: neither served nor cleared up. */
+static void expect_theirs_is_left_alone(moorline_server *server, const char *ours, const char *path)
+{
+    int theirs = raw_listen(path);
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_NUMBER(files_in(ours), 0);
+    int client = raw_connect(path);
+    CHECK_SYSTEM(close(CHECK_SYSTEM(accept4(theirs, NULL, NULL, SOCK_CLOEXEC))));
+    CHECK_SYSTEM(close(client));
+    CHECK_SYSTEM(close(theirs));
+    CHECK_SYSTEM(unlink(path));
+}
+
+static void test_a_replaced_directory_is_theirs(void)
+{
+    struct path directory = in_test_directory("directory");
+    struct path moved = in_test_directory("moved");
+    struct path file = in_test_directory("directory/name");
+    CHECK_SYSTEM(mkdir(directory.text, 0700));
+    moorline_server *server = listening(file.text);
+    CHECK_SYSTEM(rename(directory.text, moved.text));
+    CHECK_SYSTEM(mkdir(directory.text, 0700));
+    CHECK(exists(in_test_directory("moved/name").text));
+    expect_theirs_is_left_alone(server, moved.text, file.text);
+    CHECK_SYSTEM(rmdir(directory.text));
+    CHECK_SYSTEM(rmdir(moved.text));
+}
+
+static void test_a_link_in_the_path_is_followed_once(void)
+{
+    struct path ours = in_test_directory("ours");
+    struct path theirs = in_test_directory("theirs");
+    struct path link = in_test_directory("link");
+    struct path file = in_test_directory("link/name");
+    CHECK_SYSTEM(mkdir(ours.text, 0700));
+    CHECK_SYSTEM(mkdir(theirs.text, 0700));
+    CHECK_SYSTEM(symlink(ours.text, link.text));
+    moorline_server *server = listening(file.text);
+    CHECK(exists(in_test_directory("ours/name").text));
+    CHECK_SYSTEM(unlink(link.text));
+    CHECK_SYSTEM(symlink(theirs.text, link.text));
+    expect_theirs_is_left_alone(server, ours.text, file.text);
+    CHECK_SYSTEM(unlink(link.text));
+    CHECK_SYSTEM(rmdir(ours.text));
+    CHECK_SYSTEM(rmdir(theirs.text));
+}
+
 static void test_close_gives_the_name_back_and_listen_takes_it_again(void)
 {
     moorline_server *server = new_server();
@@ -231,6 +278,8 @@ int main(void)
     RUN(test_a_live_name_is_never_taken);
     RUN(test_the_name_of_a_killed_process_is_recovered);
     RUN(test_a_replaced_path_is_theirs);
+    RUN(test_a_replaced_directory_is_theirs);
+    RUN(test_a_link_in_the_path_is_followed_once);
     RUN(test_close_gives_the_name_back_and_listen_takes_it_again);
     RUN(test_remove_is_the_explicit_take_over);
     RUN(test_plain_c_servers);

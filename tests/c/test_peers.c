@@ -371,6 +371,45 @@ static void test_credentials(void)
     CHECK_OK(moorline_server_destroy(server));
 }
 
+static void connect_and_hand_over(int line, void *context)
+{
+    (void)context;
+    int connection = raw_connect(in_test_directory("name").text);
+    pid_t other = CHECK_SYSTEM(fork());
+    if (other == 0) {
+        if (getuid() == 0) {
+            become_nobody();
+        }
+        raw_write_all(connection, "x", 1);
+        _exit(0);
+    }
+    int how = 0;
+    CHECK_SYSTEM(waitpid(other, &how, 0));
+    CHECK_NUMBER(how, 0);
+    line_hear(line, 'e');
+    CHECK_SYSTEM(close(connection));
+}
+
+/* Another process, and of another user if that can be had, sends on the connection that the first one made. */
+static void test_credentials_are_those_of_the_connect(void)
+{
+    moorline_server *server = listening("name");
+    struct child client = child_start(connect_and_hand_over, NULL);
+    moorline_socket *accepted = NULL;
+    CHECK_OK(moorline_server_accept(server, -1, &accepted));
+    char byte = 0;
+    receive_exactly(accepted, &byte, 1);
+    moorline_credentials credentials = {.struct_size = sizeof credentials};
+    CHECK_OK(moorline_socket_peer_credentials(accepted, &credentials));
+    CHECK_NUMBER(credentials.uid, getuid());
+    CHECK_NUMBER(credentials.gid, getgid());
+    CHECK_NUMBER(credentials.pid, client.pid);
+    line_say(client.line, 'e');
+    child_expect_success(&client);
+    CHECK_OK(moorline_socket_destroy(accepted));
+    CHECK_OK(moorline_server_destroy(server));
+}
+
 int main(void)
 {
     RUN(test_a_vanished_peer);
@@ -382,5 +421,6 @@ int main(void)
     RUN(test_the_exchange_is_as_careful);
     RUN(test_root_is_trusted);
     RUN(test_credentials);
+    RUN(test_credentials_are_those_of_the_connect);
     return 0;
 }
