@@ -210,6 +210,25 @@ fn every_dependency_has_its_reason_and_no_other_has() {
     assert!(unused.is_empty(), "docs/dependencies.md has reasons for what is not used: {unused:?}");
 }
 
+/// The files below a folder.
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Which is everybody's to set: whatever waits or counts looks at the monotonic clock.
+#[test]
+fn the_library_never_looks_at_the_time_of_day() {
+    let sources = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(sources.len() > 30, "the sources were not found");
+    for source in sources {
+        let text = fs::read_to_string(&source).unwrap();
+        for way in ["SystemTime", "UNIX_EPOCH", "REALTIME", "Realtime", "gettimeofday", "TAI"] {
+            assert!(!text.contains(way), "{}: {way}", source.display());
+        }
+    }
+}
+
 /// What is wrong with the tests that a document names in the last column of its tables of attacks: `file`: `function`, `function`.
 fn faults_of_named_tests(text: &str) -> Vec<String> {
     let mut faults = Vec::new();

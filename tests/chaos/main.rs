@@ -1,5 +1,5 @@
 //! What must not go wrong when everything around goes wrong: processes that are killed, resources that run out, disks that are full,
-//! signals that come all the time.
+//! signals that come all the time, clocks that are set.
 //!
 //! Everything that is random comes from a seed, which a failure prints. `MOORLINE_CHAOS_ROUNDS` and `MOORLINE_CHAOS_SEED` set how
 //! much and from where.
@@ -7,11 +7,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod clocks;
 mod disk;
 mod exhaustion;
 mod killed;
 mod role;
 mod signals;
+mod waits;
 
 /// How often each thing goes wrong.
 fn rounds() -> u64 {

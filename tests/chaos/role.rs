@@ -1,5 +1,7 @@
 //! Processes that are made to be killed, or to run out of something: this very program, in another role.
 
+#[cfg(target_os = "linux")]
+use super::clocks;
 use super::{disk, exhaustion, killed};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -21,6 +23,10 @@ fn play() {
         "use up memory" => exhaustion::use_up_memory(place),
         "use a full disk" => disk::use_a_full_disk(place),
         "use a read-only disk" => disk::use_a_read_only_disk(place),
+        #[cfg(target_os = "linux")]
+        "wait without the time of day" => clocks::wait_without_the_time_of_day(place),
+        #[cfg(target_os = "linux")]
+        "wait by the time of day" => clocks::wait_by_the_time_of_day(place),
         _ => panic!("there is no role {role}"),
     }
 }

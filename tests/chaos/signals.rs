@@ -2,14 +2,14 @@
 
 #![allow(unsafe_code)]
 
-use super::support::{WATCHDOG, connect, fill, listening, status};
+use super::support::{WATCHDOG, connect, listening};
+use super::waits::each_lasts_its_time;
 use moorline::{
-    Connection, Framing, Handler, Interest, MessageOptions, Poller, PollerOptions, ServerOptions, Service,
-    ServiceOptions, Socket, SocketOptions, Status, Timeout,
+    Connection, Handler, Interest, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Timeout,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 static RECEIVED: AtomicU64 = AtomicU64::new(0);
 
@@ -51,53 +51,9 @@ fn in_the_rain<T>(call: impl FnOnce() -> T) -> T {
     })
 }
 
-const WHILE: Duration = Duration::from_millis(30);
-
-/// It ends when its time is over, not earlier.
-fn times_out<T>(call: impl FnOnce(Timeout) -> moorline::Result<T>) {
-    let begun = Instant::now();
-    let answer = in_the_rain(|| status(call(Timeout::After(WHILE))));
-    assert_eq!(answer, Status::TimedOut);
-    assert!(begun.elapsed() >= WHILE, "it ended early, after {:?}", begun.elapsed());
-}
-
-fn messages() -> SocketOptions {
-    let messages = Some(Arc::new(MessageOptions::new(Framing::BigEndian)));
-    SocketOptions { messages, ..SocketOptions::default() }
-}
-
 #[test]
 fn each_wait_lasts_its_time() {
-    let server = listening(ServerOptions::default());
-    times_out(|time| server.accept(time));
-    let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
-    times_out(|time| socket.receive(&mut [0], time));
-    times_out(|time| socket.wait(Interest::READABLE, time));
-    fill(&socket);
-    times_out(|time| socket.send(b"x", time));
-    let (with_messages, _peer) = Socket::pair(&messages()).unwrap();
-    times_out(|time| with_messages.receive_message(time));
-    let poller = Poller::new(PollerOptions::default()).unwrap();
-    times_out(|time| poller.wait(&mut [moorline::Event::default()], time));
-    let queueing = SocketOptions { send_queue_limit: 1 << 20, ..SocketOptions::default() };
-    let (queueing, _peer) = Socket::pair(&queueing).unwrap();
-    queueing.send(&vec![0; 1 << 20], Timeout::None).unwrap();
-    times_out(|time| queueing.flush(time));
-    let begun = Instant::now();
-    let report = in_the_rain(|| queueing.close(Timeout::After(WHILE)));
-    assert!(report.unsent > 0 && begun.elapsed() >= WHILE, "{report:?} after {:?}", begun.elapsed());
-    assert_eq!(report.sent + report.unsent, 1 << 20);
-}
-
-#[test]
-fn a_connect_to_a_full_backlog_lasts_its_time() {
-    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
-    let name = server.full_name().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(socket) = Socket::connect(&name, &SocketOptions::default(), Timeout::None) {
-        waiting.push(socket);
-    }
-    times_out(|time| Socket::connect(&name, &SocketOptions::default(), time));
+    each_lasts_its_time(&|call| in_the_rain(call));
 }
 
 /// A megabyte there and back, verified, with signals all the way on both sides.
