@@ -38,14 +38,7 @@ impl Policy {
 
     /// That the peer may connect.
     pub(crate) fn check(&self, peer: &Credentials) -> Result<()> {
-        let admitted = match self {
-            Policy::Everyone => true,
-            Policy::SameUser => peer.uid == sys::user_id(),
-            Policy::SameUserOrRoot => peer.uid == sys::user_id() || peer.uid == ROOT,
-            Policy::Listed { users, groups } => users.contains(&peer.uid) || groups.contains(&peer.gid),
-            Policy::Custom(admits) => admits(peer),
-        };
-        if admitted {
+        if self.admits(peer, sys::user_id()) {
             return Ok(());
         }
         let Credentials { uid, gid, pid } = peer;
@@ -53,6 +46,17 @@ impl Policy {
         let context =
             format!("accept a connection: user {uid}, group {gid}, process {process} is turned away");
         Err(Error::new(Status::PermissionDenied, context))
+    }
+
+    /// Whether a process of this user lets the peer in.
+    fn admits(&self, peer: &Credentials, user: u32) -> bool {
+        match self {
+            Policy::Everyone => true,
+            Policy::SameUser => peer.uid == user,
+            Policy::SameUserOrRoot => peer.uid == user || peer.uid == ROOT,
+            Policy::Listed { users, groups } => users.contains(&peer.uid) || groups.contains(&peer.gid),
+            Policy::Custom(admits) => admits(peer),
+        }
     }
 }
 
@@ -74,21 +78,44 @@ impl fmt::Debug for Policy {
 mod tests {
     use super::*;
 
+    fn peer(uid: u32, gid: u32) -> Credentials {
+        Credentials { uid, gid, pid: Some(1) }
+    }
+
     #[test]
     fn each_rule_admits_whom_it_says() {
-        let me = sys::user_id();
-        let peer = |uid, gid| Credentials { uid, gid, pid: Some(1) };
-        let admits = |policy: &Policy, uid, gid| policy.check(&peer(uid, gid)).is_ok();
-        let other = me + 1;
-        assert!(admits(&Policy::Everyone, other, 1));
-        assert!(admits(&Policy::SameUser, me, 1) && !admits(&Policy::SameUser, other, 1));
-        assert!(admits(&Policy::SameUserOrRoot, ROOT, 1) && !admits(&Policy::SameUserOrRoot, other, 1));
-        let listed = Policy::Listed { users: vec![other], groups: vec![77] };
-        assert!(admits(&listed, other, 1) && admits(&listed, me, 77) && !admits(&listed, me, 1));
+        const ME: u32 = 1000;
+        const OTHER: u32 = 1001;
+        let admits = |policy: &Policy, uid, gid| policy.admits(&peer(uid, gid), ME);
+        assert!(admits(&Policy::Everyone, OTHER, 1));
+        let same_user = [ME, ROOT, OTHER].map(|uid| admits(&Policy::SameUser, uid, 1));
+        assert_eq!(same_user, [true, false, false]);
+        let or_root = [ME, ROOT, OTHER].map(|uid| admits(&Policy::SameUserOrRoot, uid, 1));
+        assert_eq!(or_root, [true, true, false]);
+        let listed = Policy::Listed { users: vec![OTHER], groups: vec![77] };
+        assert!(admits(&listed, OTHER, 1) && admits(&listed, ME, 77) && !admits(&listed, ME, 1));
         let custom = Policy::Custom(Arc::new(|peer| peer.gid == 5));
-        assert!(admits(&custom, other, 5) && !admits(&custom, other, 6));
-        let error = custom.check(&peer(1234, 6)).unwrap_err();
+        assert!(admits(&custom, OTHER, 5) && !admits(&custom, OTHER, 6));
+    }
+
+    #[test]
+    fn who_is_turned_away_is_named() {
+        let me = sys::user_id();
+        assert!(Policy::SameUser.check(&peer(me, 1)).is_ok());
+        let error = Policy::SameUser.check(&peer(me + 1, 6)).unwrap_err();
         assert_eq!(error.status(), Status::PermissionDenied);
-        assert!(error.to_string().contains("user 1234"), "{error}");
+        assert!(error.to_string().contains(&format!("user {}, group 6, process 1", me + 1)), "{error}");
+    }
+
+    #[test]
+    fn only_everyone_needs_no_look_at_the_peer() {
+        let custom = Policy::Custom(Arc::new(|_| true));
+        let listed = Policy::Listed { users: vec![7], groups: vec![] };
+        let policies = [Policy::default(), Policy::SameUser, Policy::SameUserOrRoot, listed, custom];
+        assert_eq!(policies.each_ref().map(Policy::is_everyone), [true, false, false, false, false]);
+        let texts = policies.map(|policy| format!("{policy:?}"));
+        let expected =
+            ["Everyone", "SameUser", "SameUserOrRoot", "Listed { users: [7], groups: [] }", "Custom"];
+        assert_eq!(texts, expected);
     }
 }
