@@ -208,45 +208,203 @@ mod tests {
     use super::*;
     use crate::frame::Framing;
     use std::convert::Infallible;
+    use std::time::Duration;
 
-    fn put(inbox: &mut Inbox, bytes: &[u8]) {
-        let Ok(_) = inbox.fill::<Infallible>(|room| {
-            room[..bytes.len()].copy_from_slice(bytes);
-            Ok((bytes.len(), Vec::new(), false))
+    const PIECE: usize = READ_SIZES.0;
+
+    fn lines(clock: &Clock) -> Inbox {
+        Inbox::new(Parser::new(Framing::Lines, 1 << 20), clock.clone())
+    }
+
+    /// Receives these bytes, with so many descriptors; tells how much room there was for them.
+    fn put_with(inbox: &mut Inbox, bytes: &[u8], descriptors: usize) -> usize {
+        let mut room = 0;
+        let Ok(received) = inbox.fill::<Infallible>(|buffer| {
+            room = buffer.len();
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            let descriptor = |_| tempfile::tempfile().unwrap().into();
+            Ok((bytes.len(), (0..descriptors).map(descriptor).collect(), descriptors > 0))
         });
+        assert_eq!(received, bytes.len());
+        room
+    }
+
+    fn put(inbox: &mut Inbox, bytes: &[u8]) -> usize {
+        put_with(inbox, bytes, 0)
     }
 
     #[test]
     fn room_grows_with_what_came_and_not_with_what_was_promised() {
-        const PIECE: usize = READ_SIZES.0;
         let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 30), Clock::default());
         put(&mut inbox, &(1_u32 << 30).to_be_bytes());
         assert_eq!(inbox.first().unwrap(), None);
         assert!(inbox.bytes.capacity() <= 2 * PIECE);
+        let mut capacities = vec![inbox.bytes.capacity()];
         for _ in 0..1000 {
             put(&mut inbox, &[0; PIECE]);
+            capacities.push(inbox.bytes.capacity());
         }
         assert!(inbox.bytes.capacity() <= 2 * 1001 * PIECE + READ_SIZES.1);
+        // And not so slowly that each piece has everything before it copied.
+        capacities.dedup();
+        assert!(capacities.len() <= 16, "{capacities:?}");
+    }
+
+    #[test]
+    fn more_is_read_at_a_time_when_the_room_was_too_small() {
+        let mut inbox = lines(&Clock::default());
+        let mut rooms = Vec::new();
+        for _ in 0..5 {
+            let room = put(&mut inbox, &[]);
+            rooms.push(room);
+            put(&mut inbox, &vec![b'x'; room]);
+        }
+        assert_eq!(rooms, [4096, 8192, 16_384, 32_768, 65_536]);
+        // That is the most.
+        inbox.clear();
+        assert_eq!(put(&mut inbox, &[]), 65_536);
+        // It was enough.
+        let mut inbox = lines(&Clock::default());
+        assert_eq!(put(&mut inbox, &[b'x'; PIECE - 1]), PIECE);
+        assert_eq!(put(&mut inbox, b"x"), PIECE);
+    }
+
+    #[test]
+    fn what_is_left_moves_to_the_front_only_when_the_room_behind_it_is_too_small() {
+        let mut inbox = lines(&Clock::default());
+        inbox.bytes = vec![0; 2 * PIECE];
+        assert_eq!(put(&mut inbox, b"one\ntwo\n"), 2 * PIECE);
+        put(&mut inbox, &[b'x'; PIECE - 8]);
+        assert_eq!(inbox.first().unwrap(), Some(&b"one"[..]));
+        inbox.drop_first();
+        assert_eq!(put(&mut inbox, b"x"), PIECE);
+        assert_eq!(put(&mut inbox, b"\n"), PIECE + 3);
+        assert_eq!(inbox.bytes.len(), 2 * PIECE);
+        assert_eq!(inbox.first().unwrap(), Some(&b"two"[..]));
+        inbox.drop_first();
+        assert_eq!(inbox.first().unwrap(), Some(&[b'x'; PIECE - 7][..]));
+    }
+
+    #[test]
+    fn room_is_added_when_what_there_is_does_not_suffice() {
+        let mut inbox = lines(&Clock::default());
+        // Two of three pieces are used, and one is free at the front.
+        inbox.bytes = vec![b'x'; 3 * PIECE];
+        inbox.filled = PIECE..3 * PIECE;
+        assert_eq!(put(&mut inbox, &[]), PIECE);
+        assert_eq!((inbox.bytes.len(), inbox.bytes().len()), (3 * PIECE, 2 * PIECE));
+        inbox.filled = 0..3 * PIECE;
+        assert_eq!(put(&mut inbox, &[]), 3 * PIECE);
+        assert_eq!((inbox.bytes.len(), inbox.bytes.capacity()), (6 * PIECE, 6 * PIECE));
     }
 
     #[test]
     fn messages_are_taken_one_by_one_and_large_room_is_given_back() {
-        let mut inbox = Inbox::new(Parser::new(Framing::Lines, 1 << 20), Clock::default());
+        let mut inbox = lines(&Clock::default());
         put(&mut inbox, b"one\ntwo\nthr");
         for expected in [b"one", b"two"] {
             assert_eq!(inbox.first().unwrap(), Some(&expected[..]));
             assert_eq!(inbox.first().unwrap(), Some(&expected[..]));
-            assert!(inbox.open_first().is_some_and(|(_, descriptors)| descriptors.is_empty()));
+            assert!(
+                inbox
+                    .open_first()
+                    .is_some_and(|(message, descriptors)| { message == expected && descriptors.is_empty() })
+            );
             inbox.drop_first();
         }
         assert_eq!(inbox.first().unwrap(), None);
-        assert!(inbox.begun().is_some());
+        assert!(inbox.begun().is_some() && inbox.open_first().is_none());
         for _ in 0..100 {
-            put(&mut inbox, &[b'x'; READ_SIZES.0]);
+            put(&mut inbox, &[b'x'; PIECE]);
         }
         put(&mut inbox, b"\n");
-        assert_eq!(inbox.first().unwrap().unwrap().len(), 3 + 100 * READ_SIZES.0);
+        assert_eq!(inbox.first().unwrap().unwrap().len(), 3 + 100 * PIECE);
         inbox.drop_first();
         assert_eq!((inbox.bytes.capacity(), inbox.begun()), (0, None));
+        for (room, kept) in [(262_144, 262_144), (262_145, 0)] {
+            inbox.bytes = vec![0; room];
+            put(&mut inbox, b"x");
+            inbox.skip(1);
+            assert_eq!(inbox.bytes.len(), kept);
+        }
+    }
+
+    #[test]
+    fn the_last_message_is_what_is_left_and_clearing_leaves_nothing() {
+        let mut inbox = lines(&Clock::default());
+        put_with(&mut inbox, b"one\ntwo", 1);
+        assert_eq!(inbox.first().unwrap(), Some(&b"one"[..]));
+        assert_eq!(inbox.last().unwrap(), Some(&b"one"[..]));
+        inbox.drop_first();
+        assert_eq!(inbox.last().unwrap(), Some(&b"two"[..]));
+        inbox.clear();
+        assert_eq!((inbox.bytes(), inbox.begun(), inbox.descriptors()), (&b""[..], None, 0));
+        assert_eq!(inbox.last().unwrap(), None);
+        assert_eq!(inbox.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn a_message_is_timed_from_its_first_byte_on() {
+        let clock = Clock::manual();
+        let pass = || {
+            clock.advance(Duration::from_secs(1)).unwrap();
+            clock.now()
+        };
+        let mut inbox = lines(&clock);
+        put(&mut inbox, &[]);
+        inbox.restart_clock();
+        assert_eq!(inbox.begun(), None);
+        let begun = pass();
+        put(&mut inbox, b"on");
+        pass();
+        put(&mut inbox, b"e\ntw");
+        assert_eq!(inbox.begun(), Some(begun));
+        assert_eq!(inbox.first().unwrap(), Some(&b"one"[..]));
+        let taken = pass();
+        inbox.drop_first();
+        assert_eq!(inbox.begun(), Some(taken));
+        let restarted = pass();
+        inbox.restart_clock();
+        assert_eq!(inbox.begun(), Some(restarted));
+        inbox.skip(2);
+        assert_eq!(inbox.begun(), None);
+    }
+
+    #[test]
+    fn what_the_validator_has_seen_is_forgotten_with_its_message() {
+        let mut inbox = lines(&Clock::default());
+        put(&mut inbox, b"one\n");
+        inbox.first().unwrap();
+        assert!(!inbox.is_validated());
+        inbox.set_validated();
+        assert!(inbox.is_validated());
+        inbox.drop_first();
+        assert!(!inbox.is_validated());
+    }
+
+    #[test]
+    fn descriptors_are_of_the_message_whose_byte_they_came_with() {
+        let mut inbox = lines(&Clock::default());
+        put_with(&mut inbox, b"one\n", 1);
+        // The first byte of a message, right behind one that has none; and two receives of one message.
+        put(&mut inbox, b"two\n");
+        put_with(&mut inbox, b"t", 2);
+        put_with(&mut inbox, b"hree\n", 1);
+        put_with(&mut inbox, b"four\n", 1);
+        for (message, with_it, left) in
+            [(&b"one"[..], 1, 4), (b"two", 0, 4), (b"three", 3, 1), (b"four", 1, 0)]
+        {
+            assert_eq!(inbox.first().unwrap(), Some(message));
+            for _ in 0..2 {
+                let (opened, descriptors) = inbox.open_first().unwrap();
+                assert_eq!((opened, descriptors.len()), (message, with_it));
+                assert_eq!(inbox.descriptors(), left);
+                inbox.close_first(descriptors);
+                assert_eq!(inbox.descriptors(), left + with_it);
+                assert!(inbox.descriptors.iter().all(|arrival| !arrival.descriptors.is_empty()));
+            }
+            let _taken = inbox.open_first().unwrap();
+            inbox.drop_first();
+        }
     }
 }

@@ -75,3 +75,77 @@ impl Outbox {
         std::mem::take(&mut self.queue).len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 1 << 20;
+
+    /// All that a stream receives at once.
+    fn receive_all(stream: &Stream) -> Vec<u8> {
+        let (mut all, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        while let Ok(received @ 1..) = stream.receive(&mut buffer) {
+            all.extend_from_slice(&buffer[..received]);
+        }
+        all
+    }
+
+    #[test]
+    fn the_limit_is_for_what_need_not_be_queued() {
+        let mut outbox = Outbox::new(4);
+        assert!(outbox.is_empty());
+        assert_eq!((outbox.push(b"abc"), outbox.room(), outbox.len()), (3, 1, 3));
+        assert_eq!((outbox.push(b"def"), outbox.room(), outbox.len()), (1, 0, 4));
+        outbox.push_all(b"ef");
+        assert_eq!((outbox.push(b"g"), outbox.room(), outbox.len()), (0, 0, 6));
+        assert!(!outbox.is_empty());
+        assert_eq!(outbox.clear(), 6);
+        assert_eq!((outbox.push(b"ab"), outbox.len(), outbox.peak()), (2, 2, 6));
+    }
+
+    #[test]
+    fn what_the_kernel_takes_is_gone_and_the_rest_stays_in_order() {
+        let (near, far) = Stream::pair().unwrap();
+        let sent: Vec<u8> = (0..LIMIT).map(|index| (index % 251) as u8).collect();
+        let mut outbox = Outbox::new(LIMIT);
+        assert_eq!(outbox.push(&sent), LIMIT);
+        let mut received = Vec::new();
+        while !outbox.is_empty() {
+            let before = outbox.len();
+            let flushed = outbox.flush(&near).unwrap();
+            assert!(flushed > 0);
+            assert_eq!(outbox.len(), before - flushed);
+            received.extend(receive_all(&far));
+        }
+        assert!(received == sent);
+        assert_eq!((outbox.peak(), outbox.flush(&near).unwrap()), (LIMIT, 0));
+    }
+
+    #[test]
+    fn much_spare_room_is_given_back_when_nothing_is_queued_any_more() {
+        let (near, far) = Stream::pair().unwrap();
+        let mut outbox = Outbox::new(LIMIT);
+        for (spare, kept) in [(65_536, 65_536), (65_537, 0)] {
+            outbox.queue = VecDeque::with_capacity(spare);
+            assert_eq!(outbox.queue.capacity(), spare);
+            outbox.push(b"x");
+            assert_eq!(outbox.flush(&near).unwrap(), 1);
+            assert_eq!(outbox.queue.capacity(), kept);
+        }
+        // What is still queued keeps its place.
+        outbox.push(&vec![0; LIMIT]);
+        outbox.flush(&near).unwrap();
+        assert!(!outbox.is_empty() && outbox.queue.capacity() >= LIMIT);
+        assert_eq!(receive_all(&far).len(), 2 + LIMIT - outbox.len());
+    }
+
+    #[test]
+    fn a_peer_that_has_left_is_an_error() {
+        let (near, far) = Stream::pair().unwrap();
+        let mut outbox = Outbox::new(LIMIT);
+        outbox.push(b"x");
+        drop(far);
+        assert_eq!(outbox.flush(&near).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}
