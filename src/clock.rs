@@ -89,3 +89,46 @@ impl fmt::Debug for Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_manual_clock_stands_until_it_is_moved_and_tells_who_wants_to_be_told() {
+        let clock = Clock::manual();
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = told.clone();
+        clock.follow(move || count.fetch_add(1, Ordering::Relaxed) == 0);
+        let begun = clock.now();
+        for _ in 0..3 {
+            clock.advance(HOUR).unwrap();
+        }
+        assert_eq!(told.load(Ordering::Relaxed), 2);
+        assert_eq!((clock.now() - begun, clock.passed()), (3 * HOUR, 3 * HOUR));
+        assert_eq!(format!("{clock:?}"), "manual, moved by 10800s");
+    }
+
+    #[test]
+    fn a_move_that_is_refused_moves_nothing() {
+        let (system, manual) = (Clock::system(), Clock::manual());
+        assert_eq!(system.advance(HOUR).unwrap_err().status(), crate::Status::InvalidState);
+        manual.advance(HOUR).unwrap();
+        assert_eq!(manual.advance(Duration::MAX).unwrap_err().status(), crate::Status::InvalidArgument);
+        assert_eq!((system.passed(), manual.passed()), (Duration::ZERO, HOUR));
+    }
+
+    #[test]
+    fn threads_wait_for_the_systems_clock_and_are_told_of_a_manual_one() {
+        let (system, manual) = (Clock::system(), Clock::manual());
+        let (now, later) = (manual.now(), Instant::now() + HOUR);
+        assert!(system.patience(later).is_some_and(|left| !left.is_zero()));
+        assert_eq!(system.patience(now), Some(Duration::ZERO));
+        assert_eq!((manual.patience(later), manual.patience(now)), (None, Some(Duration::ZERO)));
+        assert_eq!((system.is_manual(), manual.is_manual()), (false, true));
+        assert_eq!(format!("{system:?}"), "system");
+    }
+}

@@ -113,3 +113,58 @@ pub(crate) fn lock_until<T>(lock: &Mutex<T>, deadline: Deadline) -> Result<Mutex
     }
     .ok_or(deadline.expiry())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_moment_of_a_clock_has_passed_once_the_clock_is_there() {
+        let clock = Clock::manual();
+        let deadline = Deadline::on(&clock, Timeout::After(HOUR));
+        assert!(!deadline.has_passed_on(&clock));
+        // Whoever moves the clock wakes those that wait.
+        assert_eq!(deadline.patience(&clock), None);
+        clock.advance(HOUR).unwrap();
+        assert!(deadline.has_passed_on(&clock));
+        assert_eq!(deadline.patience(&clock), Some(Duration::ZERO));
+        assert!(Deadline::Now.has_passed_on(&clock) && !Deadline::Never.has_passed_on(&clock));
+    }
+
+    #[test]
+    fn what_may_not_wait_would_block_and_what_waited_has_timed_out() {
+        let deadlines = [Timeout::None, Timeout::After(HOUR), Timeout::Forever].map(Deadline::from);
+        assert_eq!(deadlines.map(Deadline::has_passed), [true, false, false]);
+        assert_eq!(
+            deadlines.map(|deadline| deadline.remaining().map(|left| left.is_zero())),
+            [Some(true), Some(false), None]
+        );
+        assert_eq!(deadlines.map(Deadline::check_may_wait), [Err(Status::WouldBlock), Ok(()), Ok(())]);
+        let lock = Mutex::new(());
+        let held = lock.lock();
+        let answer = |deadline| lock_until(&lock, deadline).map(drop);
+        assert_eq!(answer(Deadline::Now), Err(Status::WouldBlock));
+        assert_eq!(answer(Deadline::At(Instant::now())), Err(Status::TimedOut));
+        drop(held);
+        assert_eq!(deadlines.map(answer), [Ok(()); 3]);
+    }
+
+    #[test]
+    fn no_time_is_not_at_all_and_more_than_a_clock_has_is_for_ever() {
+        assert_eq!(Timeout::from(Duration::ZERO), Timeout::None);
+        assert_eq!(Timeout::from(HOUR), Timeout::After(HOUR));
+        assert!(matches!(Deadline::from(Timeout::After(Duration::MAX)), Deadline::Never));
+    }
+
+    #[test]
+    fn the_earlier_of_two_moments_is_one_of_them() {
+        let (now, later) = (Instant::now(), Instant::now() + HOUR);
+        assert!(matches!(Deadline::Now.earlier(later), Deadline::Now));
+        for deadline in [Deadline::At(now).earlier(later), Deadline::At(later).earlier(now)] {
+            assert!(matches!(deadline, Deadline::At(at) if at == now));
+        }
+        assert!(matches!(Deadline::Never.earlier(now), Deadline::At(at) if at == now));
+    }
+}

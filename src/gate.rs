@@ -52,3 +52,45 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deadline::{Deadline, Timeout};
+    use crate::sys::{Readiness, Stream};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_shut_answers_closed_and_lets_nobody_wait() {
+        let gate = Gate::default();
+        assert!(gate.check().is_ok() && gate.descriptor().is_none());
+        let waited_with = gate.wait(|waker| Ok(waker.descriptor())).unwrap();
+        assert_eq!(gate.descriptor(), Some(waited_with));
+        gate.shut();
+        assert_eq!(gate.check().unwrap_err().status(), Status::Closed);
+        let late = gate.wait(|_| -> Result<()> { panic!("nothing ends this wait") });
+        assert_eq!(late.unwrap_err().status(), Status::Closed);
+    }
+
+    #[test]
+    fn shutting_ends_a_wait_whatever_it_found() {
+        let (near, _far) = Stream::pair().unwrap();
+        let (gate, watchdog) = (Gate::default(), Timeout::After(Duration::from_secs(30)));
+        let (begun, begins) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                gate.wait(|waker| {
+                    begun.send(()).unwrap();
+                    let readable = Readiness { readable: true, ..Readiness::default() };
+                    let ended = near.wait(readable, waker, Deadline::from(watchdog));
+                    assert!(ended.is_ok(), "woken and not timed out: {ended:?}");
+                    ended
+                })
+            });
+            begins.recv().unwrap();
+            gate.shut();
+            assert_eq!(waits.join().unwrap().unwrap_err().status(), Status::Closed);
+        });
+    }
+}
