@@ -341,4 +341,17 @@ mod tests {
         assert!(parser.finish(b"abc").unwrap().is_some());
         assert_eq!(parser.parse(b"").unwrap(), None);
     }
+
+    #[test]
+    fn a_line_may_be_as_long_as_the_limit_and_its_end_does_not_count() {
+        for end in ["", "\r", "\n", "\r\n"] {
+            let (messages, error) = decode(Framing::Lines, 4, &[format!("1234{end}").as_bytes()]);
+            // A carriage return is part of a last line that has no end.
+            let expected = format!("1234{}", if end == "\r" { end } else { "" });
+            assert_eq!((messages, error), (vec![expected.into_bytes()], None));
+            let (messages, error) = decode(Framing::Lines, 4, &[format!("12345{end}").as_bytes()]);
+            assert_eq!((messages, error.unwrap().0), (vec![], Status::MessageTooLarge));
+        }
+        assert_eq!(DEFAULT_MAX_MESSAGE, 16_777_216);
+    }
 }

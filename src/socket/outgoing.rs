@@ -268,3 +268,196 @@ impl Drop for Turn<'_> {
 fn send_error(error: impl Into<io::Error>) -> Error {
     Error::os(error, "send")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deadline::Timeout;
+    use crate::sys;
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    /// Long enough that only a hang gets here.
+    const WATCHDOG: Duration = Duration::from_secs(30);
+    /// More than the kernel takes at once.
+    const MUCH: usize = 4 << 20;
+
+    fn outgoing(limit: usize, first_words: &[u8]) -> (Arc<Outgoing>, Stream) {
+        let (near, far) = Stream::pair().unwrap();
+        (Arc::new(Outgoing::new(Arc::new(Endpoint::new(near)), limit, first_words)), far)
+    }
+
+    fn turn(outgoing: &Outgoing) -> Turn<'_> {
+        outgoing.turn(Deadline::Now).unwrap()
+    }
+
+    /// Sends at once; tells how much was taken.
+    fn send(outgoing: &Outgoing, data: &[u8]) -> Result<usize> {
+        let mut taken = 0;
+        turn(outgoing).send(data, &mut taken).map(|()| taken)
+    }
+
+    /// All that there is to receive.
+    fn receive(far: &Stream) -> Vec<u8> {
+        let (mut all, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        while let Ok(received @ 1..) = far.receive(&mut buffer) {
+            all.extend_from_slice(&buffer[..received]);
+        }
+        all
+    }
+
+    fn numbered(length: usize) -> Vec<u8> {
+        (0..length).map(|index| (index % 251) as u8).collect()
+    }
+
+    fn status<T>(result: Result<T>) -> Status {
+        result.err().map_or(Status::Ok, |error| error.status())
+    }
+
+    fn until(happens: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !happens() {
+            assert!(begun.elapsed() < WATCHDOG);
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_take_is_queued_and_goes_out_in_order() {
+        let (outgoing, far) = outgoing(1000, b"first");
+        assert!(outgoing.queues());
+        assert_eq!((outgoing.queued(), outgoing.flush().unwrap()), (5, 0));
+        let data = numbered(MUCH);
+        let mut taken = send(&outgoing, &data).unwrap();
+        let Queue { length, peak } = outgoing.queue();
+        assert_eq!((length, peak, outgoing.queued()), (1000, 1000, 1000));
+        assert_eq!(outgoing.sent(), 5 + taken as u64 - 1000);
+        // There is no room anywhere.
+        assert_eq!(send(&outgoing, &data).unwrap(), 0);
+        assert!(!turn(&outgoing).has_sent_all());
+        assert_eq!((outgoing.flush().unwrap(), turn(&outgoing).flush().unwrap()), (1000, 1000));
+
+        let mut received = receive(&far);
+        // What is queued comes before what is new.
+        taken += send(&outgoing, &data[taken..taken + 10]).unwrap();
+        assert_eq!((outgoing.queued(), outgoing.queue().peak), (0, 1000));
+        assert!(turn(&outgoing).has_sent_all());
+        assert_eq!(turn(&outgoing).flush().unwrap(), 0);
+        received.extend(receive(&far));
+        assert!(received == [b"first", &data[..taken]].concat());
+        assert_eq!((outgoing.sent(), outgoing.unsent()), (5 + taken as u64, 0));
+    }
+
+    #[test]
+    fn what_is_given_up_is_counted() {
+        let (outgoing, _far) = outgoing(1000, b"");
+        let data = numbered(MUCH);
+        for given_up in [1000, 2000] {
+            send(&outgoing, &data).unwrap();
+            assert_eq!(outgoing.drop_queue(), given_up);
+            assert_eq!((outgoing.unsent(), outgoing.queued(), outgoing.queue().length), (given_up, 0, 0));
+        }
+        send(&outgoing, &data).unwrap();
+        assert_eq!((outgoing.end(), outgoing.unsent()), (3000, 3000));
+        assert_eq!(status(send(&outgoing, b"x")), Status::Closed);
+    }
+
+    #[test]
+    fn a_message_is_taken_whole_or_not_at_all() {
+        for limit in [0, 1] {
+            let (outgoing, far) = outgoing(limit, b"");
+            assert_eq!(outgoing.queues(), limit > 0);
+            let message = numbered(MUCH);
+            // The kernel takes a part, and the rest is queued whatever the limit.
+            assert!(turn(&outgoing).commit([b"head", &message, b"tail"], &[]).unwrap());
+            let queued = outgoing.queued();
+            assert!(queued > limit);
+            assert_eq!(outgoing.sent(), (MUCH + 8 - queued) as u64);
+            assert!(!turn(&outgoing).commit([b"no", b"ro", b"om"], &[]).unwrap());
+            assert_eq!(outgoing.queued(), queued);
+            let mut received = Vec::new();
+            while outgoing.flush().unwrap() > 0 {
+                received.extend(receive(&far));
+            }
+            received.extend(receive(&far));
+            assert!(received == [b"head", &message[..], b"tail"].concat());
+
+            // Now the kernel takes none of it.
+            while outgoing.state.lock().endpoint.as_ref().unwrap().source().send(&[7; 4096]).is_ok() {}
+            let descriptor = tempfile::tempfile().unwrap().into();
+            let descriptors = [sys::lend(&descriptor)];
+            assert!(!turn(&outgoing).commit([b"a", b"b", b"c"], &descriptors).unwrap());
+            assert_eq!(turn(&outgoing).commit([b"a", b"b", b"c"], &[]).unwrap(), limit > 0);
+            assert_eq!(outgoing.queued(), 3 * limit);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_has_left_is_an_error_and_not_a_lack_of_room() {
+        let (outgoing, far) = outgoing(1000, b"");
+        drop(far);
+        assert_eq!(status(send(&outgoing, b"x")), Status::Disconnected);
+        assert_eq!(status(turn(&outgoing).commit([b"", b"x", b""], &[])), Status::Disconnected);
+    }
+
+    #[test]
+    fn nothing_is_taken_after_the_end() {
+        let (shut, _far) = outgoing(1000, b"");
+        shut.shut();
+        assert_eq!(status(send(&shut, b"x")), Status::Closed);
+        assert_eq!(status(turn(&shut).commit([b"", b"x", b""], &[])), Status::Closed);
+        let (given_away, _far) = outgoing(1000, b"");
+        turn(&given_away).end();
+        assert_eq!(status(send(&given_away, b"x")), Status::Closed);
+        assert!(given_away.state.lock().endpoint.is_none());
+    }
+
+    #[test]
+    fn a_turn_that_waits_for_room_stays_one() {
+        let (outgoing, far) = outgoing(0, b"");
+        let mut first = turn(&outgoing);
+        assert!(outgoing.waker_descriptor().is_none());
+        first.wait_for_room(Timeout::After(WATCHDOG).into()).unwrap();
+        assert!(outgoing.waker_descriptor().is_some());
+        assert_eq!(outgoing.waker_descriptor(), outgoing.gate.descriptor());
+        let mut sent = 0;
+        first.send(&vec![7; MUCH], &mut sent).unwrap();
+        assert_eq!(status(first.wait_for_room(Deadline::At(Instant::now()))), Status::TimedOut);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // The lock is free only once the first waits.
+                until(|| outgoing.state.try_lock().is_some_and(|state| state.taken));
+                assert_eq!(outgoing.turn(Deadline::Now).err(), Some(Status::WouldBlock));
+                let passed = Deadline::At(Instant::now());
+                assert_eq!(outgoing.turn(passed).err(), Some(Status::TimedOut));
+                assert_eq!(outgoing.flush().unwrap(), 0);
+                assert_eq!(receive(&far).len(), sent);
+            });
+            first.wait_for_room(Timeout::After(WATCHDOG).into()).unwrap();
+        });
+        drop(first);
+        assert!(outgoing.turn(Deadline::Now).is_ok());
+        assert_eq!(outgoing.state.lock().waiting, 0);
+    }
+
+    #[test]
+    fn who_waits_for_a_turn_gets_it_when_it_is_free_and_not_before() {
+        let (outgoing, _far) = outgoing(0, b"");
+        outgoing.state.lock().taken = true;
+        let (told, answers) = mpsc::channel();
+        let waits = outgoing.clone();
+        // Not one that the test joins: it must not wait for ever itself.
+        std::thread::spawn(move || told.send(waits.turn(Deadline::Never).err()));
+        // Woken too early, it waits again, or nobody could be woken for the second time.
+        for _ in 0..2 {
+            until(|| outgoing.turns.notify_one());
+            assert_eq!(answers.try_recv(), Err(mpsc::TryRecvError::Empty));
+        }
+        until(|| outgoing.state.lock().waiting == 1);
+        let mut turn = Turn { outgoing: &outgoing, state: outgoing.state.lock() };
+        turn.state.taken = false;
+        drop(turn);
+        assert_eq!(answers.recv_timeout(WATCHDOG), Ok(None));
+        assert_eq!(outgoing.state.lock().waiting, 0);
+    }
+}
