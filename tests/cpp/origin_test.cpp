@@ -60,7 +60,7 @@ TEST_F(OriginTest, IsTheLineOfTheCall) {
 TEST_F(OriginTest, OfAnotherWhenAWrapperHandsItOn) {
     const auto wrapper = [](SourceLocation where = SourceLocation::current()) { return must(Server::create({}, where)); };
     Server first = wrapper();
-    const int first_line = __LINE__;
+    const int first_line = __LINE__ - 1;
     EXPECT_REPORTED(first_line, "server");
 
     const Server second = must(Server::create({}, SourceLocation("elsewhere.cpp", 77)));
@@ -68,14 +68,14 @@ TEST_F(OriginTest, OfAnotherWhenAWrapperHandsItOn) {
 
 #if defined(__cpp_lib_source_location)
     const Server third = must(Server::create({}, std::source_location::current()));
-    const int third_line = __LINE__;
+    const int third_line = __LINE__ - 1;
     EXPECT_REPORTED(third_line, "server");
 #endif
 }
 
 TEST_F(OriginTest, StaysWithAHandleThatIsMoved) {
     Server first = must(Server::create());
-    const int line = __LINE__;
+    const int line = __LINE__ - 1;
     const Server second = std::move(first);
     EXPECT_REPORTED(line, "server");
 }

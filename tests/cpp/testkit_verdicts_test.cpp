@@ -65,6 +65,8 @@ struct Case {
 };
 
 TEST_F(VerdictsTest, EachCheckThatFailsOnAnotherThreadIsDeliveredOnThisOne) {
+    // A line for each.
+    // clang-format off
     const std::uint32_t line = __LINE__ + 2;
     const std::vector<Case> cases = {
         {[](VerdictGuard& v) { return MOORLINE_CHECK(v, 1 + 1 == 3); }, {"MOORLINE_CHECK(1 + 1 == 3) is false"}},
@@ -74,12 +76,9 @@ TEST_F(VerdictsTest, EachCheckThatFailsOnAnotherThreadIsDeliveredOnThisOne) {
         {[](VerdictGuard& v) { return MOORLINE_CHECK_LE(v, 3, 2); }, {"MOORLINE_CHECK_LE(3, 2)", "right: 2"}},
         {[](VerdictGuard& v) { return MOORLINE_CHECK_GT(v, 2, 2); }, {"MOORLINE_CHECK_GT(2, 2)", "left:  2"}},
         {[](VerdictGuard& v) { return MOORLINE_CHECK_GE(v, 2, 3); }, {"MOORLINE_CHECK_GE(2, 3)", "right: 3"}},
-        {[](VerdictGuard& v) {
-             MOORLINE_FAIL(v, "so it is");
-             return false;
-         },
-         {"so it is"}},
+        {[](VerdictGuard& v) { MOORLINE_FAIL(v, "so it is"); return false; }, {"so it is"}},
     };
+    // clang-format on
     for (std::size_t i = 0; i < cases.size(); ++i) {
         bool passed = true;
         const auto results = delivered([&](VerdictGuard& guard) {
