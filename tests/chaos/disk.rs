@@ -54,8 +54,10 @@ pub fn use_a_full_disk(place: &Path) {
     assert_eq!(std::fs::read_dir(place).unwrap().count(), before, "a file stays");
     assert_eq!(Tap::create(place.join("tap")).err().map(|error| error.status()), Some(Status::LimitReached));
 
-    // The private name and the real one are two entries of one file.
+    // The private name and the real one are two entries of one file: first there is room for the private one only.
     std::fs::remove_file(place.join("file-0")).unwrap();
+    assert_eq!(status(listen(place)), Status::LimitReached);
+    assert_eq!(std::fs::read_dir(place).unwrap().count(), before - 1, "a file stays");
     std::fs::remove_file(place.join("file-1")).unwrap();
     let server = listen(place).unwrap();
     Socket::connect(server.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
