@@ -304,4 +304,59 @@ mod tests {
         claim.release().unwrap();
         drop(held);
     }
+
+    fn take(path: &Path) -> Result<(Claim, Listener)> {
+        Claim::take(path, 0o600, None)
+    }
+
+    fn status<T>(result: Result<T>) -> Status {
+        result.err().map_or(Status::Ok, |error| error.status())
+    }
+
+    #[test]
+    fn a_claimed_name_is_listed_and_nobody_elses_until_it_is_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("name");
+        let listed = || claimed().into_iter().filter(|(_, claimed, _)| *claimed == path).count();
+        assert_eq!((state(&path).unwrap(), listed()), (State::Absent, 0));
+        let (claim, _listener) = take(&path).unwrap();
+        assert_eq!((state(&path).unwrap(), listed()), (State::Live, 1));
+        assert_eq!(claim.descriptor(), claim.directory.descriptor());
+        assert_eq!(status(take(&path)), Status::NameInUse);
+        claim.release().unwrap();
+        assert_eq!((state(&path).unwrap(), listed()), (State::Absent, 0));
+    }
+
+    #[test]
+    fn sockets_are_removed_dead_or_live_and_nothing_else_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("name");
+        for expected in [State::Dead, State::Live] {
+            let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            let _live = (expected == State::Live).then_some(listener);
+            assert_eq!(state(&path).unwrap(), expected);
+            remove(&path).unwrap();
+            assert_eq!(state(&path).unwrap(), State::Absent);
+            remove(&path).unwrap();
+        }
+        std::fs::write(&path, "precious").unwrap();
+        assert_eq!(state(&path).unwrap(), State::Occupied);
+        assert_eq!((status(remove(&path)), status(take(&path))), (Status::NameInUse, Status::NameInUse));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn where_no_directory_is_there_is_nothing_and_what_names_no_file_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let absent = directory.path().join("absent/name");
+        assert_eq!(state(&absent).unwrap(), State::Absent);
+        assert_eq!((status(remove(&absent)), status(take(&absent))), (Status::Ok, Status::NotFound));
+        let root = Path::new("/");
+        assert_eq!(status(state(root)), Status::NameInvalid);
+        assert_eq!((status(remove(root)), status(take(root))), (Status::NameInvalid, Status::NameInvalid));
+        // The directory has gone after it was opened.
+        let opened = Directory::open(directory.path()).unwrap();
+        directory.close().unwrap();
+        assert_eq!(status(bind_private(&opened, OsStr::new("name"), 0o600, None)), Status::NotFound);
+    }
 }

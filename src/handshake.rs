@@ -16,8 +16,8 @@ pub struct Application {
 const MAGIC: [u8; 4] = *b"MOOR";
 /// Of this handshake and of the frames after it.
 const PROTOCOL: u16 = 1;
-/// Magic, protocol, reserved, limit, version, length of the name.
-const FIXED: usize = 4 + 2 + 2 + 4 + 4 + 1;
+/// Magic 4, protocol 2, reserved 2, limit 4, version 4, length of the name 1.
+const FIXED: usize = 17;
 const CHECK: usize = 4;
 const NAME_LIMIT: usize = 255;
 
@@ -106,14 +106,16 @@ mod tests {
     use super::*;
 
     fn greeting(name: &str, version: u32) -> Greeting {
-        Greeting::new(&Application { name: name.to_owned(), version }, 1000).unwrap()
+        Greeting::new(&Application { name: name.to_owned(), version }, 0x0506_0708).unwrap()
     }
 
     #[test]
     fn a_greeting_is_read_back_from_any_prefix_on() {
         for name in ["", "editor", &"n".repeat(255)] {
-            let mine = greeting(name, 7);
+            let mine = greeting(name, 0x0102_0304);
             let bytes = mine.encode();
+            assert_eq!(bytes[..16], *b"MOOR\0\x01\0\0\x05\x06\x07\x08\x01\x02\x03\x04");
+            assert_eq!(usize::from(bytes[16]), name.len());
             for length in 0..bytes.len() {
                 assert_eq!(Greeting::parse(&bytes[..length]).unwrap(), None);
             }

@@ -220,14 +220,14 @@ fn directory(scope: Scope) -> Result<PathBuf> {
     match scope {
         // As QDir::tempPath of Qt 6 has it: TMPDIR unless empty, cleaned.
         Scope::Temporary => Ok(clean(&env::temp_dir())),
-        Scope::Runtime => runtime_directory(),
+        Scope::Runtime => runtime_directory(env::var_os("XDG_RUNTIME_DIR")),
         Scope::Abstract => Err(Error::new(Status::InvalidArgument, "abstract names have no directory")),
     }
 }
 
-/// XDG_RUNTIME_DIR, if it is what the XDG Base Directory Specification says: absolute, owned by the user, mode 0700.
-fn runtime_directory() -> Result<PathBuf> {
-    let Some(path) = env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()) else {
+/// The value of XDG_RUNTIME_DIR, if it is what the XDG Base Directory Specification says: absolute, owned by the user, mode 0700.
+fn runtime_directory(value: Option<OsString>) -> Result<PathBuf> {
+    let Some(path) = value.filter(|value| !value.is_empty()) else {
         let context = "the user's runtime directory: XDG_RUNTIME_DIR is not set";
         return Err(Error::new(Status::NotFound, context));
     };
@@ -266,8 +266,12 @@ fn clean(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn status<T>(result: Result<T>) -> Status {
+        result.err().map_or(Status::Ok, |error| error.status())
+    }
+
     fn failure(name: impl AsRef<OsStr>, scope: Scope) -> Status {
-        Name::resolve(name, scope).unwrap_err().status()
+        status(Name::resolve(name, scope))
     }
 
     #[test]
@@ -309,5 +313,82 @@ mod tests {
         {
             assert_eq!(clean(Path::new(path)), Path::new(cleaned), "{path}");
         }
+    }
+
+    #[test]
+    fn limits_are_those_of_the_system_to_the_byte() {
+        for (length, expected) in
+            [(sys::ABSTRACT_LIMIT, Status::Ok), (sys::ABSTRACT_LIMIT + 1, Status::NameTooLong)]
+        {
+            assert_eq!(status(Name::from_abstract(&vec![b'x'; length])), expected);
+        }
+        assert_eq!(status(Name::from_abstract(b"")), Status::NameInvalid);
+        assert_eq!(status(Name::from_abstract(b"x\0y")), Status::Ok);
+        for (length, expected) in
+            [(sys::FILE_NAME_LIMIT, Status::Ok), (sys::FILE_NAME_LIMIT + 1, Status::NameTooLong)]
+        {
+            assert_eq!(status(Name::resolve("x".repeat(length), Scope::Temporary)), expected);
+        }
+        for (length, expected) in [(sys::PATH_LIMIT, Status::Ok), (sys::PATH_LIMIT + 1, Status::NameTooLong)]
+        {
+            let path = format!("{}/{}", "/d".repeat(sys::PATH_LIMIT / 2 - 10), "x".repeat(32));
+            assert_eq!(status(Name::resolve(&path[path.len() - length..], Scope::Temporary)), expected);
+        }
+    }
+
+    #[test]
+    fn a_unique_name_is_one_that_nobody_has() {
+        let [first, second] = [(); 2].map(|()| Name::unique("prefix", Scope::Temporary).unwrap());
+        assert!(first != second);
+        let file = first.as_path().unwrap().file_name().unwrap().to_str().unwrap();
+        assert!(file.starts_with(&format!("prefix-{}-", sys::process_id())), "{file}");
+        assert_eq!(first.state().unwrap(), NameState::Absent);
+    }
+
+    #[test]
+    fn what_stands_at_a_name_is_told_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = Name::resolve(directory.path().join("name"), Scope::Temporary).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(name.as_path().unwrap()).unwrap());
+        assert_eq!(name.state().unwrap(), NameState::Dead);
+        name.remove().unwrap();
+        assert_eq!(name.state().unwrap(), NameState::Absent);
+        std::fs::write(name.as_path().unwrap(), "").unwrap();
+        assert_eq!(name.state().unwrap(), NameState::Occupied);
+        assert_eq!(status(name.remove()), Status::NameInUse);
+    }
+
+    #[test]
+    fn a_name_says_what_it_is() {
+        let path = Name::resolve("/some/where", Scope::Temporary).unwrap();
+        let other = Name::resolve("name", Scope::Abstract).unwrap();
+        assert_eq!((path.is_abstract(), other.is_abstract()), (false, true));
+        assert!(*other.place() == Place::Abstract(b"name".to_vec()));
+        assert!(Name::from_place(path.place().clone()) == path);
+        assert_eq!((path.to_os_string(), other.to_os_string()), ("/some/where".into(), "name".into()));
+        assert_eq!(
+            (path.to_string(), other.to_string()),
+            ("/some/where".into(), "abstract name name".into())
+        );
+        assert_eq!(format!("{path:?} {other:?}"), "Name(/some/where) Name(abstract name name)");
+        let error = other.remove().unwrap_err();
+        assert_eq!(error.status(), Status::NotSupported);
+        assert!(error.to_string().contains("remove abstract name name"), "{error}");
+    }
+
+    #[test]
+    fn a_runtime_directory_is_absolute_and_of_this_user_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let status = |value: Option<&str>| status(runtime_directory(value.map(OsString::from)));
+        assert_eq!((status(None), status(Some(""))), (Status::NotFound, Status::NotFound));
+        assert_eq!(status(Some("relative")), Status::NameInvalid);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        let set_mode = |mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        set_mode(0o755);
+        assert_eq!(status(Some(path)), Status::PermissionDenied);
+        set_mode(0o700);
+        assert_eq!(runtime_directory(Some(path.into())).unwrap(), directory.path());
+        assert_eq!(status(Some(&format!("{path}/absent"))), Status::NotFound);
     }
 }

@@ -277,7 +277,9 @@ fn name(handle: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PollerOptions, ServerOptions};
+    use crate::name::Name;
+    use crate::testkit::{FixtureOptions, ProxyOptions, Script};
+    use crate::{PollerOptions, Scope, ServerOptions, ServiceOptions};
 
     fn server() -> *mut moorline_server {
         create(Server::new(ServerOptions::default())).unwrap()
@@ -306,7 +308,10 @@ mod tests {
         let poller = create(Poller::new(PollerOptions::default()).unwrap()).unwrap();
         assert_eq!(status(get::<Server>(poller.cast())), Status::WrongKind);
         assert_eq!(status(get::<Server>(std::ptr::null())), Status::InvalidArgument);
-        for garbage in [1, 0x1000, usize::MAX, 1 << KIND_SHIFT | 0xffff] {
+        let message = |result: Result<Held<Server>>| result.err().unwrap().to_string();
+        let text = message(get::<Server>(poller.cast()));
+        assert!(text.contains("a poller handle where a server is needed"), "{text}");
+        for garbage in [1, 0x1000, usize::MAX, 1 << KIND_SHIFT | 0xffff, KINDS.len() << KIND_SHIFT] {
             let garbage = std::ptr::without_provenance(garbage);
             assert_eq!(status(get::<Server>(garbage)), Status::StaleHandle);
         }
@@ -337,5 +342,72 @@ mod tests {
         let held = get::<Server>(handle).unwrap();
         destroy::<Server>(handle, |_| {}).unwrap();
         assert_eq!(status(held.full_name()), Status::InvalidState);
+    }
+
+    /// What is known of a handle.
+    fn known<T: Kind>(handle: *mut T::Opaque) -> Option<Alive> {
+        alive().into_iter().find(|alive| alive.value == handle.addr())
+    }
+
+    fn make<T: Kind>(object: T) -> *mut T::Opaque {
+        create(object).unwrap()
+    }
+
+    #[test]
+    fn a_handle_that_the_library_destroys_is_in_no_report() {
+        let owned = create_owned(Server::new(ServerOptions::default())).unwrap();
+        assert!(known::<Server>(owned).is_none());
+        let handle = server();
+        let found = known::<Server>(handle).unwrap();
+        assert_eq!(found.to_string(), format!("server {:#x}", handle.addr()));
+        let ended = std::cell::Cell::new(false);
+        destroy::<Server>(handle, |_| ended.set(true)).unwrap();
+        assert!(ended.get() && known::<Server>(handle).is_none());
+        destroy::<Server>(owned, |_| {}).unwrap();
+    }
+
+    #[test]
+    fn a_report_says_of_each_handle_what_it_is_its_name_and_where_it_was_made() {
+        let listening = Server::new(ServerOptions::default());
+        listening.listen_unique("handle").unwrap();
+        let name = listening.full_name().unwrap().into_string().unwrap();
+        let (handle, other) = (make(listening), server());
+        assert!(count() >= 2);
+        set_origin(handle.addr(), "main.c".to_owned(), 7).unwrap();
+        assert_eq!(known::<Server>(handle).unwrap().origin, Some(("main.c".to_owned(), 7)));
+        let report = report();
+        let line = |handle: *mut moorline_server| {
+            let begin = format!("server {:#x}", handle.addr());
+            report.lines().find_map(|line| line.strip_prefix(&begin)).unwrap()
+        };
+        assert!(line(handle).starts_with(&format!(" \"{name}\", ")), "{report}");
+        assert!(line(handle).ends_with(" s old, made at main.c:7"), "{report}");
+        assert!(line(other).starts_with(", ") && line(other).ends_with(" s old"), "{report}");
+        for handle in [handle, other] {
+            destroy::<Server>(handle, |_| {}).unwrap();
+        }
+        let set_again = set_origin(handle.addr(), "main.c".to_owned(), 7);
+        assert_eq!(status(set_again), Status::StaleHandle);
+        assert_eq!(status(set_origin(0, String::new(), 0)), Status::InvalidArgument);
+    }
+
+    #[test]
+    fn what_has_a_name_is_reported_with_it() {
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        service.start_unique("handle").unwrap();
+        let fixture = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+        let unique = || Name::unique("handle", Scope::default()).unwrap();
+        let proxy = Proxy::start(unique(), unique(), ProxyOptions::default()).unwrap();
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        let names = [service.full_name(), fixture.full_name(), proxy.full_name()];
+        let names = names.map(|name| name.unwrap().into_string().ok());
+        let (service, fixture, proxy, poller) = (make(service), make(fixture), make(proxy), make(poller));
+        let told = [known::<Service>(service), known::<Fixture>(fixture), known::<Proxy>(proxy)];
+        assert_eq!(told.map(|alive| alive.unwrap().name), names);
+        assert_eq!(known::<Poller>(poller).unwrap().name, None);
+        destroy::<Service>(service, |_| {}).unwrap();
+        destroy::<Fixture>(fixture, |_| {}).unwrap();
+        destroy::<Proxy>(proxy, |_| {}).unwrap();
+        destroy::<Poller>(poller, |_| {}).unwrap();
     }
 }
