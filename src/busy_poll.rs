@@ -175,4 +175,17 @@ mod tests {
             assert!(begun.elapsed() >= Duration::from_millis(1));
         }
     }
+
+    #[test]
+    fn what_is_found_in_time_pays_and_what_is_found_later_does_not() {
+        let poller = BusyPoller::default();
+        let find = |left| {
+            let since = Instant::now();
+            while since.elapsed() <= Duration::from_nanos(1) {}
+            Looking { poller: &poller, left, since: Some(since) }.found();
+            poller.penalty.load(Ordering::Relaxed)
+        };
+        assert_eq!(find(Duration::from_nanos(1)), 1);
+        assert_eq!(find(Duration::from_secs(3600)), 0);
+    }
 }

@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_turn_gets_it_when_it_is_free_and_not_before() {
+    fn who_is_woken_while_the_turn_is_taken_waits_again() {
         let (outgoing, _far) = outgoing(0, b"");
         outgoing.state.lock().taken = true;
         let (told, answers) = mpsc::channel();
@@ -453,6 +453,18 @@ mod tests {
             until(|| outgoing.turns.notify_one());
             assert_eq!(answers.try_recv(), Err(mpsc::TryRecvError::Empty));
         }
+        outgoing.state.lock().taken = false;
+        outgoing.turns.notify_one();
+        assert_eq!(answers.recv_timeout(WATCHDOG), Ok(None));
+    }
+
+    #[test]
+    fn who_ends_a_turn_wakes_one_that_waits() {
+        let (outgoing, _far) = outgoing(0, b"");
+        outgoing.state.lock().taken = true;
+        let (told, answers) = mpsc::channel();
+        let waits = outgoing.clone();
+        std::thread::spawn(move || told.send(waits.turn(Deadline::Never).err()));
         until(|| outgoing.state.lock().waiting == 1);
         let mut turn = Turn { outgoing: &outgoing, state: outgoing.state.lock() };
         turn.state.taken = false;
