@@ -100,6 +100,7 @@ template <class Call>
     raw.group_count = policy.groups().size();
     if (policy.admits()) {
         raw.admits = Admission::admits;
+        // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): without memory the program ends, as for all that is noexcept here
         raw.context = new Admission(policy.admits(), std::move(failed));
         raw.release = Admission::release;
     }

@@ -176,7 +176,7 @@ public:
     Service& operator=(Service&& other) noexcept {
         if (this != &other) {
             end();
-            Owner::operator=(std::move(other));
+            Owner::operator=(static_cast<Owner&&>(other));
             state_ = std::move(other.state_);
         }
         return *this;

@@ -54,7 +54,7 @@ public:
     /// Closes its own socket, and takes over from another owner, which then owns nothing.
     Socket& operator=(Socket&& other) noexcept {
         // The handle ends before the validation that its calls use.
-        Owner::operator=(std::move(other));
+        Owner::operator=(static_cast<Owner&&>(other));
         validation_ = std::move(other.validation_);
         return *this;
     }
