@@ -70,7 +70,7 @@ class MoorlineConan(ConanFile):
 
     def package(self):
         CMake(self).install()
-        copy(self, "LICENSE-*", self.source_folder, os.path.join(self.package_folder, "licenses"))
+        copy(self, "*", os.path.join(self.package_folder, "share", "doc", "moorline"), os.path.join(self.package_folder, "licenses"))
         rmdir(self, os.path.join(self.package_folder, "share", "doc"))
 
     def package_info(self):

@@ -37,20 +37,30 @@ if(NOT CMAKE_BUILD_TYPE MATCHES "Debug|RelWithDebInfo")
     "build.rustflags=['--remap-path-prefix=${PROJECT_SOURCE_DIR}=moorline', '--remap-path-prefix=${cargo_home}=cargo']")
 endif()
 
-# Asks rustc which system libraries a Rust static library needs; an empty one answers at once.
-function(moorline_find_native_libraries result)
-  set(probe ${PROJECT_BINARY_DIR}/native-libraries)
+# Asks the rustc that cargo uses: what it says to `--print` with an empty static library.
+function(moorline_ask_rustc question result)
+  set(probe ${PROJECT_BINARY_DIR}/rustc-probe)
   file(WRITE ${probe}/lib.rs "")
   file(WRITE ${probe}/Cargo.toml
     "[package]\nname = \"probe\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\ncrate-type = [\"staticlib\"]\n[workspace]\n")
   execute_process(
     COMMAND ${MOORLINE_CARGO} rustc --quiet --offline --manifest-path ${probe}/Cargo.toml --target-dir ${probe}/target
-            --target ${MOORLINE_RUST_TARGET} -- --print native-static-libs
+            --target ${MOORLINE_RUST_TARGET} -- --print ${question}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    OUTPUT_VARIABLE answer
     ERROR_VARIABLE answer
     RESULT_VARIABLE status)
-  if(NOT status EQUAL 0 OR NOT answer MATCHES "native-static-libs: ([^\r\n]*)")
+  if(NOT status EQUAL 0)
     message(FATAL_ERROR "cargo cannot build for ${MOORLINE_RUST_TARGET}:\n${answer}")
+  endif()
+  set(${result} "${answer}" PARENT_SCOPE)
+endfunction()
+
+# Which system libraries a Rust static library needs.
+function(moorline_find_native_libraries result)
+  moorline_ask_rustc(native-static-libs answer)
+  if(NOT answer MATCHES "native-static-libs: ([^\r\n]*)")
+    message(FATAL_ERROR "rustc does not say what a static library needs, but:\n${answer}")
   endif()
   string(REPLACE "-l" "" libraries "${CMAKE_MATCH_1}")
   separate_arguments(libraries UNIX_COMMAND "${libraries}")
@@ -58,6 +68,8 @@ function(moorline_find_native_libraries result)
   set(${result} ${libraries} PARENT_SCOPE)
 endfunction()
 moorline_find_native_libraries(MOORLINE_NATIVE_LIBRARIES)
+
+include(${CMAKE_CURRENT_LIST_DIR}/Notices.cmake)
 
 set(MOORLINE_LIBRARY_DIR ${PROJECT_BINARY_DIR}/lib)
 set(MOORLINE_CARGO_TARGET_DIR ${PROJECT_BINARY_DIR}/cargo CACHE PATH
@@ -73,6 +85,7 @@ file(MAKE_DIRECTORY ${MOORLINE_LIBRARY_DIR})
 add_custom_target(moorline-cargo ALL
   COMMAND ${CMAKE_COMMAND} -E env ${cargo_environment} ${MOORLINE_CARGO} rustc --locked --package moorline --lib
           --crate-type cdylib,staticlib --profile ${cargo_profile} --target ${MOORLINE_RUST_TARGET} --target-dir ${cargo_target_dir} ${cargo_flags}
+          --message-format json-render-diagnostics > ${MOORLINE_NOTICES_DIR}/library.json
   COMMAND ${CMAKE_COMMAND} -E copy_if_different
           ${cargo_output_dir}/libmoorline.so ${MOORLINE_LIBRARY_DIR}/${shared_library}
   COMMAND ${CMAKE_COMMAND} -E copy_if_different
@@ -85,3 +98,4 @@ add_custom_target(moorline-cargo ALL
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
   COMMENT "Building the Rust library with cargo (profile ${cargo_profile})"
   USES_TERMINAL VERBATIM)
+moorline_add_notices(library moorline moorline-cargo)

@@ -5,11 +5,20 @@ if(NOT CPACK_GENERATOR STREQUAL "DEB")
   return()
 endif()
 
+# A text as it is in a field of several lines: indented, a dot where a line is empty.
+function(as_field text result)
+  string(REGEX REPLACE "[ \t]+\n" "\n" text "${text}")
+  string(REGEX REPLACE "\n+$" "" text "${text}")
+  # Once more, as a line feed that ends a match does not begin the next one.
+  string(REPLACE "\n\n" "\n.\n" text "${text}")
+  string(REPLACE "\n\n" "\n.\n" text "${text}")
+  string(REPLACE "\n" "\n " text "${text}")
+  set(${result} " ${text}" PARENT_SCOPE)
+endfunction()
+
 file(READ ${CPACK_MOORLINE_SOURCE_DIR}/LICENSE-MIT mit)
 string(REGEX REPLACE "^MIT License\n\nCopyright [^\n]*\n\n" "" mit "${mit}")
-string(REGEX REPLACE "\n\n" "\n.\n" mit "${mit}")
-string(REGEX REPLACE "\n+$" "" mit "${mit}")
-string(REGEX REPLACE "\n" "\n " mit "${mit}")
+as_field("${mit}" mit)
 string(CONFIGURE [[Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Moorline
 
@@ -18,11 +27,16 @@ Copyright: 2026 The Moorline contributors
 License: Expat or Apache-2.0
 
 License: Expat
- @mit@
+@mit@
 
 License: Apache-2.0
  On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.
 ]] copyright @ONLY)
+
+# What is linked into which component from elsewhere.
+set(notices_library library)
+set(notices_development library)
+set(notices_tool tool)
 
 # The changelog of the packaging itself.
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
@@ -46,6 +60,20 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   endif()
   set(documentation ${root}${CPACK_PACKAGING_INSTALL_PREFIX}/share/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
   file(WRITE ${documentation}/copyright "${copyright}")
+  set(standard_library "")
+  if(notices_${component})
+    file(READ ${CPACK_MOORLINE_NOTICES_DIR}/THIRD-PARTY-NOTICES-${notices_${component}}.txt notices)
+    as_field("${notices}" notices)
+    file(APPEND ${documentation}/copyright "
+Files: crates/*
+Copyright: those whom the notices below name
+License: of-the-crates
+${notices}
+")
+    file(GLOB standard_library ${CPACK_MOORLINE_NOTICES_DIR}/rust-standard-library*)
+    file(COPY ${standard_library} DESTINATION ${documentation})
+    list(TRANSFORM standard_library REPLACE "^.*/" "${documentation}/")
+  endif()
   file(WRITE ${documentation}/changelog.Debian "${debian_changelog}")
   configure_file(${CPACK_MOORLINE_SOURCE_DIR}/CHANGELOG.md ${documentation}/changelog COPYONLY)
   set(zsh ${root}${CPACK_PACKAGING_INSTALL_PREFIX}/share/zsh)
@@ -55,7 +83,7 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   file(GLOB_RECURSE files ${root}/*)
   set(pages ${files})
   list(FILTER pages INCLUDE REGEX "/man/man[0-9]/")
-  compress(${documentation}/changelog ${documentation}/changelog.Debian ${pages})
+  compress(${documentation}/changelog ${documentation}/changelog.Debian ${standard_library} ${pages})
 
   set(binaries ${files})
   list(FILTER binaries INCLUDE REGEX "/bin/|\\.so\\.${CPACK_PACKAGE_VERSION}$")

@@ -70,6 +70,7 @@ endforeach()
 # What Debian does with files, and asks for in each package.
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/Debian.cmake)
 set(CPACK_MOORLINE_SOURCE_DIR ${PROJECT_SOURCE_DIR})
+set(CPACK_MOORLINE_NOTICES_DIR ${MOORLINE_NOTICES_DIR})
 set(CPACK_MOORLINE_STRIP ${CMAKE_STRIP})
 
 include(CPack)

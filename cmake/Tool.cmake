@@ -8,6 +8,7 @@ file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/bin ${tool_pages})
 add_custom_target(moorline-tool ALL
   COMMAND ${CMAKE_COMMAND} -E env ${cargo_environment} ${MOORLINE_CARGO} build --locked --package moorline-cli
           --profile ${cargo_profile} --target ${MOORLINE_RUST_TARGET} --target-dir ${cargo_target_dir} ${cargo_flags}
+          --message-format json-render-diagnostics > ${MOORLINE_NOTICES_DIR}/tool.json
   COMMAND ${CMAKE_COMMAND} -E copy_if_different ${cargo_output_dir}/moorline ${tool}
   COMMAND ${tool} man > ${tool_pages}/moorline.1
   COMMAND ${tool} completions bash > ${tool_pages}/moorline.bash
@@ -18,6 +19,7 @@ add_custom_target(moorline-tool ALL
   COMMENT "Building the command-line tool with cargo (profile ${cargo_profile})"
   USES_TERMINAL VERBATIM)
 add_dependencies(moorline-tool moorline-cargo)
+moorline_add_notices(tool moorline-cli moorline-tool)
 
 set_property(GLOBAL APPEND PROPERTY moorline_components tool)
 install(PROGRAMS ${tool} DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tool)
