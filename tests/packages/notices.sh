@@ -32,6 +32,6 @@ check_notices() {
 
 # crates_in BINARY DIRECTORY  The names and versions of the crates whose files in a directory, which is a pattern, a binary names.
 crates_in() {
-    local crate='/([A-Za-z0-9_-]+)-([0-9]+\.[0-9]+\.[0-9]+[^/]*)/'
+    local crate='/([A-Za-z0-9_-]+)-([0-9]+\.[0-9]+\.[0-9]+[-+.A-Za-z0-9]*)/'
     { grep -aoE "$2$crate" "$1" || true; } | sed -E "s,^.*$crate\$,\1 \2," | sort -u
 }
