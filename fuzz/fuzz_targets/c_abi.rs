@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use calls::{Call, Handles};
 use libfuzzer_sys::fuzz_target;
 use moorline::fuzzing::c;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 #[derive(Arbitrary, Debug)]
 struct Run {
@@ -22,6 +22,9 @@ static PLACE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     unsafe { std::env::set_var("TMPDIR", place.path()) };
     place
 });
+
+/// How many are open after the first run.
+static DESCRIPTORS: OnceLock<usize> = OnceLock::new();
 
 fuzz_target!(init: { LazyLock::force(&PLACE); }, |run: Run| {
     let handles = Handles::default();
@@ -37,4 +40,6 @@ fuzz_target!(init: { LazyLock::force(&PLACE); }, |run: Run| {
     assert_eq!((unsafe { c::moorline_live_handles(&mut alive) }, alive), (0, 0), "something was left behind");
     let left: Vec<_> = std::fs::read_dir(PLACE.path()).expect("read the directory").collect();
     assert!(left.is_empty(), "{left:?}");
+    let descriptors = std::fs::read_dir("/proc/self/fd").expect("read the descriptors").count();
+    assert_eq!(descriptors, *DESCRIPTORS.get_or_init(|| descriptors), "descriptors were left open");
 });

@@ -3,6 +3,9 @@
 use arbitrary::Arbitrary;
 use moorline::fuzzing::c::{self, *};
 use std::ffi::{CString, c_void};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -108,14 +111,14 @@ pub enum Call {
     ServerListen(Handle, Name),
     ServerListenUnique(Handle, Name),
     ServerListenAbstract(Handle, u8),
-    ServerListenDescriptor(Handle, bool),
+    ServerListenDescriptor(Handle, u8),
     ServerAccept(Handle, u8, u8),
     ServerAsk(Handle, u16),
     ServerClose(Handle),
     ServerDestroy(Handle),
     Connect(Name, Options, u8, u8),
     Pair(Options, u8, u8),
-    Adopt(Options, bool, u8),
+    Adopt(Options, u8, u8),
     Release(Handle),
     Send(Handle, u16, u8),
     Receive(Handle, u16, u8),
@@ -394,9 +397,13 @@ impl Call {
                         length,
                     ));
                 }
-                Call::ServerListenDescriptor(server, is_one) => {
-                    let status = c::moorline_server_listen_descriptor(handles.get(server), foreign(is_one));
+                Call::ServerListenDescriptor(server, kind) => {
+                    let foreign = foreign(kind);
+                    let status = c::moorline_server_listen_descriptor(handles.get(server), foreign);
                     check(status);
+                    if status != 0 {
+                        close(foreign);
+                    }
                 }
                 Call::ServerAccept(server, ms, place) => {
                     let mut socket = null_mut();
@@ -436,15 +443,17 @@ impl Call {
                     handles.put(first_place, first);
                     handles.put(second_place, second);
                 }
-                Call::Adopt(options, is_one, place) => {
+                Call::Adopt(options, kind, place) => {
                     let pointed = Pointed::new(&options);
                     let value = socket_options(&options, &pointed);
                     let mut socket = null_mut();
-                    check(c::moorline_socket_adopt_descriptor(
-                        foreign(is_one),
-                        value.as_ptr().cast(),
-                        &mut socket,
-                    ));
+                    let foreign = foreign(kind);
+                    let status =
+                        c::moorline_socket_adopt_descriptor(foreign, value.as_ptr().cast(), &mut socket);
+                    check(status);
+                    if status != 0 && status != moorline::Status::LimitReached as i32 {
+                        close(foreign);
+                    }
                     handles.put(place, socket);
                 }
                 Call::Release(socket) => {
@@ -693,14 +702,27 @@ fn sized_out<T>() -> Vec<u64> {
     words
 }
 
-/// A descriptor to give away: of a file that is no socket, or none.
-fn foreign(is_one: bool) -> i32 {
-    use std::os::fd::IntoRawFd;
-    if is_one { std::fs::File::open("/dev/null").map_or(-1, IntoRawFd::into_raw_fd) } else { -1 }
+/// A descriptor to give away: of a socket of some kind, of a file that is none, or no descriptor.
+fn foreign(kind: u8) -> i32 {
+    static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+    let listen = || {
+        let name = format!("{}-{}", std::process::id(), LISTENERS.fetch_add(1, Relaxed));
+        UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)
+    };
+    let made: std::io::Result<OwnedFd> = match kind % 5 {
+        0 => return -1,
+        1 => UnixStream::pair().map(|(one, _)| one.into()),
+        2 => listen().map(OwnedFd::from),
+        3 => UnixDatagram::unbound().map(OwnedFd::from),
+        _ => std::fs::File::open("/dev/null").map(OwnedFd::from),
+    };
+    made.map_or(-1, IntoRawFd::into_raw_fd)
 }
 
+/// Closes a descriptor that is the caller's, if it is one.
 fn close(descriptor: i32) {
-    use std::os::fd::{FromRawFd, OwnedFd};
-    // SAFETY: the library has given it away.
-    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    if descriptor != -1 {
+        // SAFETY: the library has given it away, or has not taken it.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    }
 }
