@@ -54,21 +54,22 @@ struct function {
         return status;                                                                    \
     }
 
-/* A function that fills a struct, which is zero behind its size when it fails. */
-#define STRUCT_CALLER(name, type, ...)                                                    \
-    static moorline_status name(void *handle)                                             \
-    {                                                                                     \
-        union {                                                                           \
-            type content;                                                                 \
-            unsigned char bytes[sizeof(type)];                                            \
-        } poisoned;                                                                       \
-        memset(&poisoned, POISON, sizeof poisoned);                                       \
-        poisoned.content.struct_size = sizeof(type);                                      \
-        moorline_status status = moorline_##name(handle, __VA_ARGS__ & poisoned.content); \
-        for (size_t i = sizeof(size_t); i < sizeof poisoned.bytes; i++) {                 \
-            CHECK_NUMBER(poisoned.bytes[i], 0);                                           \
-        }                                                                                 \
-        return status;                                                                    \
+/* A function that fills a struct, which it is given as "out": it is zero behind its size when the call fails. */
+#define STRUCT_CALLER(name, type, call)                                   \
+    static moorline_status name(void *handle)                             \
+    {                                                                     \
+        union {                                                           \
+            type content;                                                 \
+            unsigned char bytes[sizeof(type)];                            \
+        } poisoned;                                                       \
+        memset(&poisoned, POISON, sizeof poisoned);                       \
+        type *out = &poisoned.content;                                    \
+        out->struct_size = sizeof(type);                                  \
+        moorline_status status = call;                                    \
+        for (size_t i = sizeof(size_t); i < sizeof poisoned.bytes; i++) { \
+            CHECK_NUMBER(poisoned.bytes[i], 0);                           \
+        }                                                                 \
+        return status;                                                    \
     }
 
 /* Those of testkit.h: support_handles_testkit.c. */

@@ -16,7 +16,7 @@ static moorline_status clock_passed(void *handle)
 }
 
 CALLER(clock_destroy, moorline_clock_destroy(handle))
-STRUCT_CALLER(fault_plan_counts, moorline_fault_counts)
+STRUCT_CALLER(fault_plan_counts, moorline_fault_counts, moorline_fault_plan_counts(handle, out))
 TEXT_CALLER(fault_plan_happened)
 CALLER(fault_plan_open_backlog, moorline_fault_plan_open_backlog(handle))
 CALLER(fault_plan_end, moorline_fault_plan_end(handle))
@@ -34,10 +34,10 @@ static moorline_status verdicts_count(void *handle)
     return status;
 }
 
-STRUCT_CALLER(verdicts_take_first, moorline_failure)
+STRUCT_CALLER(verdicts_take_first, moorline_failure, moorline_verdicts_take_first(handle, out))
 CALLER(verdicts_destroy, moorline_verdicts_destroy(handle))
 TEXT_CALLER(fixture_full_name)
-STRUCT_CALLER(fixture_statistics, moorline_fixture_stats)
+STRUCT_CALLER(fixture_statistics, moorline_fixture_stats, moorline_fixture_statistics(handle, out))
 TEXT_CALLER(fixture_transcript)
 CALLER(fixture_wait, moorline_fixture_wait(handle, 1, 0))
 CALLER(fixture_wait_received, moorline_fixture_wait_received(handle, 1, 0))
@@ -53,7 +53,7 @@ static moorline_status leak_guard_wait(void *handle)
 }
 
 TEXT_CALLER(leak_guard_report)
-STRUCT_CALLER(leak_guard_leak, moorline_leak, 0, )
+STRUCT_CALLER(leak_guard_leak, moorline_leak, moorline_leak_guard_leak(handle, 0, out))
 CALLER(leak_guard_destroy, moorline_leak_guard_destroy(handle))
 TEXT_CALLER(proxy_full_name)
 TEXT_CALLER(proxy_take_failures)
@@ -73,8 +73,8 @@ static moorline_status recording_size(void *handle)
     return status;
 }
 
-STRUCT_CALLER(recording_play_clients, moorline_replay_report, "nobody", NULL, 0, )
-STRUCT_CALLER(recording_play_server, moorline_replay_report, live[SERVER], NULL, 0, )
+STRUCT_CALLER(recording_play_clients, moorline_replay_report, moorline_recording_play_clients(handle, "nobody", NULL, 0, out))
+STRUCT_CALLER(recording_play_server, moorline_replay_report, moorline_recording_play_server(handle, live[SERVER], NULL, 0, out))
 CALLER(recording_play_this_server, moorline_recording_play_server(live[RECORDING], handle, NULL, 0, NULL))
 CALLER(recording_destroy, moorline_recording_destroy(handle))
 

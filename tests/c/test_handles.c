@@ -155,10 +155,10 @@ static moorline_status socket_abort(void *handle)
     return status;
 }
 
-STRUCT_CALLER(socket_statistics, moorline_socket_stats)
-STRUCT_CALLER(connection_statistics, moorline_socket_stats)
-STRUCT_CALLER(server_statistics, moorline_server_stats)
-STRUCT_CALLER(service_statistics, moorline_service_report)
+STRUCT_CALLER(socket_statistics, moorline_socket_stats, moorline_socket_statistics(handle, out))
+STRUCT_CALLER(connection_statistics, moorline_socket_stats, moorline_connection_statistics(handle, out))
+STRUCT_CALLER(server_statistics, moorline_server_stats, moorline_server_statistics(handle, out))
+STRUCT_CALLER(service_statistics, moorline_service_report, moorline_service_statistics(handle, out))
 
 static moorline_status socket_close(void *handle)
 {
