@@ -41,9 +41,9 @@ mutants:
 	@jobs=$(jobs) proof/mutants $(args)
 
 coverage:
-	@tools/setup llvm-22
+	@tools/setup $(build_needs) libgtest-dev llvm-22
 	@tools/setup-cargo cargo-llvm-cov
-	@proof/coverage
+	@jobs=$(jobs) proof/coverage
 
 lint: export QT_QPA_PLATFORM ?= offscreen
 lint:
