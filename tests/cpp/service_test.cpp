@@ -192,7 +192,8 @@ TEST_F(ServiceTest, ACallbackCannotWaitForItself) {
         const std::string destroy = status_of(service.destroy());
         answers.set_value({stop, destroy});
     };
-    service = started(Service::create(handler), "name");
+    service = must(Service::create(handler));
+    must(service.start("name"));
     Socket client = must(Socket::connect("name", patience));
     must(client.send("x", patience));
     auto future = answers.get_future();
@@ -209,7 +210,8 @@ TEST_F(ServiceTest, ACallbackMayAssignToItsServiceObject) {
         service = Service();
         assigned.set_value(static_cast<int>(kept.size()));
     };
-    service = started(Service::create(std::move(handler)), "name");
+    service = must(Service::create(std::move(handler)));
+    must(service.start("name"));
     Socket client = must(Socket::connect("name", patience));
     must(client.send("x", patience));
     auto future = assigned.get_future();
@@ -229,7 +231,8 @@ TEST_F(ServiceTest, ACallbackMayEndItsServiceObject) {
         // What the callable holds is still there.
         ended.set_value(static_cast<int>(kept.size()));
     };
-    *service = started(Service::create(std::move(handler)), "name");
+    *service = must(Service::create(std::move(handler)));
+    must(service->start("name"));
     Socket client = must(Socket::connect("name", patience));
     must(client.send("x", patience));
     auto future = ended.get_future();
