@@ -105,6 +105,7 @@ impl Worker {
     pub fn run(mut self) {
         enter_thread(&self.mailbox, self.shared.service);
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
+        let mut turns = Vec::new();
         loop {
             self.follow_orders();
             if self.stopping.is_some() && self.finish_if_stopped() {
@@ -116,7 +117,8 @@ impl Worker {
             for event in &events {
                 self.handle(event);
             }
-            for slot in std::mem::take(&mut self.again) {
+            std::mem::swap(&mut turns, &mut self.again);
+            for slot in turns.drain(..) {
                 self.read(slot);
                 self.set_alarm(slot);
             }
