@@ -75,7 +75,7 @@ set(MOORLINE_LIBRARY_DIR ${PROJECT_BINARY_DIR}/lib)
 set(MOORLINE_CARGO_TARGET_DIR ${PROJECT_BINARY_DIR}/cargo CACHE PATH
   "Where cargo builds; several build trees of the same sources may share it")
 set(cargo_target_dir ${MOORLINE_CARGO_TARGET_DIR})
-set(cargo_output_dir ${cargo_target_dir}/${MOORLINE_RUST_TARGET}/${cargo_output_dir})
+set(cargo_library_dir ${cargo_target_dir}/${MOORLINE_RUST_TARGET}/${cargo_output_dir})
 set(shared_library libmoorline.so.${PROJECT_VERSION})
 
 # Cargo knows best what is out of date, so it is always asked, which takes a moment; only a library that really changed
@@ -87,9 +87,9 @@ add_custom_target(moorline-cargo ALL
           --crate-type cdylib,staticlib --profile ${cargo_profile} --target ${MOORLINE_RUST_TARGET} --target-dir ${cargo_target_dir} ${cargo_flags}
           --message-format json-render-diagnostics > ${MOORLINE_NOTICES_DIR}/library.json
   COMMAND ${CMAKE_COMMAND} -E copy_if_different
-          ${cargo_output_dir}/libmoorline.so ${MOORLINE_LIBRARY_DIR}/${shared_library}
+          ${cargo_library_dir}/libmoorline.so ${MOORLINE_LIBRARY_DIR}/${shared_library}
   COMMAND ${CMAKE_COMMAND} -E copy_if_different
-          ${cargo_output_dir}/libmoorline.a ${MOORLINE_LIBRARY_DIR}/libmoorline.a
+          ${cargo_library_dir}/libmoorline.a ${MOORLINE_LIBRARY_DIR}/libmoorline.a
   COMMAND ${CMAKE_COMMAND} -E create_symlink
           ${shared_library} ${MOORLINE_LIBRARY_DIR}/libmoorline.so.${PROJECT_VERSION_MAJOR}
   COMMAND ${CMAKE_COMMAND} -E create_symlink

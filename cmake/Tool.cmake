@@ -2,14 +2,15 @@
 
 set(tool ${PROJECT_BINARY_DIR}/bin/moorline)
 set(tool_pages ${PROJECT_BINARY_DIR}/tool)
+# Not the library's: the tool has the library as a crate, and to cargo the two kinds are one, so each build would undo the other's.
+set(cargo_tool_dir ${cargo_target_dir}/tool)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/bin ${tool_pages})
 
-# After the library: two cargos at once would only wait for one another.
 add_custom_target(moorline-tool ALL
   COMMAND ${CMAKE_COMMAND} -E env ${cargo_environment} ${MOORLINE_CARGO} build --locked --package moorline-cli
-          --profile ${cargo_profile} --target ${MOORLINE_RUST_TARGET} --target-dir ${cargo_target_dir} ${cargo_flags}
+          --profile ${cargo_profile} --target ${MOORLINE_RUST_TARGET} --target-dir ${cargo_tool_dir} ${cargo_flags}
           --message-format json-render-diagnostics > ${MOORLINE_NOTICES_DIR}/tool.json
-  COMMAND ${CMAKE_COMMAND} -E copy_if_different ${cargo_output_dir}/moorline ${tool}
+  COMMAND ${CMAKE_COMMAND} -E copy_if_different ${cargo_tool_dir}/${MOORLINE_RUST_TARGET}/${cargo_output_dir}/moorline ${tool}
   COMMAND ${tool} man > ${tool_pages}/moorline.1
   COMMAND ${tool} completions bash > ${tool_pages}/moorline.bash
   COMMAND ${tool} completions zsh > ${tool_pages}/_moorline
@@ -18,7 +19,6 @@ add_custom_target(moorline-tool ALL
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
   COMMENT "Building the command-line tool with cargo (profile ${cargo_profile})"
   USES_TERMINAL VERBATIM)
-add_dependencies(moorline-tool moorline-cargo)
 moorline_add_notices(tool moorline-cli moorline-tool)
 
 set_property(GLOBAL APPEND PROPERTY moorline_components tool)

@@ -3,6 +3,7 @@
 //! Nothing here reads or writes. The formats are described for other implementations in `docs/wire.md`.
 
 use crate::error::{Error, Result, Status};
+use memchr::memchr;
 use std::ops::Range;
 
 /// How messages are told apart in the stream.
@@ -105,8 +106,7 @@ impl Parser {
     }
 
     fn parse_line(&mut self, bytes: &[u8]) -> Result<Option<Frame>> {
-        let found = bytes[self.searched..].iter().position(|byte| *byte == b'\n');
-        let Some(end) = found.map(|offset| self.searched + offset) else {
+        let Some(end) = memchr(b'\n', &bytes[self.searched..]).map(|offset| self.searched + offset) else {
             self.searched = bytes.len();
             // A carriage return at the end may belong to the line's end, so one byte more than the limit is no proof yet.
             return if bytes.len() > self.limit + 1 { Err(self.too_long(bytes.len())) } else { Ok(None) };
