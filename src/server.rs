@@ -51,6 +51,8 @@ pub struct Server {
     options: ServerOptions,
     /// Of the accepted sockets.
     accepted: SocketOptions,
+    /// Descriptors are for the accepted sockets to take; else the system turns away who sends them, where it can.
+    takes_descriptors: bool,
     /// What goes wrong with accepting.
     accept_faults: Option<FaultPlan>,
     accepted_count: AtomicU64,
@@ -75,6 +77,7 @@ impl Server {
         let accept_faults = options.faults.clone();
         Server {
             options,
+            takes_descriptors: accepted.take_descriptors(),
             accepted,
             accept_faults,
             accepted_count: AtomicU64::new(0),
@@ -86,6 +89,12 @@ impl Server {
     /// This server with what goes wrong with accepting, but not with the connections, which somebody else sees to.
     pub(crate) fn with_accept_faults(mut self, faults: Option<FaultPlan>) -> Server {
         self.accept_faults = faults;
+        self
+    }
+
+    /// This server for those who take descriptors by other means than messages, too.
+    pub(crate) fn taking_descriptors(mut self) -> Server {
+        self.takes_descriptors = true;
         self
     }
 
@@ -124,7 +133,7 @@ impl Server {
             let context = format!("listen on {name} with mode {mode:#o}: 0777 at most");
             return Err(Error::new(Status::InvalidArgument, context));
         }
-        let (claim, listener) = match name.place() {
+        let (claim, mut listener) = match name.place() {
             Place::Path(path) => {
                 let (claim, listener) = Claim::take(path, mode, self.options.backlog)?;
                 (Some(claim), listener)
@@ -135,6 +144,9 @@ impl Server {
                 (None, listener)
             }
         };
+        if !self.takes_descriptors {
+            listener.refuse_descriptors();
+        }
         if let Some(faults) = &self.accept_faults
             && let Err(error) = faults.fill_backlog(&name)
         {

@@ -3,11 +3,18 @@
 mod support;
 
 use moorline::{
-    Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions, Status,
+    Connection, Framing, Handler, MessageOptions, ServerOptions, Service, ServiceOptions, Socket,
+    SocketOptions, Status,
 };
-use std::io::{Read, Write};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use support::*;
@@ -103,4 +110,72 @@ fn what_a_connection_has_not_delivered_ends_with_it_though_it_is_kept() {
     let Err((_kept, reason)) = events.recv_timeout(PATIENCE).unwrap() else { panic!("delivered") };
     assert_eq!(reason, Status::Malformed);
     assert_eq!(watching.read(&mut [0]).unwrap(), 0);
+}
+
+/// Sends a byte with a descriptor, as any program may.
+fn send_one(from: &UnixStream) -> rustix::io::Result<usize> {
+    let handed = [from.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&handed)));
+    sendmsg(from, &[IoSlice::new(b"x")], &mut control, SendFlags::NOSIGNAL)
+}
+
+/// How many descriptors come with the next byte.
+fn receive_one(to: &UnixStream) -> usize {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let received = recvmsg(to, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty()).unwrap();
+    assert_eq!(received.bytes, 1);
+    control
+        .drain()
+        .map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => descriptors.count(),
+            _ => 0,
+        })
+        .sum()
+}
+
+#[test]
+fn sockets_that_take_none_have_them_turned_away_whoever_made_the_connection() {
+    if !system_turns_descriptors_away() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("plain");
+    let listener = UnixListener::bind(&path).unwrap();
+    let takes = |max_descriptors| {
+        let messages = MessageOptions { max_descriptors, ..MessageOptions::new(Framing::BigEndian) };
+        SocketOptions { messages: Some(Arc::new(messages)), ..SocketOptions::default() }
+    };
+    for (options, taken) in
+        [(SocketOptions::default(), false), (takes(0), false), (takes(1), true), (takes(253), true)]
+    {
+        let outcome = if taken { Ok(1) } else { Err(Errno::PERM) };
+        // To a client, before and after it has done anything.
+        let client = Socket::connect(&path, &options, WATCHDOG).unwrap();
+        let peer = listener.accept().unwrap().0;
+        assert_eq!(send_one(&peer), outcome);
+        // To a server, before the connection is accepted.
+        let server =
+            listening(ServerOptions { messages: options.messages.clone(), ..ServerOptions::default() });
+        let peer = UnixStream::connect(server.full_name().unwrap()).unwrap();
+        assert_eq!(send_one(&peer), outcome);
+        let accepted = server.accept(WATCHDOG).unwrap();
+        assert_eq!(send_one(&peer), outcome);
+        drop((client, accepted));
+    }
+}
+
+#[test]
+fn a_released_socket_takes_them_as_any_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("plain");
+    let listener = UnixListener::bind(&path).unwrap();
+    let client = Socket::connect(&path, &SocketOptions::default(), WATCHDOG).unwrap();
+    let peer = listener.accept().unwrap().0;
+    let released = UnixStream::from(client.release_owned().unwrap());
+    assert_eq!(send_one(&peer), Ok(1));
+    assert_eq!(receive_one(&released), 1);
 }

@@ -28,6 +28,15 @@ fn against_plain(messages: MessageOptions) -> (Socket, UnixStream) {
     (Socket::adopt(near.into_raw_fd(), &socket_options(messages)).unwrap(), far)
 }
 
+/// Two sockets that others made, to which descriptors may be on their way already, so that the system turns none away.
+fn adopted_pair(messages: MessageOptions) -> (Socket, Socket) {
+    use std::os::fd::IntoRawFd;
+    let (near, far) = UnixStream::pair().unwrap();
+    let adopt =
+        |end: UnixStream| Socket::adopt(end.into_raw_fd(), &socket_options(messages.clone())).unwrap();
+    (adopt(near), adopt(far))
+}
+
 fn receive(socket: &Socket) -> Vec<u8> {
     socket.receive_message(WATCHDOG).unwrap().data
 }
@@ -237,9 +246,25 @@ fn descriptors_come_with_their_message_and_no_more_than_allowed() {
     near.send_message_with(b"too many", &three, WATCHDOG).unwrap();
     assert_eq!(status(far.receive_message(WATCHDOG)), Status::LimitReached);
 
-    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    let (near, far) = adopted_pair(MessageOptions::new(Framing::BigEndian));
     near.send_message_with(b"none allowed", &[right.as_fd()], WATCHDOG).unwrap();
     assert!(far.receive_message(WATCHDOG).unwrap().descriptors.is_empty());
+}
+
+#[test]
+fn who_sends_descriptors_to_a_socket_that_takes_none_is_told() {
+    if !system_turns_descriptors_away() {
+        return;
+    }
+    let (descriptor, _) = UnixStream::pair().unwrap();
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        let refused = near.send_message_with(b"with", &[descriptor.as_fd()], WATCHDOG).unwrap_err();
+        assert_eq!(refused.status(), Status::PermissionDenied);
+        assert!(refused.to_string().contains("takes no descriptors"), "{refused}");
+        near.send_message(b"without", WATCHDOG).unwrap();
+        assert_eq!(receive(&far), b"without");
+    }
 }
 
 #[test]
@@ -273,8 +298,10 @@ fn whether_another_message_may_be_there_is_known_without_asking_the_system() {
 #[test]
 fn what_is_behind_descriptors_is_not_overlooked() {
     for allowed in [0, 1] {
-        let (near, far) =
-            pair(MessageOptions { max_descriptors: allowed, ..MessageOptions::new(Framing::BigEndian) });
+        let (near, far) = adopted_pair(MessageOptions {
+            max_descriptors: allowed,
+            ..MessageOptions::new(Framing::BigEndian)
+        });
         let (descriptor, _) = UnixStream::pair().unwrap();
         near.send_message_with(b"with", &[descriptor.as_fd()], WATCHDOG).unwrap();
         near.send_message(b"behind", WATCHDOG).unwrap();

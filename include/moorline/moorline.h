@@ -368,7 +368,8 @@ typedef struct {
    */
   const char *application;
   /**
-   * Descriptors taken with one message at most; more end the connection. 0: none is taken, the kernel closes them.
+   * Descriptors taken with one message at most; more end the connection. 0: none is taken: the kernel turns away who sends some
+   * (Linux 6.16 and newer) or closes them.
    */
   uint32_t max_descriptors;
 } moorline_message_options;
@@ -1311,7 +1312,7 @@ moorline_status moorline_socket_adopt_descriptor(int descriptor,
                                                  moorline_socket **socket);
 
 /**
- * Gives the descriptor away, still connected, and destroys the socket.
+ * Gives the descriptor away, still connected, and destroys the socket. From then on it is passed descriptors as any socket is.
  *
  * @param socket      any socket; its handle is stale from MOORLINE_OK on
  * @param descriptor  out: the descriptor, to be closed by the caller; non-blocking and close-on-exec
@@ -1536,8 +1537,9 @@ moorline_status moorline_socket_send_message(moorline_socket *socket,
  * @param descriptors  open descriptors, which stay the caller's
  * @param count        how many, at most 253: unix(7)
  * @param timeout_ms   how long to wait for room, in milliseconds; -1 for ever, 0 not at all
- * @return as moorline_socket_send_message; MOORLINE_LIMIT_REACHED (too many descriptors); MOORLINE_INVALID_ARGUMENT (also:
- *         one is negative, or not open)
+ * @return as moorline_socket_send_message; MOORLINE_LIMIT_REACHED (too many descriptors); MOORLINE_PERMISSION_DENIED (the peer
+ *         takes none; where the system does not tell, the message arrives without them); MOORLINE_INVALID_ARGUMENT (also: one is
+ *         negative, or not open)
  *
  * Blocks until the timeout. Any thread.
  */

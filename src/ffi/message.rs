@@ -42,7 +42,8 @@ pub struct moorline_message_options {
     pub handshake_timeout_ms: u32,
     /// What the handshake of checked frames compares: the application's name, UTF-8, at most 255 bytes; copied. NULL: "".
     pub application: *const c_char,
-    /// Descriptors taken with one message at most; more end the connection. 0: none is taken, the kernel closes them.
+    /// Descriptors taken with one message at most; more end the connection. 0: none is taken: the kernel turns away who sends some
+    /// (Linux 6.16 and newer) or closes them.
     pub max_descriptors: u32,
 }
 
@@ -132,8 +133,9 @@ pub unsafe extern "C" fn moorline_socket_send_message(
 /// @param descriptors  open descriptors, which stay the caller's
 /// @param count        how many, at most 253: unix(7)
 /// @param timeout_ms   how long to wait for room, in milliseconds; -1 for ever, 0 not at all
-/// @return as moorline_socket_send_message; MOORLINE_LIMIT_REACHED (too many descriptors); MOORLINE_INVALID_ARGUMENT (also:
-///         one is negative, or not open)
+/// @return as moorline_socket_send_message; MOORLINE_LIMIT_REACHED (too many descriptors); MOORLINE_PERMISSION_DENIED (the peer
+///         takes none; where the system does not tell, the message arrives without them); MOORLINE_INVALID_ARGUMENT (also: one is
+///         negative, or not open)
 ///
 /// Blocks until the timeout. Any thread.
 ///

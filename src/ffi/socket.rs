@@ -267,7 +267,7 @@ pub unsafe extern "C" fn moorline_socket_adopt_descriptor(
     })
 }
 
-/// Gives the descriptor away, still connected, and destroys the socket.
+/// Gives the descriptor away, still connected, and destroys the socket. From then on it is passed descriptors as any socket is.
 ///
 /// @param socket      any socket; its handle is stale from MOORLINE_OK on
 /// @param descriptor  out: the descriptor, to be closed by the caller; non-blocking and close-on-exec

@@ -64,7 +64,8 @@ impl Socket {
         endpoint.source().shut_down(true)
     }
 
-    /// Gives the descriptor away, still connected, non-blocking and close-on-exec. The socket is closed.
+    /// Gives the descriptor away, still connected, non-blocking and close-on-exec. The socket is closed. From then on it is passed
+    /// descriptors as any socket is.
     ///
     /// # Errors
     ///

@@ -54,6 +54,11 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
+    /// Whether descriptors may come with messages.
+    pub(crate) fn take_descriptors(&self) -> bool {
+        self.messages.as_ref().is_some_and(|messages| messages.max_descriptors > 0)
+    }
+
     /// That they make sense, before anything is done with them.
     pub(crate) fn check(&self) -> Result<()> {
         self.messages.as_ref().map_or(Ok(()), |messages| Messaging::new(messages).map(drop))
@@ -112,11 +117,21 @@ impl Socket {
     ///
     /// As [`Socket::connect`].
     pub fn connect_to(name: &Name, options: &SocketOptions, timeout: Timeout) -> Result<Socket> {
+        Socket::connect_taking(name, options, options.take_descriptors(), timeout)
+    }
+
+    /// As [`Socket::connect_to`], for those who take descriptors by other means than messages, too.
+    pub(crate) fn connect_taking(
+        name: &Name,
+        options: &SocketOptions,
+        takes_descriptors: bool,
+        timeout: Timeout,
+    ) -> Result<Socket> {
         let deadline = Deadline::from(timeout);
         options.check()?;
         let stream = match name.place() {
-            Place::Path(path) => Stream::connect(path, deadline),
-            Place::Abstract(name) => Stream::connect_abstract(name, deadline),
+            Place::Path(path) => Stream::connect(path, takes_descriptors, deadline),
+            Place::Abstract(name) => Stream::connect_abstract(name, takes_descriptors, deadline),
         }?;
         if options.trust == Trust::SameUser {
             check_trust(&stream, name)?;
@@ -139,7 +154,11 @@ impl Socket {
     ///
     /// `LimitReached`: no descriptors left.
     pub fn pair(options: &SocketOptions) -> Result<(Socket, Socket)> {
-        let (first, second) = Stream::pair()?;
+        let (mut first, mut second) = Stream::pair()?;
+        if !options.take_descriptors() {
+            first.refuse_descriptors();
+            second.refuse_descriptors();
+        }
         Ok((Socket::client(first, options)?, Socket::new(second, options)?))
     }
 

@@ -201,6 +201,10 @@ impl Turn<'_> {
             match endpoint.source().send_pieces(pieces, descriptors) {
                 Ok(taken) => sent = taken,
                 Err(errno) if is_would_block(errno) => {}
+                Err(errno) if !descriptors.is_empty() && is_permission_denied(errno) => {
+                    let context = "send a message with descriptors: the peer takes no descriptors";
+                    return Err(Error::os(errno, context));
+                }
                 Err(errno) => return Err(send_error(errno)),
             }
         }
@@ -263,6 +267,10 @@ impl Drop for Turn<'_> {
             self.outgoing.turns.notify_one();
         }
     }
+}
+
+fn is_permission_denied(error: impl Into<io::Error>) -> bool {
+    error.into().kind() == io::ErrorKind::PermissionDenied
 }
 
 fn send_error(error: impl Into<io::Error>) -> Error {

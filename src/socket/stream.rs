@@ -204,3 +204,22 @@ impl Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::SocketOptions;
+    use crate::sys;
+
+    #[test]
+    fn what_is_behind_descriptors_that_nobody_took_is_told_of() {
+        let (near, far) = Stream::pair().unwrap();
+        let far = Socket::new(far, &SocketOptions::default()).unwrap();
+        let file: sys::Descriptor = tempfile::tempfile().unwrap().into();
+        near.send_pieces([b"with"], &[sys::lend(&file)]).unwrap();
+        near.send(b"without").unwrap();
+        let mut buffer = [0; 100];
+        assert_eq!(far.receive_now(&mut buffer).unwrap(), (4, true));
+        assert_eq!(far.receive_now(&mut buffer).unwrap(), (7, false));
+    }
+}

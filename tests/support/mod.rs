@@ -14,6 +14,13 @@ pub fn status<T>(result: Result<T>) -> Status {
     result.err().map_or(Status::Ok, |error| error.status())
 }
 
+/// Whether the system turns away who sends descriptors to a socket that takes none, as Linux does since 6.16. Others close them.
+pub fn system_turns_descriptors_away() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(16))
+}
+
 /// A server that listens under a new name.
 pub fn listening(options: ServerOptions) -> Server {
     let server = Server::new(options);

@@ -48,8 +48,8 @@ public:
     }
 
     /// The same, and duplicates of open descriptors with it, which stay the caller's. With some, the message waits for an empty
-    /// queue. Errors: as send_message(), limit_reached (more than Socket::max_descriptors), invalid_argument (one is not
-    /// open).
+    /// queue. Errors: as send_message(), limit_reached (more than Socket::max_descriptors), permission_denied (the peer takes none;
+    /// where the system does not tell, the message arrives without them), invalid_argument (one is not open).
     [[nodiscard]] Result<void> send_message_with_descriptors(BytesView message, const std::vector<int>& descriptors,
                                                              Timeout timeout) const noexcept {
         return detail::done(moorline_connection_send_message_with_descriptors(

@@ -193,7 +193,8 @@ public:
     }
 
     /// The same, and duplicates of open descriptors with it, which stay the caller's. Errors: as send_message(),
-    /// limit_reached (more than max_descriptors), invalid_argument (one is not open).
+    /// limit_reached (more than max_descriptors), permission_denied (the peer takes none; where the system does not tell, the message
+    /// arrives without them), invalid_argument (one is not open).
     [[nodiscard]] Result<void> send_message_with_descriptors(BytesView message, const std::vector<int>& descriptors,
                                                              Timeout timeout) noexcept {
         return detail::done(moorline_socket_send_message_with_descriptors(

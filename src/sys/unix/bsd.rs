@@ -191,6 +191,16 @@ pub(super) fn peer_process(_socket: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
     ))
 }
 
+/// Whether a socket is passed descriptors is not to be changed here.
+pub(super) fn pass_descriptors(_socket: BorrowedFd<'_>, _pass: bool) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether a socket is passed descriptors: every one is.
+pub(super) fn passes_descriptors(_socket: BorrowedFd<'_>) -> bool {
+    true
+}
+
 /// What becomes readable when it is set, and stays so: a pipe with a byte in it.
 pub(super) struct Event {
     reading: OwnedFd,

@@ -137,6 +137,48 @@ pub(super) fn peer_process(socket: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// Tells senders of descriptors EPERM instead of passing them on: socket(7) has no word of it yet, `include/uapi/asm-generic/socket.h`
+/// and unix_stream_sendmsg() of Linux 6.16 have.
+#[cfg(not(any(target_arch = "sparc", target_arch = "sparc64")))]
+const SO_PASSRIGHTS: libc::c_int = 83;
+#[cfg(any(target_arch = "sparc", target_arch = "sparc64"))]
+const SO_PASSRIGHTS: libc::c_int = 92;
+
+/// Whether the kernel from now on passes descriptors on to a socket, and to those that connect to it if it listens. Fails before
+/// Linux 6.16, which always does.
+pub(super) fn pass_descriptors(socket: BorrowedFd<'_>, pass: bool) -> io::Result<()> {
+    let pass = libc::c_int::from(pass);
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: setsockopt(2) reads `length` bytes of an integer of that size.
+    let answer = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            (&raw const pass).cast(),
+            length,
+        )
+    };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whether the kernel passes descriptors on to a socket.
+pub(super) fn passes_descriptors(socket: BorrowedFd<'_>) -> bool {
+    let mut passes: libc::c_int = 1;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            (&raw mut passes).cast(),
+            &raw mut length,
+        )
+    };
+    answer != 0 || passes != 0
+}
+
 /// What becomes readable when it is set, and stays so: an eventfd(2).
 pub(super) struct Event(OwnedFd);
 

@@ -39,6 +39,8 @@ fn control_space(descriptors: usize) -> usize {
 /// A connected stream socket: non-blocking, close-on-exec, without SIGPIPE.
 pub(crate) struct Stream {
     socket: uds_local_socket::Stream,
+    /// The kernel turns away who sends descriptors, so none can come.
+    refuses_descriptors: bool,
     /// Of a stream that something stands between and its peer.
     between: Option<Box<Between>>,
 }
@@ -59,21 +61,28 @@ pub(crate) struct Peer {
 }
 
 impl Stream {
-    /// Connects to the server at a path.
-    pub fn connect(path: &Path, deadline: Deadline) -> Result<Stream, Error> {
+    /// Connects to the server at a path. Where the system can, whoever sends descriptors to a stream that does not take them is
+    /// turned away.
+    pub fn connect(path: &Path, takes_descriptors: bool, deadline: Deadline) -> Result<Stream, Error> {
         let short = ShortPath::existing(path);
         let address = short.as_ref().map_err(|errno| *errno).and_then(ShortPath::address);
         address
-            .and_then(|address| connect(&address, deadline))
+            .and_then(|address| connect(&address, takes_descriptors, deadline))
             .map_err(|errno| refusal(errno, deadline, &path.display().to_string()))
     }
 
-    /// Connects to the server of an abstract name.
-    pub fn connect_abstract(name: &[u8], deadline: Deadline) -> Result<Stream, Error> {
-        platform::abstract_address(name).and_then(|address| connect(&address, deadline)).map_err(|errno| {
-            let name = format!("abstract name {}", String::from_utf8_lossy(name));
-            refusal(errno, deadline, &name)
-        })
+    /// Connects to the server of an abstract name, as [`Stream::connect`] does to that at a path.
+    pub fn connect_abstract(
+        name: &[u8],
+        takes_descriptors: bool,
+        deadline: Deadline,
+    ) -> Result<Stream, Error> {
+        platform::abstract_address(name)
+            .and_then(|address| connect(&address, takes_descriptors, deadline))
+            .map_err(|errno| {
+                let name = format!("abstract name {}", String::from_utf8_lossy(name));
+                refusal(errno, deadline, &name)
+            })
     }
 
     /// Two sockets, connected to each other.
@@ -99,10 +108,26 @@ impl Stream {
         raw(&self.socket)
     }
 
-    /// A second descriptor of the same socket, which is the caller's.
+    /// A connection that a server accepted.
+    pub(super) fn accepted(socket: OwnedFd, refuses_descriptors: bool) -> Stream {
+        Stream { refuses_descriptors, ..Stream::from(socket) }
+    }
+
+    /// Turns away who sends descriptors, where the system can. Nobody can have sent any yet.
+    pub fn refuse_descriptors(&mut self) {
+        self.refuses_descriptors = platform::pass_descriptors(self.as_fd(), false).is_ok();
+    }
+
+    /// A second descriptor of the same socket, which is the caller's, and takes descriptors as any socket does. This one is not to be
+    /// received from any more.
     pub fn release(&self) -> Result<Descriptor, Error> {
-        rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
-            .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))
+        let released = rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
+            .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))?;
+        if self.refuses_descriptors {
+            platform::pass_descriptors(released.as_fd(), true)
+                .map_err(|error| Error::os(error, "have descriptors passed on"))?;
+        }
+        Ok(released)
     }
 
     fn let_through(&self, sends: bool) -> rustix::io::Result<()> {
@@ -160,6 +185,10 @@ impl Stream {
     /// As `receive`; also tells whether the system stopped at descriptors, which are closed, so that more may be there although the
     /// buffer has room.
     pub fn receive_to_stop(&self, buffer: &mut [u8]) -> rustix::io::Result<(usize, bool)> {
+        // recvmsg(2), which alone can tell, costs more.
+        if self.refuses_descriptors {
+            return self.receive(buffer).map(|received| (received, false));
+        }
         self.let_through(false)?;
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
@@ -275,7 +304,7 @@ impl Stream {
 
 impl From<OwnedFd> for Stream {
     fn from(socket: OwnedFd) -> Self {
-        Stream { socket: socket.into(), between: None }
+        Stream { socket: socket.into(), refuses_descriptors: false, between: None }
     }
 }
 
@@ -287,24 +316,33 @@ impl AsFd for Stream {
 
 /// connect(2) has no deadline on Unix sockets, and poll(2) does not tell when a full backlog has room again. A blocking
 /// connect waits for that in the kernel, and SO_SNDTIMEO bounds its wait: socket(7).
-fn connect(address: &SocketAddrUnix, deadline: Deadline) -> rustix::io::Result<Stream> {
+fn connect(
+    address: &SocketAddrUnix,
+    takes_descriptors: bool,
+    deadline: Deadline,
+) -> rustix::io::Result<Stream> {
     let socket = platform::socket(SocketType::STREAM, !matches!(deadline, Deadline::Now))?;
+    let mut stream = Stream::from(socket);
+    if !takes_descriptors {
+        stream.refuse_descriptors();
+    }
+    let socket = &stream.socket;
     loop {
         if let Deadline::At(_) = deadline {
             match deadline.remaining() {
                 Some(left) if left.is_zero() => return Err(Errno::AGAIN),
-                left => sockopt::set_socket_timeout(&socket, Direction::Send, left)?,
+                left => sockopt::set_socket_timeout(socket, Direction::Send, left)?,
             }
         }
-        match rustix::net::connect(&socket, address) {
+        match rustix::net::connect(socket, address) {
             Ok(()) => break,
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) if !deadline.has_passed() => {}
             Err(errno) => return Err(errno),
         }
     }
-    rustix::io::ioctl_fionbio(&socket, true)?;
-    Ok(Stream::from(socket))
+    rustix::io::ioctl_fionbio(socket, true)?;
+    Ok(stream)
 }
 
 fn refusal(errno: Errno, deadline: Deadline, name: &str) -> Error {

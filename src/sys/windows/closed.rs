@@ -52,11 +52,15 @@ pub(crate) struct Selector(Nothing);
 pub(crate) struct Selection(Nothing);
 
 impl Stream {
-    pub fn connect(path: &Path, _deadline: Deadline) -> Result<Stream, Error> {
+    pub fn connect(path: &Path, _takes_descriptors: bool, _deadline: Deadline) -> Result<Stream, Error> {
         Err(not_supported(&format!("connect to {}", path.display())))
     }
 
-    pub fn connect_abstract(name: &[u8], _deadline: Deadline) -> Result<Stream, Error> {
+    pub fn connect_abstract(
+        name: &[u8],
+        _takes_descriptors: bool,
+        _deadline: Deadline,
+    ) -> Result<Stream, Error> {
         Err(not_supported(&format!("connect to abstract name {}", String::from_utf8_lossy(name))))
     }
 
@@ -69,6 +73,10 @@ impl Stream {
     }
 
     pub fn descriptor(&self) -> RawDescriptor {
+        match self.0 {}
+    }
+
+    pub fn refuse_descriptors(&mut self) {
         match self.0 {}
     }
 
@@ -160,6 +168,10 @@ impl Listener {
 
     pub fn adopt(descriptor: RawDescriptor) -> Result<(Listener, Bound), Error> {
         Err(not_supported(&format!("adopt handle {descriptor}")))
+    }
+
+    pub fn refuse_descriptors(&mut self) {
+        match self.0 {}
     }
 
     pub fn descriptor(&self) -> RawDescriptor {
