@@ -480,4 +480,23 @@ mod tests {
         assert_eq!(answers.recv_timeout(WATCHDOG), Ok(None));
         assert_eq!(outgoing.state.lock().waiting, 0);
     }
+
+    #[test]
+    fn a_peer_that_takes_no_descriptors_is_told_from_other_failures() {
+        let (near, mut far) = Stream::pair().unwrap();
+        far.refuse_descriptors();
+        let outgoing = Outgoing::new(Arc::new(Endpoint::new(near)), 0, &[]);
+        let file: sys::Descriptor = tempfile::tempfile().unwrap().into();
+        let handed = [sys::lend(&file)];
+        let mut turn = turn(&outgoing);
+        // Older systems let them through.
+        if let Err(error) = turn.commit([b"with", b"", b""], &handed) {
+            assert_eq!(error.status(), Status::PermissionDenied);
+            assert!(error.to_string().contains("takes no descriptors"), "{error}");
+        }
+        assert!(turn.commit([b"without", b"", b""], &[]).unwrap());
+        drop(far);
+        let error = turn.commit([b"with", b"", b""], &handed).unwrap_err();
+        assert_eq!(error.status(), Status::Disconnected);
+    }
 }
