@@ -33,7 +33,7 @@ pub enum Status {
     NameInUse = 11,
     /// There is nothing of that name, or its directory is missing.
     NotFound = 12,
-    /// The system, or the trust that was asked for, forbids it.
+    /// The system forbids it, or the trust that was asked for, or the peer takes no descriptors.
     PermissionDenied = 13,
     /// The name is there, but nobody listens.
     ConnectionRefused = 14,

@@ -51,8 +51,8 @@ pub struct Server {
     options: ServerOptions,
     /// Of the accepted sockets.
     accepted: SocketOptions,
-    /// Descriptors are for the accepted sockets to take; else the system turns away who sends them, where it can.
-    takes_descriptors: bool,
+    /// The system turns away who sends descriptors to the accepted sockets, where it can.
+    refuses_descriptors: bool,
     /// What goes wrong with accepting.
     accept_faults: Option<FaultPlan>,
     accepted_count: AtomicU64,
@@ -77,7 +77,7 @@ impl Server {
         let accept_faults = options.faults.clone();
         Server {
             options,
-            takes_descriptors: accepted.take_descriptors(),
+            refuses_descriptors: accepted.refuse_descriptors(),
             accepted,
             accept_faults,
             accepted_count: AtomicU64::new(0),
@@ -92,9 +92,9 @@ impl Server {
         self
     }
 
-    /// This server for those who take descriptors by other means than messages, too.
-    pub(crate) fn taking_descriptors(mut self) -> Server {
-        self.takes_descriptors = true;
+    /// This server for accepted sockets that are nobody's to take descriptors from but by messages.
+    pub(crate) fn keeping_sockets(mut self) -> Server {
+        self.refuses_descriptors |= self.accepted.messages.is_none();
         self
     }
 
@@ -144,7 +144,7 @@ impl Server {
                 (None, listener)
             }
         };
-        if !self.takes_descriptors {
+        if self.refuses_descriptors {
             listener.refuse_descriptors();
         }
         if let Some(faults) = &self.accept_faults
@@ -264,7 +264,8 @@ impl Server {
         }
     }
 
-    /// The descriptor, which stays the server's: for options, not for accepting.
+    /// The descriptor, which stays the server's: for options, not for accepting, nor for what comes beside the bytes (SO_PASSCRED,
+    /// SO_PASSRIGHTS and their like).
     ///
     /// # Errors
     ///

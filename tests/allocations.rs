@@ -32,7 +32,7 @@ fn allocations() -> u64 {
 /// Over how many rounds buffers may grow.
 const ROUNDS: usize = 20;
 
-/// The fewest allocations of a round, of which there are no more once one has made none.
+/// What a round allocates in the end: rounds are made until one allocates nothing, and if none does, it is what the best one did.
 fn settled(mut round: impl FnMut() -> u64) -> u64 {
     let mut fewest = u64::MAX;
     for _ in 0..ROUNDS {

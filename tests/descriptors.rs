@@ -138,7 +138,7 @@ fn receive_one(to: &UnixStream) -> usize {
 }
 
 #[test]
-fn sockets_that_take_none_have_them_turned_away_whoever_made_the_connection() {
+fn sockets_with_messages_that_take_none_have_them_turned_away_whoever_made_the_connection() {
     if !system_turns_descriptors_away() {
         return;
     }
@@ -150,10 +150,10 @@ fn sockets_that_take_none_have_them_turned_away_whoever_made_the_connection() {
         SocketOptions { messages: Some(Arc::new(messages)), ..SocketOptions::default() }
     };
     for (options, taken) in
-        [(SocketOptions::default(), false), (takes(0), false), (takes(1), true), (takes(253), true)]
+        [(SocketOptions::default(), true), (takes(0), false), (takes(1), true), (takes(253), true)]
     {
         let outcome = if taken { Ok(1) } else { Err(Errno::PERM) };
-        // To a client, before and after it has done anything.
+        // To a client.
         let client = Socket::connect(&path, &options, WATCHDOG).unwrap();
         let peer = listener.accept().unwrap().0;
         assert_eq!(send_one(&peer), outcome);
@@ -173,7 +173,9 @@ fn a_released_socket_takes_them_as_any_does() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("plain");
     let listener = UnixListener::bind(&path).unwrap();
-    let client = Socket::connect(&path, &SocketOptions::default(), WATCHDOG).unwrap();
+    let messages = Some(Arc::new(MessageOptions::new(Framing::BigEndian)));
+    let options = SocketOptions { messages, ..SocketOptions::default() };
+    let client = Socket::connect(&path, &options, WATCHDOG).unwrap();
     let peer = listener.accept().unwrap().0;
     let released = UnixStream::from(client.release_owned().unwrap());
     assert_eq!(send_one(&peer), Ok(1));

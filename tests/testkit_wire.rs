@@ -10,9 +10,11 @@ use moorline::testkit::tap::TapEvent;
 use moorline::testkit::{
     FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, ReplayOptions, Script, Tap,
 };
-use moorline::{Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use moorline::{Framing, MessageOptions, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{WATCHDOG, connect, listening, receive_exactly};
 
@@ -59,6 +61,25 @@ fn two_foreign_programs_talk_through_a_proxy() {
     let size = sent.len() as u64;
     let expected = ProxyStatistics { accepted: 1, not_connected: 0, to_server: size, to_client: size };
     assert_eq!(proxy.statistics(), expected);
+}
+
+#[test]
+fn descriptors_for_a_server_that_takes_none_do_not_end_the_conversation() {
+    let messages = Some(Arc::new(MessageOptions::new(Framing::BigEndian)));
+    let server = listening(ServerOptions { messages: messages.clone(), ..ServerOptions::default() });
+    let proxy = proxy_to(name_of(&server), ProxyOptions::default());
+    // Of a client's that sends descriptors, which the proxy takes, and the server does not.
+    let takes = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) };
+    let options = SocketOptions { messages: Some(Arc::new(takes)), ..SocketOptions::default() };
+    let client = Socket::connect(proxy.full_name().unwrap(), &options, WATCHDOG).unwrap();
+    let accepted = server.accept(WATCHDOG).unwrap();
+    let file = tempfile::tempfile().unwrap();
+    client.send_message_with(b"with", &[file.as_fd()], WATCHDOG).unwrap();
+    client.send_message(b"without", WATCHDOG).unwrap();
+    for expected in [&b"with"[..], b"without"] {
+        let message = accepted.receive_message(WATCHDOG).unwrap();
+        assert_eq!((&message.data[..], message.descriptors.len()), (expected, 0));
+    }
 }
 
 #[test]

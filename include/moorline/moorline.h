@@ -236,7 +236,7 @@ enum moorline_status_code
    */
   MOORLINE_NOT_FOUND = 12,
   /**
-   * The system, or the trust that was asked for, forbids it.
+   * The system forbids it, or the trust that was asked for, or the peer takes no descriptors.
    */
   MOORLINE_PERMISSION_DENIED = 13,
   /**
@@ -369,7 +369,7 @@ typedef struct {
   const char *application;
   /**
    * Descriptors taken with one message at most; more end the connection. 0: none is taken: the kernel turns away who sends some
-   * (Linux 6.16 and newer) or closes them.
+   * (Linux 6.16 and newer, but for adopted sockets) or closes them.
    */
   uint32_t max_descriptors;
 } moorline_message_options;
@@ -1200,7 +1200,8 @@ moorline_status moorline_server_accept(moorline_server *server,
                                        moorline_socket **socket);
 
 /**
- * The descriptor, for asking the system about it and setting options. Accepting, closing or waiting for it is the library's.
+ * The descriptor, for asking the system about it and setting options. Accepting, closing or waiting for it is the library's, and so
+ * is what comes beside the bytes: SO_PASSCRED, SO_PASSRIGHTS and their like.
  *
  * @param server      a server that listens
  * @param descriptor  out: its number, which is the server's until it is closed
@@ -1312,7 +1313,8 @@ moorline_status moorline_socket_adopt_descriptor(int descriptor,
                                                  moorline_socket **socket);
 
 /**
- * Gives the descriptor away, still connected, and destroys the socket. From then on it is passed descriptors as any socket is.
+ * Gives the descriptor away, still connected, and destroys the socket. From then on it is passed descriptors as any socket is, for
+ * whoever else has a descriptor of it, too.
  *
  * @param socket      any socket; its handle is stale from MOORLINE_OK on
  * @param descriptor  out: the descriptor, to be closed by the caller; non-blocking and close-on-exec
@@ -1327,7 +1329,7 @@ moorline_status moorline_socket_release_descriptor(moorline_socket *socket,
 
 /**
  * The descriptor, for asking the system about it and setting options. Reading, writing, closing or waiting for it is the
- * library's.
+ * library's, and so is what comes beside the bytes: SO_PASSCRED, SO_PASSRIGHTS and their like.
  *
  * @param socket      a socket that is not closed
  * @param descriptor  out: its number, which is the socket's until it is closed

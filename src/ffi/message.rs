@@ -43,7 +43,7 @@ pub struct moorline_message_options {
     /// What the handshake of checked frames compares: the application's name, UTF-8, at most 255 bytes; copied. NULL: "".
     pub application: *const c_char,
     /// Descriptors taken with one message at most; more end the connection. 0: none is taken: the kernel turns away who sends some
-    /// (Linux 6.16 and newer) or closes them.
+    /// (Linux 6.16 and newer, but for adopted sockets) or closes them.
     pub max_descriptors: u32,
 }
 

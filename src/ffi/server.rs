@@ -257,7 +257,8 @@ pub unsafe extern "C" fn moorline_server_accept(
     })
 }
 
-/// The descriptor, for asking the system about it and setting options. Accepting, closing or waiting for it is the library's.
+/// The descriptor, for asking the system about it and setting options. Accepting, closing or waiting for it is the library's, and so
+/// is what comes beside the bytes: SO_PASSCRED, SO_PASSRIGHTS and their like.
 ///
 /// @param server      a server that listens
 /// @param descriptor  out: its number, which is the server's until it is closed

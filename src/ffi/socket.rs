@@ -267,7 +267,8 @@ pub unsafe extern "C" fn moorline_socket_adopt_descriptor(
     })
 }
 
-/// Gives the descriptor away, still connected, and destroys the socket. From then on it is passed descriptors as any socket is.
+/// Gives the descriptor away, still connected, and destroys the socket. From then on it is passed descriptors as any socket is, for
+/// whoever else has a descriptor of it, too.
 ///
 /// @param socket      any socket; its handle is stale from MOORLINE_OK on
 /// @param descriptor  out: the descriptor, to be closed by the caller; non-blocking and close-on-exec
@@ -303,7 +304,7 @@ pub unsafe extern "C" fn moorline_socket_release_descriptor(
 }
 
 /// The descriptor, for asking the system about it and setting options. Reading, writing, closing or waiting for it is the
-/// library's.
+/// library's, and so is what comes beside the bytes: SO_PASSCRED, SO_PASSRIGHTS and their like.
 ///
 /// @param socket      a socket that is not closed
 /// @param descriptor  out: its number, which is the socket's until it is closed

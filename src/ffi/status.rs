@@ -40,7 +40,7 @@ pub enum moorline_status_code {
     MOORLINE_NAME_IN_USE = 11,
     /// There is nothing of that name, or its directory is missing.
     MOORLINE_NOT_FOUND = 12,
-    /// The system, or the trust that was asked for, forbids it.
+    /// The system forbids it, or the trust that was asked for, or the peer takes no descriptors.
     MOORLINE_PERMISSION_DENIED = 13,
     /// The name is there, but nobody listens.
     MOORLINE_CONNECTION_REFUSED = 14,

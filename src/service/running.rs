@@ -75,7 +75,8 @@ impl Running {
             messages,
             policy: options.policy.clone(),
             faults: options.faults.clone(),
-        });
+        })
+        .keeping_sockets();
         let shared = Arc::new(Shared {
             service,
             options: options.clone(),

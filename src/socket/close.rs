@@ -65,7 +65,7 @@ impl Socket {
     }
 
     /// Gives the descriptor away, still connected, non-blocking and close-on-exec. The socket is closed. From then on it is passed
-    /// descriptors as any socket is.
+    /// descriptors as any socket is, for whoever else has a descriptor of it, too.
     ///
     /// # Errors
     ///

@@ -29,8 +29,8 @@ pub struct MessageOptions {
     pub handshake_timeout: Duration,
     /// What the handshake of checked frames compares.
     pub application: Application,
-    /// Descriptors taken with one message at most. More end the connection. Zero: none is taken, as none is without messages: the
-    /// kernel turns away who sends some (Linux 6.16 and newer) or closes them.
+    /// Descriptors taken with one message at most. More end the connection. Zero: none is taken: the kernel turns away who sends some
+    /// (Linux 6.16 and newer, but for adopted sockets) or closes them.
     pub max_descriptors: usize,
     /// What the deadlines above run on. With a clock that a test moves, a blocking receive looks at them only when it is called; a
     /// service ([`crate::ServiceOptions::clock`], which takes the place of this) at once.

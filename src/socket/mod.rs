@@ -54,9 +54,10 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
-    /// Whether descriptors may come with messages.
-    pub(crate) fn take_descriptors(&self) -> bool {
-        self.messages.as_ref().is_some_and(|messages| messages.max_descriptors > 0)
+    /// Whether the messages are without descriptors, so that none need be let through. What comes without messages is the caller's
+    /// to say.
+    pub(crate) fn refuse_descriptors(&self) -> bool {
+        self.messages.as_ref().is_some_and(|messages| messages.max_descriptors == 0)
     }
 
     /// That they make sense, before anything is done with them.
@@ -117,21 +118,12 @@ impl Socket {
     ///
     /// As [`Socket::connect`].
     pub fn connect_to(name: &Name, options: &SocketOptions, timeout: Timeout) -> Result<Socket> {
-        Socket::connect_taking(name, options, options.take_descriptors(), timeout)
-    }
-
-    /// As [`Socket::connect_to`], for those who take descriptors by other means than messages, too.
-    pub(crate) fn connect_taking(
-        name: &Name,
-        options: &SocketOptions,
-        takes_descriptors: bool,
-        timeout: Timeout,
-    ) -> Result<Socket> {
         let deadline = Deadline::from(timeout);
         options.check()?;
+        let refuses_descriptors = options.refuse_descriptors();
         let stream = match name.place() {
-            Place::Path(path) => Stream::connect(path, takes_descriptors, deadline),
-            Place::Abstract(name) => Stream::connect_abstract(name, takes_descriptors, deadline),
+            Place::Path(path) => Stream::connect(path, refuses_descriptors, deadline),
+            Place::Abstract(name) => Stream::connect_abstract(name, refuses_descriptors, deadline),
         }?;
         if options.trust == Trust::SameUser {
             check_trust(&stream, name)?;
@@ -155,7 +147,7 @@ impl Socket {
     /// `LimitReached`: no descriptors left.
     pub fn pair(options: &SocketOptions) -> Result<(Socket, Socket)> {
         let (mut first, mut second) = Stream::pair()?;
-        if !options.take_descriptors() {
+        if options.refuse_descriptors() {
             first.refuse_descriptors();
             second.refuse_descriptors();
         }
@@ -218,7 +210,8 @@ impl Socket {
         self.endpoint()?.source().peer_process()
     }
 
-    /// The descriptor, which stays the socket's: for options, not for reading or writing.
+    /// The descriptor, which stays the socket's: for options, not for reading or writing, nor for what comes beside the bytes
+    /// (SO_PASSCRED, SO_PASSRIGHTS and their like).
     ///
     /// # Errors
     ///

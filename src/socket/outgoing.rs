@@ -8,7 +8,7 @@ use crate::gate::Gate;
 use crate::outbox::Outbox;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
-use crate::sys::{BorrowedDescriptor, RawDescriptor, Readiness, Stream};
+use crate::sys::{self, BorrowedDescriptor, RawDescriptor, Readiness, Stream};
 use std::io;
 use std::sync::Arc;
 
@@ -201,7 +201,7 @@ impl Turn<'_> {
             match endpoint.source().send_pieces(pieces, descriptors) {
                 Ok(taken) => sent = taken,
                 Err(errno) if is_would_block(errno) => {}
-                Err(errno) if !descriptors.is_empty() && is_permission_denied(errno) => {
+                Err(errno) if !descriptors.is_empty() && sys::is_refusal_of_descriptors(errno) => {
                     let context = "send a message with descriptors: the peer takes no descriptors";
                     return Err(Error::os(errno, context));
                 }
@@ -269,10 +269,6 @@ impl Drop for Turn<'_> {
     }
 }
 
-fn is_permission_denied(error: impl Into<io::Error>) -> bool {
-    error.into().kind() == io::ErrorKind::PermissionDenied
-}
-
 fn send_error(error: impl Into<io::Error>) -> Error {
     Error::os(error, "send")
 }
@@ -281,7 +277,6 @@ fn send_error(error: impl Into<io::Error>) -> Error {
 mod tests {
     use super::*;
     use crate::deadline::Timeout;
-    use crate::sys;
     use std::sync::mpsc;
     use std::time::{Duration, Instant};
 

@@ -12,7 +12,7 @@ use std::io;
 
 impl Socket {
     /// Sends all of `data`, and tells how much of it was taken and why not all, if so. Taken is what the kernel has, and what
-    /// the queue of [`SocketOptions::send_queue_limit`] has.
+    /// the queue of [`crate::SocketOptions::send_queue_limit`] has.
     ///
     /// What one call sends is never mixed with what other threads send.
     ///

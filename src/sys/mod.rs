@@ -14,6 +14,7 @@
 //!   opened directory, so that renaming or replacing the path meanwhile changes nothing.
 //! - `Waker`: ends the `wait` of every thread that uses it, for good; it can be waited for itself.
 //! - `Selector` and `Selection`: readiness of many sockets, edge-triggered, with a wake-up and a pollable descriptor.
+//! - `is_refusal_of_descriptors`: whether a send with descriptors failed because the receiver takes none.
 //! - `status_of`: the [`crate::Status`] that an error of the system means.
 //! - `probe`: whether somebody listens at a path, without disturbing a server.
 //! - `borrow`, `lend` and `give_away`: descriptors as numbers, from the caller and to the caller, and our own for a call.

@@ -460,8 +460,8 @@ impl FaultPlan {
         }
         loop {
             let filler = match name.place() {
-                Place::Path(path) => Stream::connect(path, true, Deadline::Now),
-                Place::Abstract(name) => Stream::connect_abstract(name, true, Deadline::Now),
+                Place::Path(path) => Stream::connect(path, false, Deadline::Now),
+                Place::Abstract(name) => Stream::connect_abstract(name, false, Deadline::Now),
             };
             match filler {
                 Ok(filler) => {

@@ -97,8 +97,7 @@ impl Proxy {
             backlog: options.backlog,
             ..ServerOptions::default()
         })
-        .with_accept_faults(options.faults.clone())
-        .taking_descriptors();
+        .with_accept_faults(options.faults.clone());
         let shared = Arc::new(Shared {
             server,
             target,
@@ -229,7 +228,7 @@ impl Shared {
         let until = Instant::now().checked_add(self.options.connect_timeout);
         let in_time = || until.is_none_or(|until| Instant::now() < until);
         loop {
-            match Socket::connect_taking(&self.target, &options, true, Timeout::None) {
+            match Socket::connect_to(&self.target, &options, Timeout::None) {
                 Err(error) if error.status() == Status::WouldBlock && in_time() => {
                     self.pause()?;
                 }

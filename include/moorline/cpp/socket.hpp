@@ -124,7 +124,8 @@ public:
         return Socket(handle, where);
     }
 
-    /// Gives the descriptor to the caller; the handle is gone, blocked calls end with closed. Errors:
+    /// Gives the descriptor to the caller; the handle is gone, blocked calls end with closed. From then on it is passed descriptors as
+    /// any socket is. Errors:
     /// invalid_argument (empty), stale_handle, closed, invalid_state (something is queued, or a send is under way:
     /// flush first).
     [[nodiscard]] Result<std::ptrdiff_t> release_descriptor() noexcept {

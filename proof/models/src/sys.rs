@@ -25,6 +25,10 @@ pub fn status_of(_: &io::Error) -> Status {
     Status::OsError
 }
 
+pub fn is_refusal_of_descriptors(_: WouldBlock) -> bool {
+    false
+}
+
 pub fn raw(_: &impl Source) -> RawDescriptor {
     0
 }

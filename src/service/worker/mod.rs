@@ -117,6 +117,7 @@ impl Worker {
             for event in &events {
                 self.handle(event);
             }
+            // Reading may give it another turn, after the others'.
             std::mem::swap(&mut turns, &mut self.again);
             for slot in turns.drain(..) {
                 self.read(slot);

@@ -15,7 +15,7 @@ use std::path::Path;
 /// A listening stream socket: non-blocking, close-on-exec.
 pub(crate) struct Listener {
     socket: uds_local_socket::Listener,
-    /// The kernel turns away who sends descriptors to a connection that was made since this was said.
+    /// It was told to. A connection has what was said of that when it was made.
     refuses_descriptors: bool,
 }
 
@@ -59,7 +59,7 @@ impl Listener {
         loop {
             match platform::accept(&self.socket) {
                 Ok(socket) => {
-                    // Not those that came before that was said.
+                    // Those that came before that was said do not.
                     let refuses = self.refuses_descriptors && !platform::passes_descriptors(socket.as_fd());
                     return Ok(Stream::accepted(socket, refuses));
                 }
@@ -97,7 +97,7 @@ mod tests {
     fn only_connections_that_came_since_are_believed_to_refuse_descriptors() {
         let name = format!("moorline-{}", fastrand::u64(..));
         let mut listener = Listener::bind_abstract(name.as_bytes(), None).unwrap();
-        let connect = || Stream::connect_abstract(name.as_bytes(), true, Deadline::Now).unwrap();
+        let connect = || Stream::connect_abstract(name.as_bytes(), false, Deadline::Now).unwrap();
         let descriptor = std::fs::File::open("/dev/null").unwrap();
         let sent = |to: &Stream| to.send_pieces([b"x"], &[descriptor.as_fd()]);
         let early = connect();

@@ -58,6 +58,11 @@ pub(crate) const FILE_NAME_LIMIT: usize = 255;
 /// The longest abstract name: `sun_path` of unix(7) without the leading NUL.
 pub(crate) const ABSTRACT_LIMIT: usize = 107;
 
+/// Whether an error of a send with descriptors means that the receiver takes none: what SO_PASSRIGHTS of Linux 6.16 has it answer.
+pub(crate) fn is_refusal_of_descriptors(error: Errno) -> bool {
+    error == Errno::PERM
+}
+
 /// The status of a system error, by errno(3).
 pub(crate) fn status_of(error: &io::Error) -> Status {
     match error.raw_os_error().map(Errno::from_raw_os_error) {

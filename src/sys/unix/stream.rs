@@ -61,24 +61,23 @@ pub(crate) struct Peer {
 }
 
 impl Stream {
-    /// Connects to the server at a path. Where the system can, whoever sends descriptors to a stream that does not take them is
-    /// turned away.
-    pub fn connect(path: &Path, takes_descriptors: bool, deadline: Deadline) -> Result<Stream, Error> {
+    /// Connects to the server at a path. If it refuses descriptors, the system turns away who sends some, where it can.
+    pub fn connect(path: &Path, refuses_descriptors: bool, deadline: Deadline) -> Result<Stream, Error> {
         let short = ShortPath::existing(path);
         let address = short.as_ref().map_err(|errno| *errno).and_then(ShortPath::address);
         address
-            .and_then(|address| connect(&address, takes_descriptors, deadline))
+            .and_then(|address| connect(&address, refuses_descriptors, deadline))
             .map_err(|errno| refusal(errno, deadline, &path.display().to_string()))
     }
 
     /// Connects to the server of an abstract name, as [`Stream::connect`] does to that at a path.
     pub fn connect_abstract(
         name: &[u8],
-        takes_descriptors: bool,
+        refuses_descriptors: bool,
         deadline: Deadline,
     ) -> Result<Stream, Error> {
         platform::abstract_address(name)
-            .and_then(|address| connect(&address, takes_descriptors, deadline))
+            .and_then(|address| connect(&address, refuses_descriptors, deadline))
             .map_err(|errno| {
                 let name = format!("abstract name {}", String::from_utf8_lossy(name));
                 refusal(errno, deadline, &name)
@@ -115,7 +114,9 @@ impl Stream {
 
     /// Turns away who sends descriptors, where the system can. Nobody can have sent any yet.
     pub fn refuse_descriptors(&mut self) {
-        self.refuses_descriptors = platform::pass_descriptors(self.as_fd(), false).is_ok();
+        // Asked as well: who does not know the option may say nothing.
+        self.refuses_descriptors = platform::pass_descriptors(self.as_fd(), false).is_ok()
+            && !platform::passes_descriptors(self.as_fd());
     }
 
     /// A second descriptor of the same socket, which is the caller's, and takes descriptors as any socket does. This one is not to be
@@ -185,7 +186,8 @@ impl Stream {
     /// As `receive`; also tells whether the system stopped at descriptors, which are closed, so that more may be there although the
     /// buffer has room.
     pub fn receive_to_stop(&self, buffer: &mut [u8]) -> rustix::io::Result<(usize, bool)> {
-        // recvmsg(2), which alone can tell, costs more.
+        // recvmsg(2), which alone can tell, costs more. It would also tell of credentials, at which recv(2) stops as well: SO_PASSCRED
+        // and its like are not the user's to set.
         if self.refuses_descriptors {
             return self.receive(buffer).map(|received| (received, false));
         }
@@ -318,12 +320,12 @@ impl AsFd for Stream {
 /// connect waits for that in the kernel, and SO_SNDTIMEO bounds its wait: socket(7).
 fn connect(
     address: &SocketAddrUnix,
-    takes_descriptors: bool,
+    refuses_descriptors: bool,
     deadline: Deadline,
 ) -> rustix::io::Result<Stream> {
     let socket = platform::socket(SocketType::STREAM, !matches!(deadline, Deadline::Now))?;
     let mut stream = Stream::from(socket);
-    if !takes_descriptors {
+    if refuses_descriptors {
         stream.refuse_descriptors();
     }
     let socket = &stream.socket;

@@ -52,13 +52,13 @@ pub(crate) struct Selector(Nothing);
 pub(crate) struct Selection(Nothing);
 
 impl Stream {
-    pub fn connect(path: &Path, _takes_descriptors: bool, _deadline: Deadline) -> Result<Stream, Error> {
+    pub fn connect(path: &Path, _refuses_descriptors: bool, _deadline: Deadline) -> Result<Stream, Error> {
         Err(not_supported(&format!("connect to {}", path.display())))
     }
 
     pub fn connect_abstract(
         name: &[u8],
-        _takes_descriptors: bool,
+        _refuses_descriptors: bool,
         _deadline: Deadline,
     ) -> Result<Stream, Error> {
         Err(not_supported(&format!("connect to abstract name {}", String::from_utf8_lossy(name))))

@@ -66,6 +66,11 @@ fn not_supported(what: &str) -> Error {
     Error::new(Status::NotSupported, format!("{what}: there are no local sockets on Windows yet"))
 }
 
+/// Whether an error of a send with descriptors means that the receiver takes none.
+pub(crate) fn is_refusal_of_descriptors(_error: closed::Failure) -> bool {
+    false
+}
+
 /// The status of a system error, by what std makes of it.
 pub(crate) fn status_of(error: &io::Error) -> Status {
     match error.kind() {
