@@ -407,4 +407,18 @@ mod tests {
             inbox.drop_first();
         }
     }
+
+    #[test]
+    fn the_system_has_nothing_more_after_a_short_receive_or_none_unless_descriptors_ended_it() {
+        let mut inbox = lines(&Clock::default());
+        assert!(!inbox.is_drained(), "nobody has looked");
+        put(&mut inbox, b"short");
+        assert!(inbox.is_drained());
+        let Ok(_) = inbox.fill::<Infallible>(|room| Ok((room.len(), Vec::new(), false)));
+        assert!(!inbox.is_drained(), "it filled the room");
+        put_with(&mut inbox, b"short", 1);
+        assert!(!inbox.is_drained(), "it stopped at a descriptor");
+        assert_eq!(inbox.fill(|_| Err(())), Err(()));
+        assert!(inbox.is_drained(), "there was nothing");
+    }
 }
