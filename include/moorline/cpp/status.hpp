@@ -22,7 +22,7 @@ enum class Status : moorline_status {
     name_too_long = MOORLINE_NAME_TOO_LONG,          ///< longer than the system can take
     name_in_use = MOORLINE_NAME_IN_USE,              ///< another server, or something that is no socket, has it
     not_found = MOORLINE_NOT_FOUND,                  ///< nobody has that name
-    permission_denied = MOORLINE_PERMISSION_DENIED,  ///< the system or the trust option says no, or the peer takes no descriptors
+    permission_denied = MOORLINE_PERMISSION_DENIED,  ///< the system or the trust option says no, or the peer to descriptors
     connection_refused = MOORLINE_CONNECTION_REFUSED,  ///< the name is there, its server is not
     limit_reached = MOORLINE_LIMIT_REACHED,          ///< no descriptors, memory or connections left
     message_too_large = MOORLINE_MESSAGE_TOO_LARGE,  ///< larger than the limit
