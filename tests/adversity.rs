@@ -7,14 +7,13 @@ use moorline::{
     Application, Framing, MessageOptions, ServiceOptions, Socket, SocketOptions, Status, Timeout,
 };
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use std::io::{ErrorKind, IoSlice, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
+use std::os::fd::{AsFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::descriptors::{send_with, system_turns_descriptors_away, tracked};
 use support::scene::{Event, PATIENCE, Scene, expect_gone};
 use support::*;
 
@@ -273,21 +272,6 @@ fn idle_peers_leave_and_busy_ones_stay() {
     }
     let report = scene.end();
     assert_eq!((report.endings.timed_out, report.endings.disconnected + report.endings.closed), (20, 1));
-}
-
-/// Sends bytes and, with the first, so many duplicates of a descriptor.
-fn send_with(peer: &UnixStream, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> rustix::io::Result<usize> {
-    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors.len()))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
-    sendmsg(peer, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
-}
-
-/// A descriptor to hand over, and what sees when all duplicates of it are closed.
-fn tracked() -> (UnixStream, UnixStream) {
-    let (handed, watching) = UnixStream::pair().unwrap();
-    watching.set_read_timeout(Some(PATIENCE)).unwrap();
-    (handed, watching)
 }
 
 #[test]

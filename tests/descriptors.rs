@@ -7,19 +7,15 @@ use moorline::{
     SocketOptions, Status,
 };
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
-};
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use support::descriptors::{send_with, system_turns_descriptors_away, tracked};
+use support::scene::PATIENCE;
 use support::*;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn started(handler: Arc<dyn Handler>) -> (Service, Socket) {
     let messages = MessageOptions { max_descriptors: 2, ..MessageOptions::new(Framing::BigEndian) };
@@ -30,13 +26,6 @@ fn started(handler: Arc<dyn Handler>) -> (Service, Socket) {
     let options = SocketOptions { messages, ..SocketOptions::default() };
     let socket = Socket::connect(service.full_name().unwrap(), &options, WATCHDOG).unwrap();
     (service, socket)
-}
-
-/// A descriptor to hand over, and what sees when all duplicates of it are closed.
-fn tracked() -> (UnixStream, UnixStream) {
-    let (handed, watching) = UnixStream::pair().unwrap();
-    watching.set_read_timeout(Some(PATIENCE)).unwrap();
-    (handed, watching)
 }
 
 #[test]
@@ -112,15 +101,6 @@ fn what_a_connection_has_not_delivered_ends_with_it_though_it_is_kept() {
     assert_eq!(watching.read(&mut [0]).unwrap(), 0);
 }
 
-/// Sends a byte with a descriptor, as any program may.
-fn send_one(from: &UnixStream) -> rustix::io::Result<usize> {
-    let handed = [from.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&handed)));
-    sendmsg(from, &[IoSlice::new(b"x")], &mut control, SendFlags::NOSIGNAL)
-}
-
 /// How many descriptors come with the next byte.
 fn receive_one(to: &UnixStream) -> usize {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -156,14 +136,14 @@ fn sockets_with_messages_that_take_none_have_them_turned_away_whoever_made_the_c
         // To a client.
         let client = Socket::connect(&path, &options, WATCHDOG).unwrap();
         let peer = listener.accept().unwrap().0;
-        assert_eq!(send_one(&peer), outcome);
+        assert_eq!(send_with(&peer, b"x", &[peer.as_fd()]), outcome);
         // To a server, before the connection is accepted.
         let server =
             listening(ServerOptions { messages: options.messages.clone(), ..ServerOptions::default() });
         let peer = UnixStream::connect(server.full_name().unwrap()).unwrap();
-        assert_eq!(send_one(&peer), outcome);
+        assert_eq!(send_with(&peer, b"x", &[peer.as_fd()]), outcome);
         let accepted = server.accept(WATCHDOG).unwrap();
-        assert_eq!(send_one(&peer), outcome);
+        assert_eq!(send_with(&peer, b"x", &[peer.as_fd()]), outcome);
         drop((client, accepted));
     }
 }
@@ -178,6 +158,6 @@ fn a_released_socket_takes_them_as_any_does() {
     let client = Socket::connect(&path, &options, WATCHDOG).unwrap();
     let peer = listener.accept().unwrap().0;
     let released = UnixStream::from(client.release_owned().unwrap());
-    assert_eq!(send_one(&peer), Ok(1));
+    assert_eq!(send_with(&peer, b"x", &[peer.as_fd()]), Ok(1));
     assert_eq!(receive_one(&released), 1);
 }

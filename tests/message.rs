@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+use support::descriptors::system_turns_descriptors_away;
 use support::*;
 
 const FRAMINGS: [Framing; 4] = [Framing::BigEndian, Framing::LittleEndian, Framing::Lines, Framing::Checked];

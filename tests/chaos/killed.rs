@@ -45,7 +45,7 @@ fn length(number: u64) -> usize {
 /// Sends numbered messages for as long as it lives.
 pub fn send(name: &Path) {
     let socket = Socket::connect(name, &socket_options(), WATCHDOG).unwrap();
-    for number in 0_u64.. {
+    for number in 0..=u64::MAX {
         let mut message = vec![number as u8; length(number)];
         message[..8].copy_from_slice(&number.to_be_bytes());
         socket.send_message(&message, WATCHDOG).unwrap();
@@ -58,7 +58,7 @@ fn talk(name: &Path) -> u64 {
     else {
         return 0;
     };
-    for number in 0_u64.. {
+    for number in 0..=u64::MAX {
         let answer = socket
             .send_message(&number.to_be_bytes(), WATCHDOG)
             .and_then(|()| socket.receive_message(WATCHDOG));

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod descriptors;
 pub mod scene;
 
 use moorline::{Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
@@ -12,13 +13,6 @@ pub const WATCHDOG: Timeout = Timeout::After(Duration::from_secs(30));
 
 pub fn status<T>(result: Result<T>) -> Status {
     result.err().map_or(Status::Ok, |error| error.status())
-}
-
-/// Whether the system turns away who sends descriptors to a socket that takes none, as Linux does since 6.16. Others close them.
-pub fn system_turns_descriptors_away() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) >= (Some(6), Some(16))
 }
 
 /// A server that listens under a new name.

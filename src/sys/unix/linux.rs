@@ -112,27 +112,14 @@ pub(super) fn thread_id() -> u32 {
 
 /// A pidfd of the process at the other end: pidfd_open(2), and SO_PEERPIDFD of Linux 6.5.
 pub(super) fn peer_process(socket: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
-    let mut descriptor: libc::c_int = -1;
-    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
-    let answer = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERPIDFD,
-            (&raw mut descriptor).cast(),
-            &raw mut length,
-        )
-    };
-    if answer != 0 {
-        let error = io::Error::last_os_error();
+    let descriptor = option(socket, libc::SO_PEERPIDFD).map_err(|error| {
         let status = match error.raw_os_error() {
             Some(libc::ENOPROTOOPT) => Status::NotSupported,
             Some(libc::ESRCH | libc::ENODATA | libc::EINVAL) => Status::NotFound,
             _ => super::status_of(&error),
         };
-        return Err(Error::os_as(status, error, "ask for the peer's process"));
-    }
+        Error::os_as(status, error, "ask for the peer's process")
+    })?;
     // SAFETY: the system has just made this descriptor for the caller; it is close-on-exec.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
@@ -164,19 +151,18 @@ pub(super) fn pass_descriptors(socket: BorrowedFd<'_>, pass: bool) -> io::Result
 
 /// Whether the kernel passes descriptors on to a socket.
 pub(super) fn passes_descriptors(socket: BorrowedFd<'_>) -> bool {
-    let mut passes: libc::c_int = 1;
+    option(socket, SO_PASSRIGHTS).map_or(true, |passes| passes != 0)
+}
+
+/// An option of a socket that rustix does not know, and that is an integer.
+fn option(socket: BorrowedFd<'_>, name: libc::c_int) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
     let mut length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: getsockopt(2) writes at most `length` bytes to an integer of that size.
     let answer = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_PASSRIGHTS,
-            (&raw mut passes).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length)
     };
-    answer != 0 || passes != 0
+    if answer == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 
 /// What becomes readable when it is set, and stays so: an eventfd(2).
