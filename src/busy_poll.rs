@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Whether a wait looks again and again before it sleeps. A sleeping thread takes some 20 to 50 µs to wake on another processor, and
-/// whoever wakes it pays for that too, so where answers come at once looking for them is faster than sleeping. Between two looks the
-/// processor is offered to others: what is waited for may need it.
+/// whoever wakes it pays for that too, so where answers come at once looking for them is faster than sleeping. Between some of the looks
+/// the processor is offered to others: what is waited for may need it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BusyPoll {
     /// For at most 50 µs a wait, as long as that finds something. Each time that it finds nothing it is left for twice as many waits
@@ -52,7 +52,7 @@ impl BusyPoller {
                 }
             },
         };
-        Looking { poller: self, left: longest, since: None }
+        Looking { poller: self, left: longest, since: None, vain: 0 }
     }
 
     fn learn(&self, paid: bool) {
@@ -65,6 +65,10 @@ impl BusyPoller {
     }
 }
 
+/// Of so many looks in a row, after one the processor is offered to others. Nobody wants it where the other side has a processor of its
+/// own, and the call costs as much as a look.
+const LOOKS_PER_OFFER: u32 = 8;
+
 /// One wait.
 pub(crate) struct Looking<'a> {
     poller: &'a BusyPoller,
@@ -72,6 +76,8 @@ pub(crate) struct Looking<'a> {
     left: Duration,
     /// Since the first look that found nothing.
     since: Option<Instant>,
+    /// Looks that found nothing.
+    vain: u32,
 }
 
 impl Looking<'_> {
@@ -80,7 +86,7 @@ impl Looking<'_> {
         !self.left.is_zero()
     }
 
-    /// A look has found nothing. Offers the processor to others, or says that enough is enough.
+    /// A look has found nothing. Offers the processor to others, at first and from time to time, or says that enough is enough.
     pub fn found_nothing(&mut self) {
         if self.left.is_zero() {
             return;
@@ -90,7 +96,10 @@ impl Looking<'_> {
             self.left = Duration::ZERO;
             self.poller.learn(false);
         } else {
-            std::thread::yield_now();
+            if self.vain.is_multiple_of(LOOKS_PER_OFFER) {
+                std::thread::yield_now();
+            }
+            self.vain = self.vain.wrapping_add(1);
         }
     }
 
@@ -182,7 +191,7 @@ mod tests {
         let find = |left| {
             let since = Instant::now();
             while since.elapsed() <= Duration::from_nanos(1) {}
-            Looking { poller: &poller, left, since: Some(since) }.found();
+            Looking { poller: &poller, left, since: Some(since), vain: 1 }.found();
             poller.penalty.load(Ordering::Relaxed)
         };
         assert_eq!(find(Duration::from_nanos(1)), 1);

@@ -75,6 +75,8 @@ pub(crate) trait Watched: Send + Sync {
     fn check_open(&self) -> Result<()>;
     /// Whether it is to be reported as long as it is ready even to those who want each change once: [`Source::turns_calls_away`].
     fn insists(&self) -> bool;
+    /// [`Source::glance`].
+    fn glance(&self) -> Readiness;
     /// Its place in a poller, if it is in one.
     fn registration(&self) -> MutexGuard<'_, Option<Registration>>;
     fn watch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()>;
@@ -89,6 +91,10 @@ impl<S: Source> Watched for Endpoint<S> {
 
     fn insists(&self) -> bool {
         self.source.turns_calls_away()
+    }
+
+    fn glance(&self) -> Readiness {
+        self.source.glance()
     }
 
     fn registration(&self) -> MutexGuard<'_, Option<Registration>> {

@@ -176,7 +176,7 @@ impl Exchange {
             events.clear();
             let wait = deadline.earlier(told + PROGRESS_INTERVAL).remaining();
             let timeout = wait.map_or(Timeout::Forever, Timeout::from);
-            match self.poller.wait_each(EVENTS, timeout, |event| events.push(event)) {
+            match self.poller.wait_each(EVENTS, timeout, |event: Event| events.push(event)) {
                 Err(error) if !matches!(error.status(), Status::TimedOut | Status::WouldBlock) => {
                     return Err(error);
                 }

@@ -40,6 +40,7 @@
 //! | [`poller`] | [`Poller`]: readiness of thousands of servers and sockets |
 //! | [`service`] | [`Service`]: a server on threads of its own, with a [`Handler`] |
 //! | [`exchange`] | N sockets that exchange data with an echo, every byte verified |
+//! | `soloist` | which of many endpoints alone has been ready of late |
 //! | `frame` | messages in a stream of bytes: [`Framing`] |
 //! | `handshake` | what both sides of a connection with checked frames say first |
 //! | `endpoint` | an open socket, what ends the waits on it, and its poller |
@@ -79,6 +80,7 @@ mod gate;
 mod handshake;
 mod inbox;
 mod outbox;
+mod soloist;
 mod sync;
 
 pub use busy_poll::BusyPoll;

@@ -7,6 +7,7 @@ use crate::endpoint::Watched;
 use crate::error::{Error, Result, Status};
 use crate::server::Server;
 use crate::socket::Socket;
+use crate::soloist::Soloist;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::{self, RawDescriptor, Readiness, Selection, Selector};
@@ -25,7 +26,7 @@ pub struct Interest {
     /// Room to send. To be asked for after a send that fell short: otherwise nearly every wait finds it.
     pub writable: bool,
     /// Report each change once instead of as long as it lasts: who is told reads until `WouldBlock` or less than asked
-    /// for, and sends until `WouldBlock`. Cheaper by a system call an event.
+    /// for, and sends until `WouldBlock`. Cheaper by a system call an event. Now and then a change is reported twice.
     pub edge: bool,
 }
 
@@ -56,6 +57,26 @@ pub struct Event {
     pub writable: bool,
     /// The peer has ended its sending direction or the connection.
     pub hangup: bool,
+}
+
+/// Who waits with a poller.
+pub(crate) trait Waiter {
+    /// Gets one of the events that the wait has found. It must not use the poller.
+    fn found(&mut self, event: Event);
+
+    /// Receives what is there for the only one that has been ready of late, without having been told that something is: that saves
+    /// the call that would tell. Whether something was, which ends the wait; none if it leaves looking to the poller. It must not use
+    /// the poller's waits.
+    fn receive(&mut self, token: u64) -> Option<bool> {
+        let _ = token;
+        None
+    }
+}
+
+impl<Found: FnMut(Event)> Waiter for Found {
+    fn found(&mut self, event: Event) {
+        self(event);
+    }
 }
 
 /// How a poller waits.
@@ -91,6 +112,7 @@ struct Waiting {
     /// What was watched anew, kept until the sources are unlocked: the last reference to an endpoint removes it from them. Empty
     /// between two waits; its room is kept.
     rewatched: Vec<Arc<dyn Watched>>,
+    soloist: Soloist,
 }
 
 #[derive(Default)]
@@ -192,7 +214,7 @@ impl Poller {
         let (selector, selection) = Selector::new()?;
         let shared = Arc::new(Shared {
             selector,
-            selection: Mutex::new(Waiting { selection, rewatched: Vec::new() }),
+            selection: Mutex::new(Waiting { selection, rewatched: Vec::new(), soloist: Soloist::default() }),
             sources: Mutex::default(),
             closed: AtomicBool::new(false),
             wake_called: AtomicBool::new(false),
@@ -282,19 +304,19 @@ impl Poller {
     pub fn wait(&self, events: &mut [Event], timeout: Timeout) -> Result<usize> {
         let mut next = events.iter_mut();
         let capacity = next.len();
-        self.wait_each(capacity, timeout, |event| {
+        self.wait_each(capacity, timeout, |event: Event| {
             if let Some(slot) = next.next() {
                 *slot = event;
             }
         })
     }
 
-    /// As [`Poller::wait`], for at most `capacity` events that `found` gets one by one. It must not use the poller.
+    /// As [`Poller::wait`], for at most `capacity` events that the waiter gets one by one.
     pub(crate) fn wait_each(
         &self,
         capacity: usize,
         timeout: Timeout,
-        mut found: impl FnMut(Event),
+        mut waiter: impl Waiter,
     ) -> Result<usize> {
         if capacity == 0 {
             return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
@@ -305,18 +327,18 @@ impl Poller {
         let mut looking = deadline.check_may_wait().is_ok().then(|| self.busy_poller.begin());
         loop {
             self.check_open()?;
-            let sleep = match &looking {
-                Some(looking) if looking.goes_on() => Some(Duration::ZERO),
-                _ => deadline.patience(clock),
-            };
-            let mut count = 0;
-            let woken = self
-                .shared
-                .select(&mut selection, capacity, sleep, |event| {
-                    count += 1;
-                    found(event);
-                })
-                .map_err(|error| Error::os(error, "wait with a poller"))?;
+            let looks = looking.as_ref().is_some_and(Looking::goes_on);
+            let sleep = if looks { Some(Duration::ZERO) } else { deadline.patience(clock) };
+            let came = if looks { self.shared.glance(&mut selection.soloist, &mut waiter) } else { None };
+            let mut count = usize::from(came == Some(true));
+            let woken = came.is_none()
+                && self
+                    .shared
+                    .select(&mut selection, capacity, sleep, |event| {
+                        count += 1;
+                        waiter.found(event);
+                    })
+                    .map_err(|error| Error::os(error, "wait with a poller"))?;
             self.check_open()?;
             if count > 0 || (woken && !self.was_the_clock()) {
                 looking.into_iter().for_each(Looking::found);
@@ -393,6 +415,26 @@ impl Drop for Poller {
 }
 
 impl Shared {
+    /// Looks at the soloist alone: whether something has come. None if only the system can tell. What the system would say of it is
+    /// left as it is, and said at the next look at everything.
+    fn glance(&self, soloist: &mut Soloist, waiter: &mut impl Waiter) -> Option<bool> {
+        let key = Key::unpack(soloist.next_look()?);
+        let (token, endpoint) = {
+            let mut sources = self.sources.lock();
+            let watch = sources.get_mut(key).filter(|watch| watch.interest.readable)?;
+            (watch.token, watch.endpoint.upgrade().filter(|endpoint| !endpoint.insists())?)
+        };
+        if let Some(came) = waiter.receive(token) {
+            return Some(came);
+        }
+        let Readiness { readable, hangup, .. } = endpoint.glance();
+        let came = soloist.judge(readable)?;
+        if came {
+            waiter.found(Event { token, readable, hangup, writable: false });
+        }
+        Some(came)
+    }
+
     fn select(
         &self,
         waiting: &mut Waiting,
@@ -400,12 +442,14 @@ impl Shared {
         timeout: Option<Duration>,
         mut found: impl FnMut(Event),
     ) -> io::Result<bool> {
-        let Waiting { selection, rewatched } = waiting;
+        let Waiting { selection, rewatched, soloist, .. } = waiting;
         let mut sources = None;
+        let mut first = true;
         let woken = selection.wait(capacity, timeout, |packed, ready| {
             // Taken at the first event only: a wait that finds nothing should not get in the way of those who add.
             let sources = sources.get_or_insert_with(|| self.sources.lock());
             let Some(watch) = sources.get_mut(Key::unpack(packed)) else { return };
+            soloist.learn(packed, std::mem::take(&mut first));
             let Readiness { readable, writable, hangup } = ready;
             found(Event { token: watch.token, readable, writable, hangup });
             if !watch.interest.edge
@@ -452,5 +496,45 @@ pub(crate) mod sealed {
         fn endpoint(&self) -> Result<Endpoint> {
             Ok(Endpoint(Socket::endpoint(self)?))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::SocketOptions;
+
+    /// Receives for itself, and tells what for.
+    #[derive(Default)]
+    struct Receiver {
+        events: usize,
+        received: Vec<u64>,
+    }
+
+    impl Waiter for &mut Receiver {
+        fn found(&mut self, _: Event) {
+            self.events += 1;
+        }
+
+        fn receive(&mut self, token: u64) -> Option<bool> {
+            self.received.push(token);
+            Some(true)
+        }
+    }
+
+    #[test]
+    fn who_waits_receives_for_what_alone_is_ready_without_being_told() {
+        let busy_poll = BusyPoll::For(Duration::from_secs(3600));
+        let poller = Poller::new(PollerOptions { busy_poll, ..PollerOptions::default() }).unwrap();
+        let (near, far) = Socket::pair(&SocketOptions::default()).unwrap();
+        poller.add(&near, Interest::READABLE_EDGE, 7).unwrap();
+        let mut receiver = Receiver::default();
+        for _ in 0..20 {
+            far.send(b"x", Timeout::None).unwrap();
+            poller.wait_each(8, Timeout::Forever, &mut receiver).unwrap();
+        }
+        let Receiver { events, received } = receiver;
+        assert!(events > 0 && received.len() > events, "{events} events, received {received:?}");
+        assert!(received.iter().all(|token| *token == 7));
     }
 }

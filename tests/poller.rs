@@ -3,9 +3,10 @@
 mod support;
 
 use moorline::{
-    Event, Interest, Poller, PollerOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
+    BusyPoll, Event, Interest, Poller, PollerOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
 };
 use std::thread;
+use std::time::Duration;
 use support::*;
 
 fn pair() -> (Socket, Socket) {
@@ -122,4 +123,83 @@ fn a_socket_dropped_while_the_poller_waits_is_no_danger() {
         poller.close();
         waiting.join().unwrap();
     });
+}
+
+/// A poller whose waits never sleep, with a socket in it that alone has been ready of late, and that socket's peer.
+fn poller_with_a_soloist(token: u64) -> (Poller, Socket, Socket) {
+    let options =
+        PollerOptions { busy_poll: BusyPoll::For(Duration::from_secs(3600)), ..PollerOptions::default() };
+    let poller = Poller::new(options).unwrap();
+    let (near, far) = pair();
+    poller.add(&near, Interest::READABLE_EDGE, token).unwrap();
+    for _ in 0..20 {
+        far.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(tokens(&poller, 8, WATCHDOG), [token]);
+        receive_exactly(&near, 1);
+    }
+    // What the system has still to say of what has been read.
+    while !tokens(&poller, 8, Timeout::None).is_empty() {}
+    (poller, near, far)
+}
+
+#[test]
+fn who_alone_is_ready_does_not_hide_the_others() {
+    let (poller, near, far) = poller_with_a_soloist(1);
+    let (other, peer_of_other) = pair();
+    poller.add(&other, Interest::READABLE_EDGE, 2).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| tokens(&poller, 8, WATCHDOG));
+        peer_of_other.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(waiting.join().unwrap(), [2]);
+    });
+    receive_exactly(&other, 1);
+    // Nor while it always has something.
+    peer_of_other.send(b"x", WATCHDOG).unwrap();
+    let told = (0..100).any(|_| {
+        far.send(b"x", WATCHDOG).unwrap();
+        let tokens = tokens(&poller, 8, WATCHDOG);
+        receive_exactly(&near, 1);
+        tokens.contains(&2)
+    });
+    assert!(told);
+}
+
+#[test]
+fn what_is_left_unread_by_who_alone_is_ready_is_not_told_of_again_and_again() {
+    let (poller, near, far) = poller_with_a_soloist(1);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| tokens(&poller, 8, WATCHDOG));
+        far.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(waiting.join().unwrap(), [1]);
+    });
+    // Once more, perhaps: the look at the soloist told of it, and then the system does.
+    let again =
+        (0..100).map(|_| tokens(&poller, 8, Timeout::from(Duration::from_millis(1))).len()).sum::<usize>();
+    assert!(again <= 1, "{again} times");
+    receive_exactly(&near, 1);
+}
+
+#[test]
+fn who_alone_was_ready_and_was_removed_is_not_told_of() {
+    let (poller, near, far) = poller_with_a_soloist(1);
+    poller.remove(&near).unwrap();
+    far.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(tokens(&poller, 8, Timeout::from(Duration::from_millis(10))), []);
+    poller.add(&near, Interest::default(), 1).unwrap();
+    assert_eq!(tokens(&poller, 8, Timeout::from(Duration::from_millis(10))), []);
+}
+
+#[test]
+fn the_end_of_who_alone_is_ready_is_told_of() {
+    let (poller, near, far) = poller_with_a_soloist(1);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let mut events = [Event::default(); 8];
+            poller.wait(&mut events, WATCHDOG).map(|count| events[..count].to_vec())
+        });
+        far.close(Timeout::None);
+        let events = waiting.join().unwrap().unwrap();
+        assert!(matches!(events[..], [Event { token: 1, readable: true, hangup: true, .. }]), "{events:?}");
+    });
+    drop(near);
 }

@@ -5,10 +5,12 @@ mod support;
 use moorline::exchange::{self, ExchangeOptions};
 use moorline::socket::Direction;
 use moorline::{
-    Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions, Status,
-    Timeout,
+    BusyPoll, Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions,
+    Status, Timeout,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 use support::*;
 
@@ -417,4 +419,30 @@ fn statistics_say_what_happened_and_why_connections_ended() {
     assert!(queued > 0 && near.statistics().queue_peak == queued);
     near.abort();
     assert_eq!((near.unsent(), near.statistics().queued), (queued, 0));
+}
+
+#[test]
+fn a_connection_that_is_always_talking_does_not_hide_the_others() {
+    let busy_poll = BusyPoll::For(Duration::from_secs(3600));
+    let service = Service::echo(ServiceOptions { busy_poll, ..ServiceOptions::default() }).unwrap();
+    service.start_unique("service").unwrap();
+    let answer = |socket: &Socket| {
+        socket.send(b"x", WATCHDOG).unwrap();
+        receive_exactly(socket, 1);
+    };
+    let talking = connect_to(&service);
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                answer(&talking);
+            }
+        });
+        for _ in 0..20 {
+            answer(&connect_to(&service));
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    // Nor may it keep the service from stopping.
+    assert_eq!(service.stop(WATCHDOG).unwrap().open_at_stop, 1);
 }

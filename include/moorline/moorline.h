@@ -96,7 +96,7 @@
 
 /**
  * Report each change once instead of as long as it lasts: who is told reads until WOULD_BLOCK or less than asked for, and
- * sends until WOULD_BLOCK. Asked for, never reported.
+ * sends until WOULD_BLOCK. Now and then a change is reported twice. Asked for, never reported.
  */
 #define MOORLINE_EDGE 8
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The library's files that the models run.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "clock.rs",
     "deadline.rs",
     "endpoint.rs",
@@ -15,6 +15,7 @@ const SOURCES: [&str; 13] = [
     "ffi/handle.rs",
     "service/connection.rs",
     "service/headcount.rs",
+    "soloist.rs",
     "socket/close.rs",
     "socket/outgoing.rs",
     "socket/stream.rs",

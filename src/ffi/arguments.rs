@@ -269,7 +269,7 @@ pub const MOORLINE_WRITABLE: u32 = 2;
 /// The peer has ended its sending direction or the connection. Reported, never asked for.
 pub const MOORLINE_HANGUP: u32 = 4;
 /// Report each change once instead of as long as it lasts: who is told reads until WOULD_BLOCK or less than asked for, and
-/// sends until WOULD_BLOCK. Asked for, never reported.
+/// sends until WOULD_BLOCK. Now and then a change is reported twice. Asked for, never reported.
 pub const MOORLINE_EDGE: u32 = 8;
 
 pub(super) fn interest(flags: u32) -> Result<Interest> {

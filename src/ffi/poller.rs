@@ -7,7 +7,7 @@ use super::socket::readiness;
 use super::status::moorline_status;
 use super::testkit::clock;
 use crate::error::{Error, Result, Status};
-use crate::poller::{Pollable, Poller, PollerOptions};
+use crate::poller::{Event, Pollable, Poller, PollerOptions};
 use crate::server::Server;
 use crate::socket::Socket;
 
@@ -241,12 +241,13 @@ pub unsafe extern "C" fn moorline_poller_wait(
         }
         let mut next = 0;
         let capacity = capacity.min(EVENTS_LIMIT);
-        let result = handle::get::<Poller>(poller)?.wait_each(capacity, timeout(timeout_ms)?, |event| {
-            let (token, readiness) = (event.token, readiness(event));
-            // SAFETY: there is room for `capacity` of them, says the caller, and no more are reported.
-            unsafe { events.add(next).write(moorline_event { token, readiness, reserved: 0 }) };
-            next += 1;
-        });
+        let result =
+            handle::get::<Poller>(poller)?.wait_each(capacity, timeout(timeout_ms)?, |event: Event| {
+                let (token, readiness) = (event.token, readiness(event));
+                // SAFETY: there is room for `capacity` of them, says the caller, and no more are reported.
+                unsafe { events.add(next).write(moorline_event { token, readiness, reserved: 0 }) };
+                next += 1;
+            });
         count.set(result?);
         Ok(())
     })

@@ -403,7 +403,7 @@ impl Runner {
                 if ready.is_empty() { left.map_or(Timeout::Forever, Timeout::from) } else { Timeout::None };
             events.clear();
             // It ends early, in vain, or because it was woken or closed; the loop looks at everything anyway.
-            let _ = self.shared.poller.wait_each(EVENTS, timeout, |event| events.push(event));
+            let _ = self.shared.poller.wait_each(EVENTS, timeout, |event: Event| events.push(event));
             let slots: BTreeSet<usize> =
                 events.iter().map(|event| event.token as usize).chain(ready).collect();
             for slot in slots {

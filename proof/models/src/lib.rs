@@ -32,6 +32,9 @@ mod outbox {
 mod poller {
     library!("poller.rs");
 }
+mod soloist {
+    library!("soloist.rs");
+}
 
 mod busy_poll;
 mod ffi;

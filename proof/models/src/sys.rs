@@ -122,6 +122,10 @@ pub trait Source: Send + Sync + 'static {
     fn turns_calls_away(&self) -> bool {
         false
     }
+
+    fn glance(&self) -> Readiness {
+        Readiness { readable: self.file().readable.load(Relaxed), ..Readiness::default() }
+    }
 }
 
 /// The one error there is: nothing to read, no room to write.

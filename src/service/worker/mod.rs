@@ -9,7 +9,7 @@ use super::{Handler, ServiceOptions};
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Result, Status};
-use crate::poller::{Event, Interest};
+use crate::poller::{Event, Interest, Waiter};
 use crate::server::Server;
 use crate::socket::Socket;
 use crate::sys::Descriptor;
@@ -35,6 +35,8 @@ pub(super) struct Worker {
     acceptor: Option<Acceptor>,
     served: Slab<Served>,
     buffer: Vec<u8>,
+    /// What the present wait has found; empty between two turns, its room is kept.
+    events: Vec<Event>,
     /// Slots with more to read than their share.
     again: Vec<usize>,
     stopping: Option<Deadline>,
@@ -95,6 +97,7 @@ impl Worker {
             acceptor,
             served: Slab::new(),
             buffer: vec![0; read_size],
+            events: Vec::with_capacity(EVENTS),
             again: Vec::new(),
             stopping: None,
             alarms: BinaryHeap::new(),
@@ -104,19 +107,20 @@ impl Worker {
 
     pub fn run(mut self) {
         enter_thread(&self.mailbox, self.shared.service);
-        let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
+        let mailbox = self.mailbox.clone();
         let mut turns = Vec::new();
         loop {
             self.follow_orders();
             if self.stopping.is_some() && self.finish_if_stopped() {
                 break;
             }
-            events.clear();
             // It ends early, in vain, or because it was woken; the loop looks at everything anyway.
-            let _ = self.mailbox.poller.wait_each(EVENTS, self.patience(), |event| events.push(event));
-            for event in &events {
-                self.handle(event);
+            let _ = mailbox.poller.wait_each(EVENTS, self.patience(), &mut self);
+            let mut events = std::mem::take(&mut self.events);
+            for event in events.drain(..) {
+                self.handle(&event);
             }
+            self.events = events;
             // Reading may give it another turn, after the others'.
             std::mem::swap(&mut turns, &mut self.again);
             for slot in turns.drain(..) {
@@ -237,6 +241,11 @@ impl Worker {
             self.look(slot);
         }
         self.set_alarm(slot);
+    }
+
+    /// What changes when something is read: how much was, and whether that was the end of the stream. None: the connection has ended.
+    fn progress(&self, slot: usize) -> Option<(u64, bool)> {
+        self.served.get(slot).map(|served| (served.connection.socket().received(), served.finished))
     }
 
     /// Reads until there is nothing more, or its share. A short read is the end of what is there, but for one that descriptors cut
@@ -457,6 +466,23 @@ impl Worker {
             }
         }
         self.served.is_empty()
+    }
+}
+
+impl Waiter for &mut Worker {
+    fn found(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    fn receive(&mut self, token: u64) -> Option<bool> {
+        let slot = token as usize;
+        let before = self.progress(slot);
+        self.read(slot);
+        let came = self.progress(slot) != before;
+        if came {
+            self.set_alarm(slot);
+        }
+        Some(came)
     }
 }
 

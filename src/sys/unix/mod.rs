@@ -19,6 +19,7 @@ pub(crate) use selector::{Selection, Selector};
 pub(crate) use stream::{Stream, TurnsAway};
 pub(crate) use wait::Waker;
 
+use super::Readiness;
 use crate::error::{Error, Status};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, FdFlags};
@@ -33,6 +34,11 @@ pub(crate) trait Source: AsFd + Send + Sync + 'static {
     /// Whether calls may be told that they would block after the system has reported it as ready, for once.
     fn turns_calls_away(&self) -> bool {
         false
+    }
+
+    /// Whether there is something to receive or accept at this moment.
+    fn glance(&self) -> Readiness {
+        wait::glance(self)
     }
 }
 impl Source for Listener {}

@@ -65,6 +65,16 @@ pub(super) fn wait(
     }
 }
 
+/// What could be received at this moment: nothing, too, if the system does not say.
+pub(super) fn glance(descriptor: impl AsFd) -> Readiness {
+    let mut polled = [PollFd::new(&descriptor, PollFlags::IN | END_OF_STREAM)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match rustix::event::poll(&mut polled, Some(&now)) {
+        Ok(_) => found(polled[0].revents()).unwrap_or_default(),
+        Err(_) => Readiness::default(),
+    }
+}
+
 fn found(events: PollFlags) -> Result<Readiness, Error> {
     if events.contains(PollFlags::NVAL) {
         let what = "wait for a socket: somebody else closed its descriptor";

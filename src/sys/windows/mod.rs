@@ -24,6 +24,11 @@ pub(crate) trait Source: AsHandle + Send + Sync + 'static {
     fn turns_calls_away(&self) -> bool {
         false
     }
+
+    /// Whether there is something to receive or accept at this moment.
+    fn glance(&self) -> Readiness {
+        Readiness::default()
+    }
 }
 impl Source for Listener {}
 impl Source for Stream {}

@@ -25,7 +25,7 @@ fn work(mailbox: &Arc<Mailbox>, mut look: impl FnMut(&[Order], Option<Deadline>)
         if look(&orders.list, orders.stop) {
             return;
         }
-        let _ = mailbox.poller.wait_each(4, Timeout::Forever, |_| {});
+        let _ = mailbox.poller.wait_each(4, Timeout::Forever, |_: crate::poller::Event| {});
     }
 }
 
