@@ -96,6 +96,8 @@ private:
     public:
         Lane(Client& client, std::size_t index, const std::string& address) : client_(client), index_(index) {
             check(nng_req0_open(&socket_), "nng_req0_open");
+            // No request is lost here, and the timers of those that wait are searched one by one for each new one.
+            check(nng_socket_set_ms(socket_, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), "NNG_OPT_REQ_RESENDTIME");
             check(nng_dial(socket_, address.c_str(), nullptr, 0), "nng_dial");
             check(nng_aio_alloc(&aio_, [](void* self) { static_cast<Lane*>(self)->step(); }, this), "nng_aio_alloc");
             check(nng_msg_alloc(&message_, 0), "nng_msg_alloc");
