@@ -302,29 +302,54 @@ impl Poller {
     /// `WouldBlock`, `TimedOut`: nothing was ready in time. `Closed`, also when another thread closes it meanwhile.
     /// `InvalidArgument`: no room for an event.
     pub fn wait(&self, events: &mut [Event], timeout: Timeout) -> Result<usize> {
-        let mut next = events.iter_mut();
-        let capacity = next.len();
-        self.wait_each(capacity, timeout, |event: Event| {
-            if let Some(slot) = next.next() {
-                *slot = event;
-            }
-        })
+        self.wait_each(events.len(), timeout, into_slots(events))
+    }
+
+    /// As [`Poller::wait`], but looks again and again instead of sleeping, whatever the options say: for the event loops of others,
+    /// which go on when this has found nothing, and sleep themselves until [`Poller::descriptor`] is readable. It uses the
+    /// processor meanwhile, and offers it to others from time to time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Poller::wait`].
+    pub fn look(&self, events: &mut [Event], duration: Duration) -> Result<usize> {
+        self.look_each(events.len(), duration, into_slots(events))
+    }
+
+    /// As [`Poller::look`], for at most `capacity` events that the waiter gets one by one.
+    pub(crate) fn look_each(
+        &self,
+        capacity: usize,
+        duration: Duration,
+        waiter: impl Waiter,
+    ) -> Result<usize> {
+        let busy_poller = BusyPoller::new(BusyPoll::For(duration));
+        // Begins before the first look, so it has passed before the looking ends.
+        let deadline = Deadline::from(Timeout::from(duration));
+        self.wait_until(deadline, deadline, &Clock::default(), &busy_poller, capacity, waiter)
     }
 
     /// As [`Poller::wait`], for at most `capacity` events that the waiter gets one by one.
-    pub(crate) fn wait_each(
+    pub(crate) fn wait_each(&self, capacity: usize, timeout: Timeout, waiter: impl Waiter) -> Result<usize> {
+        let deadline = Deadline::on(&self.clock, timeout);
+        self.wait_until(Deadline::from(timeout), deadline, &self.clock, &self.busy_poller, capacity, waiter)
+    }
+
+    /// Waits for its turn until a deadline that no test moves, and for events until one on the clock.
+    fn wait_until(
         &self,
+        turn: Deadline,
+        deadline: Deadline,
+        clock: &Clock,
+        busy_poller: &BusyPoller,
         capacity: usize,
-        timeout: Timeout,
         mut waiter: impl Waiter,
     ) -> Result<usize> {
         if capacity == 0 {
             return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
         }
-        let clock = &self.clock;
-        let deadline = Deadline::on(clock, timeout);
-        let mut selection = lock_until(&self.shared.selection, Deadline::from(timeout))?;
-        let mut looking = deadline.check_may_wait().is_ok().then(|| self.busy_poller.begin());
+        let mut selection = lock_until(&self.shared.selection, turn)?;
+        let mut looking = deadline.check_may_wait().is_ok().then(|| busy_poller.begin());
         loop {
             self.check_open()?;
             let looks = looking.as_ref().is_some_and(Looking::goes_on);
@@ -465,6 +490,16 @@ impl Shared {
         drop(sources);
         rewatched.clear();
         woken
+    }
+}
+
+/// Puts the events into the slots, from the first one on.
+fn into_slots(events: &mut [Event]) -> impl FnMut(Event) {
+    let mut next = events.iter_mut();
+    move |event| {
+        if let Some(slot) = next.next() {
+            *slot = event;
+        }
     }
 }
 

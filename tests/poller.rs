@@ -3,10 +3,11 @@
 mod support;
 
 use moorline::{
-    BusyPoll, Event, Interest, Poller, PollerOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
+    BusyPoll, Clock, Error, Event, Interest, Poller, PollerOptions, ServerOptions, Socket, SocketOptions,
+    Status, Timeout,
 };
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 fn pair() -> (Socket, Socket) {
@@ -202,4 +203,25 @@ fn the_end_of_who_alone_is_ready_is_told_of() {
         assert!(matches!(events[..], [Event { token: 1, readable: true, hangup: true, .. }]), "{events:?}");
     });
     drop(near);
+}
+
+#[test]
+fn a_look_finds_what_is_ready_and_ends_in_time() {
+    let options = PollerOptions { busy_poll: BusyPoll::Never, ..PollerOptions::default() };
+    let poller = Poller::new(options).unwrap();
+    let (near, far) = pair();
+    poller.add(&near, Interest::READABLE_EDGE, 3).unwrap();
+    let mut events = [Event::default(); 2];
+    let status = |result: Result<usize, Error>| result.unwrap_err().status();
+    assert_eq!(status(poller.look(&mut events, Duration::ZERO)), Status::WouldBlock);
+    let begun = Instant::now();
+    assert_eq!(status(poller.look(&mut events, Duration::from_millis(10))), Status::TimedOut);
+    assert!(begun.elapsed() >= Duration::from_millis(10));
+    far.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(poller.look(&mut events, Duration::ZERO).unwrap(), 1);
+    assert_eq!(events[0].token, 3);
+    // On a clock that nobody moves, too.
+    let options = PollerOptions { clock: Clock::manual(), ..PollerOptions::default() };
+    let poller = Poller::new(options).unwrap();
+    assert_eq!(status(poller.look(&mut events, Duration::from_millis(1))), Status::TimedOut);
 }

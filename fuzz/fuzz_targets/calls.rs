@@ -588,6 +588,9 @@ impl Call {
                     let (poller, events) = (handles.get(poller), events.as_mut_ptr());
                     check(c::moorline_poller_wait(poller, events, capacity, timeout(ms), &mut number));
                     assert!(number <= capacity);
+                    let duration = u32::from(wanted);
+                    check(c::moorline_poller_look(poller, events, capacity, duration, &mut number));
+                    assert!(number <= capacity);
                 }
                 Call::PollerWake(poller) => {
                     let poller = handles.get(poller);

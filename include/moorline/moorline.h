@@ -1796,6 +1796,29 @@ moorline_status moorline_poller_wait(moorline_poller *poller,
                                      size_t *count);
 
 /**
+ * Looks again and again for something that is ready, as a wait of so long, but never sleeps, whatever the options say: for event
+ * loops of others, which go on when nothing was found, and sleep themselves until the poller's descriptor is readable. It uses the
+ * processor meanwhile, and offers it to others from time to time.
+ *
+ * @param poller       any poller
+ * @param events       where to put what was found
+ * @param capacity     how many events there is room for, at least 1; what does not fit is reported by the next wait
+ * @param duration_us  how long to look, in microseconds; 0 once
+ * @param count        out: how many were found
+ * @return MOORLINE_OK (with count 0: moorline_poller_wake ended it); MOORLINE_WOULD_BLOCK (nothing was ready, and it was to look
+ *         once), MOORLINE_TIMED_OUT (nothing was ready in time); MOORLINE_CLOSED (another thread closed or destroyed the poller);
+ *         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR
+ *
+ * Blocks for the duration. Any thread; one at a time looks or waits for events, others wait for their turn.
+ */
+MOORLINE_NODISCARD
+moorline_status moorline_poller_look(moorline_poller *poller,
+                                     moorline_event *events,
+                                     size_t capacity,
+                                     uint32_t duration_us,
+                                     size_t *count);
+
+/**
  * Ends the wait that is under way, or else the next one, with count 0.
  *
  * @param poller  any poller

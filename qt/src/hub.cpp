@@ -4,7 +4,6 @@
 #include <QtCore/qcoreapplication.h>
 #include <QtCore/qcoreevent.h>
 #include <QtCore/qsocketnotifier.h>
-#include <QtCore/qthread.h>
 
 #include <algorithm>
 
@@ -179,12 +178,14 @@ bool Hub::hasWaiting() const
     return eventsNext_ < eventsCount_ || turnsNext_ < turns_.size();
 }
 
-// Tells one batch of events and gives the turns that were asked for until then. False if there was nothing.
-bool Hub::tellOnce()
+// Tells one batch of events and gives the turns that were asked for until then. If there are neither it looks for events for so
+// long. False if there was nothing.
+bool Hub::tellOnce(microseconds look)
 {
     if (eventsNext_ == eventsCount_) {
+        const auto duration = static_cast<quint32>(hasWaiting() ? 0 : look.count());
         eventsNext_ = 0;
-        if (moorline_poller_wait(poller_, events_.data(), events_.size(), 0, &eventsCount_) != MOORLINE_OK)
+        if (moorline_poller_look(poller_, events_.data(), events_.size(), duration, &eventsCount_) != MOORLINE_OK)
             eventsCount_ = 0;
     }
     const bool any = hasWaiting();
@@ -215,24 +216,12 @@ void Hub::dispatch(Why why)
     const bool spins = skip_ == 0;
     const microseconds spin = spins ? thisThreadsBusyPoll : microseconds::zero();
     const Clock::time_point start = Clock::now();
-    Clock::time_point worked = start;
+    // The first round tells of what woke us, and the others of what has come since.
+    (void)tellOnce(microseconds::zero());
     bool foundMore = false;
-    int rounds = 0;
-    for (;;) {
-        const bool any = tellOnce();
-        const Clock::time_point now = Clock::now();
-        if (any) {
-            foundMore = foundMore || rounds > 0;
-            worked = now;
-        }
-        ++rounds;
-        if (now - start >= longestActivation || (!any && now - worked >= spin))
-            break;
-        // Whoever we are looking for may be waiting for this very processor.
-        if (!any)
-            QThread::yieldCurrentThread();
-    }
-    // The first round tells of what woke us. Without looking a second one may find more, too, but that says nothing.
+    while (Clock::now() - start < longestActivation && tellOnce(spin))
+        foundMore = true;
+    // Without looking a second round may find more, too, but that says nothing.
     if (!spins) {
         --skip_;
     } else if (spin > microseconds::zero()) {

@@ -73,7 +73,7 @@ private:
     void wakeLater();
     enum class Why { Notified, Posted };
     void dispatch(Why why);
-    bool tellOnce();
+    bool tellOnce(std::chrono::microseconds look);
     bool hasWaiting() const;
 
     moorline_poller *const poller_;

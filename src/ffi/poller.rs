@@ -7,9 +7,10 @@ use super::socket::readiness;
 use super::status::moorline_status;
 use super::testkit::clock;
 use crate::error::{Error, Result, Status};
-use crate::poller::{Event, Pollable, Poller, PollerOptions};
+use crate::poller::{Event, Pollable, Poller, PollerOptions, Waiter};
 use crate::server::Server;
 use crate::socket::Socket;
+use std::time::Duration;
 
 /// How a poller waits. Begin with MOORLINE_POLLER_OPTIONS_INIT; zero in a field is its default.
 #[allow(non_camel_case_types)]
@@ -209,6 +210,35 @@ pub unsafe extern "C" fn moorline_poller_remove_server(
     guard(|| remove::<Server>(poller, server))
 }
 
+/// The caller's room for events.
+struct Slots {
+    next: *mut moorline_event,
+    capacity: usize,
+}
+
+impl Slots {
+    /// # Safety
+    ///
+    /// There is room for as many events as that.
+    unsafe fn new(events: *mut moorline_event, capacity: usize) -> Result<Slots> {
+        if events.is_null() {
+            return Err(Error::new(Status::InvalidArgument, "events is NULL"));
+        }
+        Ok(Slots { next: events, capacity: capacity.min(EVENTS_LIMIT) })
+    }
+}
+
+impl Waiter for Slots {
+    fn found(&mut self, event: Event) {
+        let event = moorline_event { token: event.token, readiness: readiness(event), reserved: 0 };
+        // SAFETY: there is room for `capacity` of them, says who made this, and no more are reported.
+        unsafe {
+            self.next.write(event);
+            self.next = self.next.add(1);
+        }
+    }
+}
+
 /// Waits until something is ready.
 ///
 /// @param poller      any poller
@@ -236,19 +266,46 @@ pub unsafe extern "C" fn moorline_poller_wait(
     guard(|| {
         // SAFETY: as the caller says.
         let count = unsafe { Out::zeroed(count) }.required("count")?;
-        if events.is_null() {
-            return Err(Error::new(Status::InvalidArgument, "events is NULL"));
-        }
-        let mut next = 0;
-        let capacity = capacity.min(EVENTS_LIMIT);
-        let result =
-            handle::get::<Poller>(poller)?.wait_each(capacity, timeout(timeout_ms)?, |event: Event| {
-                let (token, readiness) = (event.token, readiness(event));
-                // SAFETY: there is room for `capacity` of them, says the caller, and no more are reported.
-                unsafe { events.add(next).write(moorline_event { token, readiness, reserved: 0 }) };
-                next += 1;
-            });
-        count.set(result?);
+        // SAFETY: as the caller says.
+        let slots = unsafe { Slots::new(events, capacity) }?;
+        count.set(handle::get::<Poller>(poller)?.wait_each(slots.capacity, timeout(timeout_ms)?, slots)?);
+        Ok(())
+    })
+}
+
+/// Looks again and again for something that is ready, as a wait of so long, but never sleeps, whatever the options say: for event
+/// loops of others, which go on when nothing was found, and sleep themselves until the poller's descriptor is readable. It uses the
+/// processor meanwhile, and offers it to others from time to time.
+///
+/// @param poller       any poller
+/// @param events       where to put what was found
+/// @param capacity     how many events there is room for, at least 1; what does not fit is reported by the next wait
+/// @param duration_us  how long to look, in microseconds; 0 once
+/// @param count        out: how many were found
+/// @return MOORLINE_OK (with count 0: moorline_poller_wake ended it); MOORLINE_WOULD_BLOCK (nothing was ready, and it was to look
+///         once), MOORLINE_TIMED_OUT (nothing was ready in time); MOORLINE_CLOSED (another thread closed or destroyed the poller);
+///         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR
+///
+/// Blocks for the duration. Any thread; one at a time looks or waits for events, others wait for their turn.
+///
+/// # Safety
+///
+/// The pointers are as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_poller_look(
+    poller: *mut moorline_poller,
+    events: *mut moorline_event,
+    capacity: usize,
+    duration_us: u32,
+    count: *mut usize,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let count = unsafe { Out::zeroed(count) }.required("count")?;
+        // SAFETY: as the caller says.
+        let slots = unsafe { Slots::new(events, capacity) }?;
+        let duration = Duration::from_micros(duration_us.into());
+        count.set(handle::get::<Poller>(poller)?.look_each(slots.capacity, duration, slots)?);
         Ok(())
     })
 }

@@ -193,6 +193,15 @@ static moorline_status poller_wait(void *handle)
     return status;
 }
 
+static moorline_status poller_look(void *handle)
+{
+    moorline_event events[4];
+    size_t count = POISON;
+    moorline_status status = moorline_poller_look(handle, events, 4, 0, &count);
+    CHECK_NUMBER(count, 0);
+    return status;
+}
+
 CALLER(poller_wake, moorline_poller_wake(handle))
 
 CALLER(poller_close, moorline_poller_close(handle))
@@ -289,6 +298,7 @@ static const struct function core_functions[] = {
     {"moorline_poller_remove_server", POLLER, poller_remove_server},
     {"moorline_poller_remove_server", SERVER, poller_remove_this_server},
     {"moorline_poller_wait", POLLER, poller_wait},
+    {"moorline_poller_look", POLLER, poller_look},
     {"moorline_poller_wake", POLLER, poller_wake},
     {"moorline_poller_descriptor", POLLER, poller_descriptor},
     {"moorline_poller_close", POLLER, poller_close},

@@ -268,6 +268,47 @@ static void test_changes_while_another_waits(void)
     CHECK_OK(moorline_poller_destroy(poller));
 }
 
+static void look_for_readable(void *context)
+{
+    moorline_event event;
+    size_t count = 0;
+    CHECK_OK(moorline_poller_look(context, &event, 1, UINT32_MAX, &count));
+    CHECK_NUMBER(count, 1);
+    CHECK_NUMBER(event.token, 7);
+}
+
+/* A look finds what a wait finds, and uses the processor until then: even a poller whose waits sleep at once does. */
+static void test_look(void)
+{
+    moorline_poller_options options = {.struct_size = sizeof options, .busy_poll_us = MOORLINE_BUSY_POLL_NEVER};
+    moorline_poller *poller = NULL;
+    moorline_socket *first = NULL;
+    moorline_socket *second = NULL;
+    moorline_event event;
+    size_t count = 77;
+    CHECK_OK(moorline_poller_create(&options, &poller));
+    make_pair(&first, &second);
+    CHECK_OK(moorline_poller_add_socket(poller, first, MOORLINE_READABLE | MOORLINE_EDGE, 7));
+    CHECK_STATUS(moorline_poller_look(poller, &event, 1, 0, &count), MOORLINE_WOULD_BLOCK);
+    CHECK_NUMBER(count, 0);
+    const uint64_t begun = monotonic_ms();
+    CHECK_STATUS(moorline_poller_look(poller, &event, 1, 20000, &count), MOORLINE_TIMED_OUT);
+    CHECK(monotonic_ms() - begun >= 20);
+    struct worker looking;
+    worker_start(&looking, look_for_readable, poller);
+    send_byte(second);
+    worker_join(&looking);
+    CHECK_STATUS(moorline_poller_look(poller, NULL, 1, 0, &count), MOORLINE_INVALID_ARGUMENT);
+    CHECK_STATUS(moorline_poller_look(poller, &event, 0, 0, &count), MOORLINE_INVALID_ARGUMENT);
+    CHECK_OK(moorline_poller_wake(poller));
+    count = 77;
+    CHECK_OK(moorline_poller_look(poller, &event, 1, UINT32_MAX, &count));
+    CHECK_NUMBER(count, 0);
+    CHECK_OK(moorline_socket_destroy(first));
+    CHECK_OK(moorline_socket_destroy(second));
+    CHECK_OK(moorline_poller_destroy(poller));
+}
+
 /* Looking again and again before sleeping changes the time that it takes and nothing else. */
 static void test_busy_polling(void)
 {
@@ -493,6 +534,7 @@ int main(void)
     RUN(test_bad_arguments);
     RUN(test_wake);
     RUN(test_changes_while_another_waits);
+    RUN(test_look);
     RUN(test_busy_polling);
     RUN(test_the_descriptor_serves_a_foreign_loop);
     RUN(test_a_destroyed_handle_disappears);

@@ -46,6 +46,19 @@ TEST_F(PollerTest, ReportsWhatIsReadyByItsToken) {
     EXPECT_TRUE(events[0].hangup());
 }
 
+TEST_F(PollerTest, LooksWithoutSleeping) {
+    Poller poller = must(Poller::create());
+    auto [first, second] = must(Socket::pair());
+    must(poller.add(first, Interest::readable, 2));
+    std::array<Event, 8> events;
+    EXPECT_FAILS(poller.look(events, 0us), Status::would_block);
+    EXPECT_FAILS(poller.look(events, 100us), Status::timed_out);
+    must(second.send("x", patience));
+    ASSERT_EQ(must(poller.look(events, patience)), 1u);
+    EXPECT_EQ(events[0].token, 2u);
+    ASSERT_EQ(must(poller.look(events.data(), events.size(), 0us)), 1u);
+}
+
 TEST_F(PollerTest, InterestAndTokenChange) {
     Poller poller = must(Poller::create());
     auto [first, second] = must(Socket::pair());

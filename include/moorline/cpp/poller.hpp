@@ -105,6 +105,25 @@ public:
         return wait(events.data(), events.size(), timeout);
     }
 
+    /// As wait() for the duration, but looks again and again instead of sleeping, whatever the options say: for foreign event loops,
+    /// which go on when nothing was found, and sleep themselves until descriptor() is readable. Uses the processor meanwhile, and
+    /// offers it to others from time to time. Errors: as wait(); would_block when the duration is zero.
+    [[nodiscard]] Result<std::size_t> look(Event* events, std::size_t capacity, std::chrono::microseconds duration) noexcept {
+        std::size_t count = 0;
+        const std::uint32_t microseconds = detail::clamped(duration.count());
+        const moorline_status status = moorline_poller_look(native_handle(), events, capacity, microseconds, &count);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return count;
+    }
+
+    /// The same for a std::array, a std::vector (its size, not its capacity, is the room) or a std::span of events.
+    template <class Events>
+    [[nodiscard]] Result<std::size_t> look(Events&& events, std::chrono::microseconds duration) noexcept {
+        return look(events.data(), events.size(), duration);
+    }
+
     /// Ends one wait, the present or the next one, with no events. Never blocks. Errors: closed, stale_handle,
     /// invalid_argument (empty), os_error.
     [[nodiscard]] Result<void> wake() noexcept { return detail::done(moorline_poller_wake(native_handle())); }
