@@ -2,7 +2,7 @@
 //! tries every order in which threads can run.
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
-pub(crate) use std::sync::{LazyLock, OnceLock};
+pub(crate) use std::sync::{Arc, LazyLock, OnceLock};
 pub(crate) use std::thread_local;
 
 pub(crate) mod atomic {

@@ -1,23 +1,18 @@
-//! The handle table: a handle is a key with a generation, never an address.
+//! Handles: a handle is a key with a generation, never an address.
 //!
-//! A handle is, from its top bit: four bits that say the type, and a key of sharded-slab: a generation of 25 bits, the
-//! shard of the thread that made it (13 bits) and the place in the shard (22 bits). A place that is used again has another
-//! generation, so a handle from before is found out.
+//! A handle is, from its top bit: four bits that say the type, and the key of the object in the type's [`table`](super::table).
 
+use super::table::{Held, KEY_BITS, Table};
 use crate::error::{Error, Result, Status};
 use crate::poller::Poller;
 use crate::server::Server;
 use crate::service::{Connection, Service};
 use crate::socket::Socket;
-use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LazyLock, Mutex};
-use crate::sys;
 use crate::testkit::{Fixture, Proxy};
-use sharded_slab::{Config, Slab};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Write};
-use std::ops::Deref;
 use std::time::Instant;
 
 /// The opaque types of the header.
@@ -41,20 +36,7 @@ mod opaque {
 }
 pub use opaque::*;
 
-pub(super) struct TableConfig;
-
-impl Config for TableConfig {
-    /// Threads that make or destroy handles at the same time.
-    const MAX_THREADS: usize = 4096;
-    /// With a first page of 32: two million handles made by one thread and alive.
-    const MAX_PAGES: usize = 16;
-    const INITIAL_PAGE_SIZE: usize = 32;
-    const RESERVED_BITS: usize = KIND_BITS as usize;
-}
-
-const KIND_BITS: u32 = 4;
-const KIND_SHIFT: u32 = usize::BITS - KIND_BITS;
-const KEY_MASK: usize = usize::MAX >> KIND_BITS;
+const KEY_MASK: usize = (1 << KEY_BITS) - 1;
 const KINDS: [&str; 14] = [
     "",
     "server",
@@ -72,12 +54,6 @@ const KINDS: [&str; 14] = [
     "recording",
 ];
 
-pub(super) type Table<T> = Slab<Entry<T>, TableConfig>;
-
-pub(super) fn new_table<T>() -> Table<T> {
-    Slab::new_with_config::<TableConfig>()
-}
-
 /// What has handles of its own type.
 pub(super) trait Kind: Sized + Send + Sync + 'static {
     type Opaque;
@@ -91,9 +67,9 @@ macro_rules! kind {
         impl $crate::ffi::handle::Kind for $type {
             type Opaque = $opaque;
             const KIND: usize = $kind;
-            fn table() -> &'static $crate::ffi::handle::Table<Self> {
-                static TABLE: $crate::sync::LazyLock<$crate::ffi::handle::Table<$type>> =
-                    $crate::sync::LazyLock::new($crate::ffi::handle::new_table);
+            fn table() -> &'static $crate::ffi::table::Table<Self> {
+                static TABLE: $crate::sync::LazyLock<$crate::ffi::table::Table<$type>> =
+                    $crate::sync::LazyLock::new(Default::default);
                 &TABLE
             }
         }
@@ -106,26 +82,6 @@ kind!(Socket, moorline_socket, 2);
 kind!(Poller, moorline_poller, 3);
 kind!(Service, moorline_service, 4);
 kind!(Connection, moorline_connection, 5);
-
-/// On cache lines of its own: each call counts its users there, and would otherwise be in the way of those that use the
-/// neighbours in the slab.
-#[repr(align(64))]
-pub(super) struct Entry<T> {
-    object: T,
-    process: u32,
-    /// The slab itself says yes to each of several that remove at once while a call holds the entry.
-    destroyed: AtomicBool,
-}
-
-/// A reference for the duration of a call: the object is dropped when it is destroyed and the last of these has gone.
-pub(super) struct Held<T: Kind>(sharded_slab::Entry<'static, Entry<T>, TableConfig>);
-
-impl<T: Kind> Deref for Held<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.0.object
-    }
-}
 
 /// What is known of each live handle that the caller has to destroy.
 struct Record {
@@ -145,28 +101,27 @@ pub(super) fn create<T: Kind>(object: T) -> Result<*mut T::Opaque> {
 /// Makes a handle that the library itself destroys.
 pub(super) fn create_owned<T: Kind>(object: T) -> Result<*mut T::Opaque> {
     let key = T::table()
-        .insert(Entry { object, process: sys::process_id(), destroyed: AtomicBool::new(false) })
+        .insert(object)
         .ok_or_else(|| Error::new(Status::LimitReached, "make a handle: too many are alive"))?;
-    Ok(std::ptr::without_provenance_mut(T::KIND << KIND_SHIFT | key))
+    Ok(std::ptr::without_provenance_mut(T::KIND << KEY_BITS | key))
 }
 
 /// The object of a handle.
 pub(super) fn get<T: Kind>(handle: *const T::Opaque) -> Result<Held<T>> {
     let key = key::<T>(handle.addr())?;
-    T::table().get(key).map(Held).ok_or_else(stale::<T>)
+    T::table().get(key).ok_or_else(stale::<T>)
 }
 
 /// Makes a handle stale, after `end` has ended what its calls do. The object goes when the last call has left.
 pub(super) fn destroy<T: Kind>(handle: *const T::Opaque, end: impl FnOnce(&T)) -> Result<()> {
     let held = get::<T>(handle)?;
-    let forked = held.0.process != sys::process_id();
+    // A forked child has the parent's table and records, but perhaps locked by a thread that it does not have.
+    let is_inherited = held.is_inherited();
     // Of several that destroy it at once, one does.
-    if held.0.destroyed.swap(true, Ordering::AcqRel) {
+    if !T::table().remove(&held, is_inherited) {
         return Err(stale::<T>());
     }
-    T::table().remove(handle.addr() & KEY_MASK);
-    // A forked child has the parent's records, but perhaps locked by a thread that it does not have.
-    if !forked {
+    if !is_inherited {
         RECORDS.lock().remove(&handle.addr());
     }
     end(&held);
@@ -178,7 +133,7 @@ fn key<T: Kind>(handle: usize) -> Result<usize> {
         let context = format!("the {} handle is NULL", KINDS[T::KIND]);
         return Err(Error::new(Status::InvalidArgument, context));
     }
-    match handle >> KIND_SHIFT {
+    match handle >> KEY_BITS {
         kind if kind == T::KIND => Ok(handle & KEY_MASK),
         kind if (1..KINDS.len()).contains(&kind) => {
             let context = format!("a {} handle where a {} is needed", KINDS[kind], KINDS[T::KIND]);
@@ -221,7 +176,7 @@ pub(super) struct Alive {
 
 impl fmt::Display for Alive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:#x}", KINDS[(self.value >> KIND_SHIFT).min(KINDS.len() - 1)], self.value)?;
+        write!(f, "{} {:#x}", KINDS[(self.value >> KEY_BITS).min(KINDS.len() - 1)], self.value)?;
         match &self.name {
             Some(name) => write!(f, " \"{name}\""),
             None => Ok(()),
@@ -262,9 +217,9 @@ pub(super) fn report() -> String {
 
 fn name(handle: usize) -> Option<String> {
     fn of<T: Kind>(handle: usize, name: impl FnOnce(&T) -> Result<OsString>) -> Option<OsString> {
-        name(&T::table().get(handle & KEY_MASK)?.object).ok()
+        name(&*T::table().get(handle & KEY_MASK)?).ok()
     }
-    let name = match handle >> KIND_SHIFT {
+    let name = match handle >> KEY_BITS {
         Server::KIND => of(handle, Server::full_name),
         Service::KIND => of(handle, Service::full_name),
         Fixture::KIND => of(handle, Fixture::full_name),
@@ -311,7 +266,7 @@ mod tests {
         let message = |result: Result<Held<Server>>| result.err().unwrap().to_string();
         let text = message(get::<Server>(poller.cast()));
         assert!(text.contains("a poller handle where a server is needed"), "{text}");
-        for garbage in [1, 0x1000, usize::MAX, 1 << KIND_SHIFT | 0xffff, KINDS.len() << KIND_SHIFT] {
+        for garbage in [1, 0x1000, usize::MAX, 1 << KEY_BITS | 0xffff, KINDS.len() << KEY_BITS] {
             let garbage = std::ptr::without_provenance(garbage);
             assert_eq!(status(get::<Server>(garbage)), Status::StaleHandle);
         }

@@ -23,6 +23,7 @@ mod service;
 mod socket;
 mod statistics;
 mod status;
+mod table;
 mod testkit;
 
 /// All of it but the test kit's, for the fuzzers, which call it as C does.

@@ -1,7 +1,10 @@
-//! The real handle table.
+//! The real handles and their real table.
 
 pub mod handle {
     library!("ffi_handle.rs");
+}
+pub mod table {
+    library!("ffi_table.rs");
 }
 
 handle::kind!(crate::testkit::Fixture, (), 9);

@@ -36,11 +36,11 @@ mod soloist {
     library!("soloist.rs");
 }
 
+mod arc_swap;
 mod busy_poll;
 mod ffi;
 mod server;
 mod service;
-mod slab;
 mod socket;
 mod sync;
 mod sys;

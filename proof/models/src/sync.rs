@@ -4,10 +4,10 @@ use crate::deadline::Deadline;
 use crate::sys::KERNEL;
 pub(crate) use crate::thread_local;
 use loom::cell::UnsafeCell;
+pub(crate) use loom::sync::Arc;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use std::sync::Mutex as Plain;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -87,10 +87,10 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 #[derive(Default)]
 pub struct Condvar {
     /// Those that sleep, each with whether it was told.
-    sleepers: Plain<VecDeque<Arc<Told>>>,
+    sleepers: Plain<VecDeque<Told>>,
 }
 
-type Told = std::sync::atomic::AtomicBool;
+type Told = std::sync::Arc<std::sync::atomic::AtomicBool>;
 
 pub struct WaitTimeoutResult(bool);
 
@@ -115,13 +115,13 @@ impl Condvar {
 
     /// Sleeps until it is told, or until the deadline; answers whether it was told.
     fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Deadline) -> bool {
-        let me = Arc::new(Told::new(false));
+        let me = Told::new(false.into());
         let mut kernel = KERNEL.lock();
         self.sleepers().push_back(me.clone());
         guard.held = None;
         let told = KERNEL.wait(&mut kernel, deadline, || me.load(Relaxed)).is_ok();
         if !told {
-            self.sleepers().retain(|sleeper| !Arc::ptr_eq(sleeper, &me));
+            self.sleepers().retain(|sleeper| !Told::ptr_eq(sleeper, &me));
         }
         drop(kernel);
         guard.held = Some(guard.mutex.hold());
@@ -140,7 +140,7 @@ impl Condvar {
         KERNEL.change(|| self.sleepers().drain(..).for_each(|sleeper| sleeper.store(true, Relaxed)));
     }
 
-    fn sleepers(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Told>>> {
+    fn sleepers(&self) -> std::sync::MutexGuard<'_, VecDeque<Told>> {
         self.sleepers.lock().expect("not poisoned")
     }
 }

@@ -70,3 +70,16 @@ fn a_stale_handle_never_leads_to_the_next_object_in_its_place() {
         assert_eq!(destroy_it(next), Status::Ok);
     });
 }
+
+#[test]
+fn a_handle_made_while_another_is_destroyed_is_good() {
+    explore(2, || {
+        let handle = made();
+        let maker = thread::spawn(made);
+        assert_eq!(destroy_it(handle), Status::Ok);
+        let next = maker.join().unwrap();
+        assert_ne!(next, handle);
+        assert_eq!(destroy_it(next), Status::Ok);
+        assert_eq!(count(), 0);
+    });
+}
