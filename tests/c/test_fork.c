@@ -170,9 +170,51 @@ static void test_nobody_is_woken(void)
     destroy_all();
 }
 
+static atomic_bool making;
+
+static void make_and_destroy(void *context)
+{
+    (void)context;
+    while (atomic_load(&making)) {
+        moorline_server *made = NULL;
+        CHECK_OK(moorline_server_create(NULL, &made));
+        CHECK_OK(moorline_server_destroy(made));
+    }
+}
+
+static void destroy_one(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_STATUS(moorline_server_destroy(server), MOORLINE_STALE_HANDLE);
+}
+
+/* At the moment of a fork another thread may be in the middle of anything, with a lock that in the child nobody gives back. */
+static void test_a_child_waits_for_nobody_of_its_parent(void)
+{
+    enum { FORKS = 120 };
+    struct worker makers[2];
+    CHECK_OK(moorline_server_create(NULL, &server));
+    atomic_store(&making, true);
+    for (int i = 0; i < 2; ++i) {
+        worker_start(&makers[i], make_and_destroy, NULL);
+    }
+    for (int i = 0; i < FORKS; ++i) {
+        struct child child = child_start(destroy_one, NULL);
+        child_expect_success(&child);
+    }
+    atomic_store(&making, false);
+    for (int i = 0; i < 2; ++i) {
+        worker_join(&makers[i]);
+    }
+    CHECK_OK(moorline_server_destroy(server));
+}
+
 int main(void)
 {
     RUN(test_everything_goes_on);
     RUN(test_nobody_is_woken);
+    RUN(test_a_child_waits_for_nobody_of_its_parent);
     return 0;
 }
