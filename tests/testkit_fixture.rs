@@ -183,6 +183,20 @@ fn a_missed_expectation_ends_the_wait_of_the_verdicts() {
 }
 
 #[test]
+fn who_has_waited_for_a_missed_expectation_finds_its_verdict() {
+    // Whoever comes to wait at any moment of its end.
+    for _ in 0..300 {
+        let verdicts = Verdicts::new();
+        let options =
+            FixtureOptions { verdicts: Some(verdicts.clone()), quiet: true, ..FixtureOptions::default() };
+        let fixture = start_with("expect \"hello\"", options);
+        connect(&fixture).send(b"help!", WATCHDOG).unwrap();
+        while fixture.wait(1, Timeout::None).is_err_and(|error| error.status() == Status::WouldBlock) {}
+        assert_eq!(verdicts.count(), 1);
+    }
+}
+
+#[test]
 fn fixtures_never_have_each_others_names_and_each_connection_has_its_script() {
     let fixtures: Vec<_> = (0..20).map(|_| start("send \"x\"\nclose")).collect();
     let names: std::collections::BTreeSet<_> = fixtures.iter().map(|it| it.full_name().unwrap()).collect();
