@@ -126,6 +126,8 @@ struct Watch {
     generation: u32,
     token: u64,
     interest: Interest,
+    /// [`Watched::insists`].
+    insists: bool,
 }
 
 /// The number under which the system reports an endpoint: the slot, and a generation, so that a late report of one
@@ -147,14 +149,15 @@ impl Key {
 }
 
 impl Sources {
-    fn insert(&mut self, endpoint: Weak<dyn Watched>, token: u64, interest: Interest) -> Result<Key> {
+    fn insert(&mut self, endpoint: &Arc<dyn Watched>, token: u64, interest: Interest) -> Result<Key> {
         // The topmost generation is left out: with the topmost slot it would be the selector's own key.
         self.generation = (self.generation + 1) % (u32::MAX >> 1);
         let generation = self.generation;
         let entry = self.slots.vacant_entry();
         let slot =
             u32::try_from(entry.key()).map_err(|_| Error::new(Status::LimitReached, "add to a poller"))?;
-        entry.insert(Watch { endpoint, generation, token, interest });
+        let insists = endpoint.insists();
+        entry.insert(Watch { endpoint: Arc::downgrade(endpoint), generation, token, interest, insists });
         Ok(Key { slot, generation })
     }
 
@@ -242,7 +245,7 @@ impl Poller {
         }
         let interest = Interest { edge: interest.edge && !endpoint.insists(), ..interest };
         let mut sources = self.shared.sources.lock();
-        let key = sources.insert(Arc::downgrade(&endpoint), token, interest)?;
+        let key = sources.insert(&endpoint, token, interest)?;
         if let Some(wanted) = interest.wanted()
             && let Err(error) = endpoint.watch(&self.shared.selector, key.pack(), wanted)
         {
@@ -307,7 +310,7 @@ impl Poller {
 
     /// As [`Poller::wait`], but looks again and again instead of sleeping, whatever the options say: for the event loops of others,
     /// which go on when this has found nothing, and sleep themselves until [`Poller::descriptor`] is readable. It uses the
-    /// processor meanwhile, and offers it to others from time to time.
+    /// processor meanwhile, and offers it to others from time to time. The duration is the system's, whatever the clock of the poller.
     ///
     /// # Errors
     ///
@@ -373,7 +376,11 @@ impl Poller {
                 looking.found_nothing();
             }
             if deadline.has_passed_on(clock) {
-                return Err(deadline.expiry().into());
+                if came.is_none() {
+                    return Err(deadline.expiry().into());
+                }
+                // The last look is at everything.
+                looking = None;
             }
         }
     }
@@ -444,18 +451,23 @@ impl Shared {
     /// left as it is, and said at the next look at everything.
     fn glance(&self, soloist: &mut Soloist, waiter: &mut impl Waiter) -> Option<bool> {
         let key = Key::unpack(soloist.next_look()?);
-        let (token, endpoint) = {
-            let mut sources = self.sources.lock();
-            let watch = sources.get_mut(key).filter(|watch| watch.interest.readable)?;
-            (watch.token, watch.endpoint.upgrade().filter(|endpoint| !endpoint.insists())?)
+        let looked_for = |watch: &&mut Watch| watch.interest.readable && !watch.insists;
+        let token = self.sources.lock().get_mut(key).filter(looked_for)?.token;
+        let came = match waiter.receive(token) {
+            Some(came) => came,
+            None => {
+                // Not held during the waiter's receive, which may end the connection and be about its descriptor.
+                let endpoint = self.sources.lock().get_mut(key)?.endpoint.upgrade()?;
+                let Readiness { readable, hangup, .. } = endpoint.glance();
+                let came = soloist.judge(readable)?;
+                if came {
+                    waiter.found(Event { token, readable, hangup, writable: false });
+                }
+                came
+            }
         };
-        if let Some(came) = waiter.receive(token) {
-            return Some(came);
-        }
-        let Readiness { readable, hangup, .. } = endpoint.glance();
-        let came = soloist.judge(readable)?;
         if came {
-            waiter.found(Event { token, readable, hangup, writable: false });
+            soloist.came();
         }
         Some(came)
     }
@@ -539,16 +551,18 @@ mod tests {
     use super::*;
     use crate::socket::SocketOptions;
 
+    const WATCHDOG: Timeout = Timeout::After(Duration::from_secs(30));
+
     /// Receives for itself, and tells what for.
     #[derive(Default)]
     struct Receiver {
-        events: usize,
+        events: Vec<u64>,
         received: Vec<u64>,
     }
 
     impl Waiter for &mut Receiver {
-        fn found(&mut self, _: Event) {
-            self.events += 1;
+        fn found(&mut self, event: Event) {
+            self.events.push(event.token);
         }
 
         fn receive(&mut self, token: u64) -> Option<bool> {
@@ -564,12 +578,48 @@ mod tests {
         let (near, far) = Socket::pair(&SocketOptions::default()).unwrap();
         poller.add(&near, Interest::READABLE_EDGE, 7).unwrap();
         let mut receiver = Receiver::default();
-        for _ in 0..20 {
+        // After so many, several looks at it alone would follow if nothing came.
+        for _ in 0..22 {
             far.send(b"x", Timeout::None).unwrap();
-            poller.wait_each(8, Timeout::Forever, &mut receiver).unwrap();
+            poller.wait_each(8, WATCHDOG, &mut receiver).unwrap();
         }
         let Receiver { events, received } = receiver;
-        assert!(events > 0 && received.len() > events, "{events} events, received {received:?}");
-        assert!(received.iter().all(|token| *token == 7));
+        assert!(!events.is_empty() && received.len() >= 5, "{events:?}, received {received:?}");
+        assert!(events.iter().chain(&received).all(|token| *token == 7));
+        // Although it always has something it does not hide the others.
+        let (other, peer_of_other) = Socket::pair(&SocketOptions::default()).unwrap();
+        poller.add(&other, Interest::READABLE_EDGE, 8).unwrap();
+        peer_of_other.send(b"x", Timeout::None).unwrap();
+        let mut receiver = Receiver::default();
+        for _ in 0..2 {
+            far.send(b"x", Timeout::None).unwrap();
+            poller.wait_each(8, WATCHDOG, &mut receiver).unwrap();
+        }
+        assert!(receiver.events.contains(&8), "{:?}", receiver.events);
+    }
+
+    #[test]
+    fn a_look_that_ends_has_looked_at_everything() {
+        let poller =
+            Poller::new(PollerOptions { busy_poll: BusyPoll::Never, ..PollerOptions::default() }).unwrap();
+        let (near, far) = Socket::pair(&SocketOptions::default()).unwrap();
+        let (other, peer_of_other) = Socket::pair(&SocketOptions::default()).unwrap();
+        poller.add(&near, Interest::READABLE_EDGE, 7).unwrap();
+        poller.add(&other, Interest::READABLE_EDGE, 8).unwrap();
+        let mut events = [Event::default(); 8];
+        for _ in 0..10 {
+            far.send(b"x", Timeout::None).unwrap();
+            poller.wait(&mut events, WATCHDOG).unwrap();
+            near.receive(&mut [0; 8], WATCHDOG).unwrap();
+        }
+        for _ in 0..20 {
+            peer_of_other.send(b"x", Timeout::None).unwrap();
+            assert_eq!(poller.look(&mut events, Duration::from_nanos(1)).unwrap(), 1);
+            assert_eq!(events[0].token, 8);
+            other.receive(&mut [0; 8], WATCHDOG).unwrap();
+            far.send(b"x", Timeout::None).unwrap();
+            poller.wait(&mut events, WATCHDOG).unwrap();
+            near.receive(&mut [0; 8], WATCHDOG).unwrap();
+        }
     }
 }

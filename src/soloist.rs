@@ -2,7 +2,7 @@
 
 /// How often in a row an endpoint alone is ready before it is looked at alone.
 const SOLO_AFTER: u32 = 4;
-/// Of so many looks in a row one is at everything, so that the soloist does not hide the others.
+/// Of so many looks in a row that find nothing one is at everything, so that the soloist does not hide the others.
 const LOOKS_PER_LOOK_AT_ALL: u32 = 8;
 
 /// The endpoint that alone was ready each time that the system was asked.
@@ -11,7 +11,7 @@ pub(crate) struct Soloist {
     key: usize,
     /// How often in a row.
     times: u32,
-    /// Looks, at it or at everything.
+    /// Looks, at it or at everything, since something came.
     looks: u32,
     /// Since the last event of it nothing was there: what is there now is new.
     was_empty: bool,
@@ -20,18 +20,21 @@ pub(crate) struct Soloist {
 impl Soloist {
     /// The system was asked, and named this key, as the first or after others.
     pub fn learn(&mut self, key: usize, first: bool) {
-        if first && key == self.key {
-            self.times = self.times.saturating_add(1);
-        } else {
-            *self = Soloist { key, looks: self.looks, ..Soloist::default() };
-        }
+        let times = if first && key == self.key { self.times.saturating_add(1) } else { 0 };
+        // That was a look at everything.
+        *self = Soloist { key, times, looks: 1, was_empty: false };
+    }
+
+    /// A look at it has found something. The next one is at everything: it may always have something.
+    pub fn came(&mut self) {
+        self.looks = 0;
     }
 
     /// The key of what to look at next; none: everything.
     pub fn next_look(&mut self) -> Option<usize> {
+        let is_its_turn = !self.looks.is_multiple_of(LOOKS_PER_LOOK_AT_ALL);
         self.looks = self.looks.wrapping_add(1);
-        let alone = self.times >= SOLO_AFTER && !self.looks.is_multiple_of(LOOKS_PER_LOOK_AT_ALL);
-        alone.then_some(self.key)
+        (is_its_turn && self.times >= SOLO_AFTER).then_some(self.key)
     }
 
     /// A look has found it readable or not: whether that is an event. None if only the system can tell, as of what has been reported
@@ -87,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn after_something_came_everything_is_looked_at() {
+        let mut soloist = soloist_of(7);
+        for _ in 0..3 {
+            assert_eq!(soloist.next_look(), Some(7));
+            soloist.came();
+            assert_eq!(soloist.next_look(), None);
+        }
+    }
+
+    #[test]
     fn what_is_there_is_an_event_once_after_nothing_was_there() {
         let mut soloist = soloist_of(7);
         assert_eq!(soloist.judge(true), None);
@@ -95,8 +108,10 @@ mod tests {
             assert_eq!(soloist.judge(true), Some(true));
             assert_eq!(soloist.judge(true), None);
         }
-        soloist.judge(false);
-        soloist.learn(8, true);
-        assert_eq!(soloist.judge(true), None, "what was seen of one says nothing of another");
+        for key in [8, 8] {
+            soloist.judge(false);
+            soloist.learn(key, true);
+            assert_eq!(soloist.judge(true), None, "the system has told of what is there");
+        }
     }
 }

@@ -145,7 +145,7 @@ fn poller_with_a_soloist(token: u64) -> (Poller, Socket, Socket) {
 
 #[test]
 fn who_alone_is_ready_does_not_hide_the_others() {
-    let (poller, near, far) = poller_with_a_soloist(1);
+    let (poller, _near, _far) = poller_with_a_soloist(1);
     let (other, peer_of_other) = pair();
     poller.add(&other, Interest::READABLE_EDGE, 2).unwrap();
     thread::scope(|scope| {
@@ -153,16 +153,6 @@ fn who_alone_is_ready_does_not_hide_the_others() {
         peer_of_other.send(b"x", WATCHDOG).unwrap();
         assert_eq!(waiting.join().unwrap(), [2]);
     });
-    receive_exactly(&other, 1);
-    // Nor while it always has something.
-    peer_of_other.send(b"x", WATCHDOG).unwrap();
-    let told = (0..100).any(|_| {
-        far.send(b"x", WATCHDOG).unwrap();
-        let tokens = tokens(&poller, 8, WATCHDOG);
-        receive_exactly(&near, 1);
-        tokens.contains(&2)
-    });
-    assert!(told);
 }
 
 #[test]

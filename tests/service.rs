@@ -8,7 +8,6 @@ use moorline::{
     BusyPoll, Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions,
     Status, Timeout,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -431,18 +430,15 @@ fn a_connection_that_is_always_talking_does_not_hide_the_others() {
         receive_exactly(socket, 1);
     };
     let talking = connect_to(&service);
-    let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !ended.load(Ordering::Relaxed) {
-                answer(&talking);
-            }
+            let talk = || talking.send(b"x", WATCHDOG).and_then(|()| talking.receive(&mut [0; 8], WATCHDOG));
+            while talk().is_ok() {}
         });
         for _ in 0..20 {
             answer(&connect_to(&service));
         }
-        ended.store(true, Ordering::Relaxed);
+        // Nor does it keep the service from stopping. Its own conversation ends with that.
+        service.stop(WATCHDOG).unwrap();
     });
-    // Nor may it keep the service from stopping.
-    assert_eq!(service.stop(WATCHDOG).unwrap().open_at_stop, 1);
 }

@@ -219,8 +219,12 @@ void Hub::dispatch(Why why)
     // The first round tells of what woke us, and the others of what has come since.
     (void)tellOnce(microseconds::zero());
     bool foundMore = false;
-    while (Clock::now() - start < longestActivation && tellOnce(spin))
+    for (;;) {
+        const auto left = std::chrono::duration_cast<microseconds>(start + longestActivation - Clock::now());
+        if (left <= microseconds::zero() || !tellOnce(std::min(spin, left)))
+            break;
         foundMore = true;
+    }
     // Without looking a second round may find more, too, but that says nothing.
     if (!spins) {
         --skip_;

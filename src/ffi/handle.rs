@@ -112,7 +112,7 @@ pub(super) fn get<T: Kind>(handle: *const T::Opaque) -> Result<Held<T>> {
     T::table().get(key).ok_or_else(stale::<T>)
 }
 
-/// Makes a handle stale, after `end` has ended what its calls do. The object goes when the last call has left.
+/// Makes a handle stale, and has `end` end what its calls do. The object goes when the last call has left.
 pub(super) fn destroy<T: Kind>(handle: *const T::Opaque, end: impl FnOnce(&T)) -> Result<()> {
     let held = get::<T>(handle)?;
     // A forked child has the parent's table and records, but perhaps locked by a thread that it does not have.

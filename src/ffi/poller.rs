@@ -275,7 +275,7 @@ pub unsafe extern "C" fn moorline_poller_wait(
 
 /// Looks again and again for something that is ready, as a wait of so long, but never sleeps, whatever the options say: for event
 /// loops of others, which go on when nothing was found, and sleep themselves until the poller's descriptor is readable. It uses the
-/// processor meanwhile, and offers it to others from time to time.
+/// processor meanwhile, and offers it to others from time to time. The duration is the system's, whatever the clock of the poller.
 ///
 /// @param poller       any poller
 /// @param events       where to put what was found

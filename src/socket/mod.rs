@@ -236,7 +236,7 @@ impl Socket {
             sent: self.sent(),
             received: self.received(),
             messages_sent: self.messages_sent.load(Ordering::Relaxed),
-            messages_received: self.messages_received.load(Ordering::Relaxed),
+            messages_received: self.messages_received(),
             queued: queue.length as u64,
             queue_peak: queue.peak as u64,
         }
@@ -260,6 +260,10 @@ impl Socket {
     /// Bytes received.
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn messages_received(&self) -> u64 {
+        self.messages_received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Stream>>> {

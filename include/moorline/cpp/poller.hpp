@@ -107,7 +107,8 @@ public:
 
     /// As wait() for the duration, but looks again and again instead of sleeping, whatever the options say: for foreign event loops,
     /// which go on when nothing was found, and sleep themselves until descriptor() is readable. Uses the processor meanwhile, and
-    /// offers it to others from time to time. Errors: as wait(); would_block when the duration is zero.
+    /// offers it to others from time to time. The duration is the system's, whatever the clock of the poller. Errors: as wait();
+    /// would_block when the duration is zero.
     [[nodiscard]] Result<std::size_t> look(Event* events, std::size_t capacity, std::chrono::microseconds duration) noexcept {
         std::size_t count = 0;
         const std::uint32_t microseconds = detail::clamped(duration.count());

@@ -1,5 +1,5 @@
-//! No wait looks again and again before it sleeps: how often it may is a matter of time, of which the models have none, and looking
-//! once more is looking once.
+//! No wait looks again and again before it sleeps: how often it may is a matter of time, of which the models have none. So no model
+//! looks at a soloist alone; unit tests do.
 
 use std::marker::PhantomData;
 

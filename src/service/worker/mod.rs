@@ -243,9 +243,12 @@ impl Worker {
         self.set_alarm(slot);
     }
 
-    /// What changes when something is read: how much was, and whether that was the end of the stream. None: the connection has ended.
-    fn progress(&self, slot: usize) -> Option<(u64, bool)> {
-        self.served.get(slot).map(|served| (served.connection.socket().received(), served.finished))
+    /// What changes when something is read: bytes, messages, whether that was the end of the stream. None: the connection has ended.
+    fn progress(&self, slot: usize) -> Option<(u64, u64, bool)> {
+        self.served.get(slot).map(|served| {
+            let socket = served.connection.socket();
+            (socket.received(), socket.messages_received(), served.finished)
+        })
     }
 
     /// Reads until there is nothing more, or its share. A short read is the end of what is there, but for one that descriptors cut
@@ -475,6 +478,9 @@ impl Waiter for &mut Worker {
     }
 
     fn receive(&mut self, token: u64) -> Option<bool> {
+        if token == SERVER {
+            return None;
+        }
         let slot = token as usize;
         let before = self.progress(slot);
         self.read(slot);

@@ -8,7 +8,7 @@ pub(crate) mod resources;
 
 pub(crate) use closed::{Directory, Listener, Selection, Selector, Stream, TurnsAway, Waker};
 
-use super::Liveness;
+use super::{Liveness, Readiness};
 use crate::error::{Error, Status};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
@@ -25,7 +25,7 @@ pub(crate) trait Source: AsHandle + Send + Sync + 'static {
         false
     }
 
-    /// Whether there is something to receive or accept at this moment.
+    /// Whether there is something to receive or accept at this moment. Nothing is known to be.
     fn glance(&self) -> Readiness {
         Readiness::default()
     }
