@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The library's files that the models run.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "clock.rs",
     "deadline.rs",
     "endpoint.rs",
