@@ -16,10 +16,10 @@ const SOURCES: [&str; 15] = [
     "ffi/table.rs",
     "service/connection.rs",
     "service/headcount.rs",
-    "soloist.rs",
     "socket/close.rs",
     "socket/outgoing.rs",
     "socket/stream.rs",
+    "soloist.rs",
 ];
 
 fn main() {
