@@ -2,11 +2,13 @@
 //! looks at a soloist alone; unit tests do.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub enum BusyPoll {
     #[default]
     Never,
+    For(Duration),
 }
 
 pub(crate) struct BusyPoller;
