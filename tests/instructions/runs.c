@@ -26,10 +26,11 @@ static void let_it_rest(void) {
     nanosleep(&time, NULL);
 }
 
-/* Round trips with a service's echo, one after another. */
+/* Round trips with a service's echo, one after another. Nobody looks again before sleeping: how often would be a matter of time. */
 static void echo(const moorline_message_options* messages, unsigned long times) {
     moorline_service_options service_options = MOORLINE_SERVICE_OPTIONS_INIT;
     service_options.messages = messages;
+    service_options.busy_poll_us = MOORLINE_BUSY_POLL_NEVER;
     moorline_service* service = NULL;
     check(moorline_service_create(&service_options, NULL, &service), "service_create");
     check(moorline_service_start_unique(service, "instructions"), "service_start_unique");
@@ -40,8 +41,10 @@ static void echo(const moorline_message_options* messages, unsigned long times) 
     socket_options.messages = messages;
     moorline_socket* socket = NULL;
     check(moorline_socket_connect(name, &socket_options, -1, &socket), "socket_connect");
+    moorline_poller_options poller_options = MOORLINE_POLLER_OPTIONS_INIT;
+    poller_options.busy_poll_us = MOORLINE_BUSY_POLL_NEVER;
     moorline_poller* poller = NULL;
-    check(moorline_poller_create(NULL, &poller), "poller_create");
+    check(moorline_poller_create(&poller_options, &poller), "poller_create");
     check(moorline_poller_add_socket(poller, socket, MOORLINE_READABLE | MOORLINE_EDGE, 0), "poller_add_socket");
 
     char data[LENGTH];
