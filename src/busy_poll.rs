@@ -1,5 +1,6 @@
 //! Looking again and again before sleeping.
 
+use crate::sys;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 /// the processor is offered to others: what is waited for may need it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BusyPoll {
-    /// For at most 50 µs a wait, as long as that finds something. Each time that it finds nothing it is left for twice as many waits
-    /// as the last time, so that it costs next to nothing where it does not pay; an idle thread sleeps.
+    /// For at most 50 µs a wait, as long as that finds something for which it would have been better not to sleep. Each time that it
+    /// does not it is left for twice as many waits as the last time, so that it costs next to nothing where it does not pay; an idle
+    /// thread sleeps.
     #[default]
     Adaptive,
     /// Sleep at once.
@@ -23,6 +25,8 @@ const ADAPTIVE: Duration = Duration::from_micros(50);
 /// The most waits that pass before it is tried again. With the shortest waits, of some two microseconds, a vain try costs them one in
 /// a hundred, and a conversation that has begun anew is noticed within the time of so many of its turns.
 const MOST_SKIPPED: u32 = 2048;
+/// Of so many waits in a row that paid, in one it is asked who had the processor, which costs as much as a look.
+const WAITS_PER_QUESTION: u32 = 64;
 
 /// What the waits of one place have learnt. Several may use it at once: what they write over of one another is only a guess.
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ pub(crate) struct BusyPoller {
     skip: AtomicU32,
     /// What `skip` was set to after the last vain try.
     penalty: AtomicU32,
+    /// Waits that looked.
+    waits: AtomicU32,
 }
 
 impl BusyPoller {
@@ -41,18 +47,25 @@ impl BusyPoller {
 
     /// A wait begins.
     pub fn begin(&self) -> Looking<'_> {
-        let longest = match self.mode {
-            BusyPoll::Never => Duration::ZERO,
-            BusyPoll::For(longest) => longest,
+        let (longest, asks) = match self.mode {
+            BusyPoll::Never => (Duration::ZERO, false),
+            BusyPoll::For(longest) => (longest, false),
             BusyPoll::Adaptive => match self.skip.load(Ordering::Relaxed) {
-                0 => ADAPTIVE,
+                0 => (ADAPTIVE, self.asks()),
                 skip => {
                     self.skip.store(skip - 1, Ordering::Relaxed);
-                    Duration::ZERO
+                    (Duration::ZERO, false)
                 }
             },
         };
-        Looking { poller: self, left: longest, since: None, vain: 0 }
+        Looking { poller: self, left: longest, asks, begun: None, vain: 0 }
+    }
+
+    /// Whether this wait asks who has the processor.
+    fn asks(&self) -> bool {
+        let waits = self.waits.load(Ordering::Relaxed);
+        self.waits.store(waits.wrapping_add(1), Ordering::Relaxed);
+        waits.is_multiple_of(WAITS_PER_QUESTION) || self.penalty.load(Ordering::Relaxed) > 0
     }
 
     fn learn(&self, paid: bool) {
@@ -74,10 +87,31 @@ pub(crate) struct Looking<'a> {
     poller: &'a BusyPoller,
     /// Zero: it may sleep.
     left: Duration,
-    /// Since the first look that found nothing.
-    since: Option<Instant>,
+    /// Whether it asks who has the processor meanwhile.
+    asks: bool,
+    /// The first look that found nothing.
+    begun: Option<Begun>,
     /// Looks that found nothing.
     vain: u32,
+}
+
+/// When the looking began.
+struct Begun {
+    at: Instant,
+    /// How long the thread had had a processor by then, if that is asked.
+    ran: Option<Duration>,
+}
+
+impl Begun {
+    fn now(asks: bool) -> Begun {
+        Begun { ran: asks.then(sys::thread_time), at: Instant::now() }
+    }
+
+    /// Whether the thread had the processor for nearly all of the time that has passed, as far as that was asked. If not, what it waited
+    /// for needed the same processor, and would have had it at once if the thread had slept.
+    fn had_processor(&self, elapsed: Duration) -> bool {
+        self.ran.is_none_or(|ran| sys::thread_time().saturating_sub(ran) >= elapsed / 4 * 3)
+    }
 }
 
 impl Looking<'_> {
@@ -91,8 +125,8 @@ impl Looking<'_> {
         if self.left.is_zero() {
             return;
         }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.left {
+        let begun = self.begun.get_or_insert_with(|| Begun::now(self.asks));
+        if begun.at.elapsed() >= self.left {
             self.left = Duration::ZERO;
             self.poller.learn(false);
         } else {
@@ -103,15 +137,18 @@ impl Looking<'_> {
         }
     }
 
-    /// A look has found something.
-    pub fn found(self) {
-        // Found at the first look it would have been without, too; and after too long a sleep would have done as well: somebody else
-        // had the processor.
-        if let Some(since) = self.since
-            && self.goes_on()
-        {
-            self.poller.learn(since.elapsed() < self.left);
+    /// A look has found so many.
+    pub fn found(self, count: usize) {
+        // Found at the first look it would have been without, too.
+        let Some(begun) = self.begun else { return };
+        if self.left.is_zero() {
+            return;
         }
+        let elapsed = begun.at.elapsed();
+        // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
+        // interrupted for the first, and so took less time for each.
+        let in_time = elapsed < self.left.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX).max(1));
+        self.poller.learn(in_time && (count > 1 || begun.had_processor(elapsed)));
     }
 }
 
@@ -148,7 +185,7 @@ mod tests {
             slept(&poller);
             let mut looking = poller.begin();
             looking.found_nothing();
-            looking.found();
+            looking.found(1);
             poller.begin().goes_on()
         });
         assert!(paid);
@@ -162,7 +199,7 @@ mod tests {
         look_in_vain(&poller);
         look_in_vain_until(&poller, 4);
         slept(&poller);
-        poller.begin().found();
+        poller.begin().found(1);
         assert_eq!(poller.penalty.load(Ordering::Relaxed), 4);
     }
 
@@ -185,16 +222,53 @@ mod tests {
         }
     }
 
+    /// What a wait learns that has found so many, of which each might have taken so long, after a while in which it ran or slept.
+    fn pays(count: usize, left: Duration, meanwhile: impl FnOnce()) -> bool {
+        let poller = BusyPoller::default();
+        let begun = Some(Begun::now(true));
+        meanwhile();
+        Looking { poller: &poller, left, asks: true, begun, vain: 1 }.found(count);
+        poller.penalty.load(Ordering::Relaxed) == 0
+    }
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_millis(5);
+
+    fn run() {
+        let begun = sys::thread_time();
+        while sys::thread_time() - begun < SHORT {}
+    }
+
+    fn sleep() {
+        std::thread::sleep(SHORT);
+    }
+
     #[test]
     fn what_is_found_in_time_pays_and_what_is_found_later_does_not() {
+        // However busy the machine is, once in so many tries it is given the processor at once.
+        assert!((0..1000).any(|_| pays(1, LONG, run)));
+        for count in [1, 2] {
+            assert!(!pays(count, Duration::from_nanos(1), run), "{count}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_when_others_had_the_processor_pays_only_if_it_is_much() {
+        assert!(!pays(1, LONG, sleep));
+        assert!(pays(2, LONG, sleep));
+        assert!(!pays(5, SHORT / 5, sleep));
+        assert!(pays(1000, SHORT, sleep));
+    }
+
+    #[test]
+    fn who_has_the_processor_is_asked_after_what_did_not_pay_and_from_time_to_time() {
         let poller = BusyPoller::default();
-        let find = |left| {
-            let since = Instant::now();
-            while since.elapsed() <= Duration::from_nanos(1) {}
-            Looking { poller: &poller, left, since: Some(since), vain: 1 }.found();
-            poller.penalty.load(Ordering::Relaxed)
-        };
-        assert_eq!(find(Duration::from_nanos(1)), 1);
-        assert_eq!(find(Duration::from_secs(3600)), 0);
+        let asked = || (0..3 * WAITS_PER_QUESTION).filter(|_| poller.begin().asks).count();
+        assert_eq!(asked(), 3);
+        poller.learn(false);
+        while poller.skip.load(Ordering::Relaxed) > 0 {
+            assert!(!poller.begin().asks);
+        }
+        assert_eq!(asked(), 3 * WAITS_PER_QUESTION as usize);
     }
 }

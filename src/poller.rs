@@ -369,7 +369,7 @@ impl Poller {
                     .map_err(|error| Error::os(error, "wait with a poller"))?;
             self.check_open()?;
             if count > 0 || (woken && !self.was_the_clock()) {
-                looking.into_iter().for_each(Looking::found);
+                looking.into_iter().for_each(|it| it.found(count));
                 return Ok(count);
             }
             if let Some(looking) = &mut looking {

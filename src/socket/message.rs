@@ -267,7 +267,7 @@ impl Socket {
                     if !seen_by_validator {
                         self.or_break_off(self.validate(messaging, message))?;
                     }
-                    looking.into_iter().for_each(Looking::found);
+                    looking.into_iter().for_each(|it: Looking| it.found(1));
                     let taken = take(message, &mut descriptors);
                     inbox.set_validated();
                     if taken.is_ok() {

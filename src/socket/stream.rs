@@ -93,7 +93,7 @@ impl Socket {
         let mut looking = None;
         loop {
             if let Some(received) = self.receive_by(|stream| stream.receive(buffer), |received| *received)? {
-                looking.into_iter().for_each(Looking::found);
+                looking.into_iter().for_each(|it: Looking| it.found(1));
                 return Ok(received);
             }
             if let Err(status) = deadline.check_may_wait() {

@@ -32,5 +32,5 @@ impl Looking<'_> {
 
     pub fn found_nothing(&mut self) {}
 
-    pub fn found(self) {}
+    pub fn found(self, _: usize) {}
 }

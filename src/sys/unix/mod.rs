@@ -28,6 +28,7 @@ use std::io;
 use std::os::fd::FromRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What an endpoint is made of.
 pub(crate) trait Source: AsFd + Send + Sync + 'static {
@@ -100,6 +101,12 @@ pub(crate) fn status_of(error: &io::Error) -> Status {
 /// This process. Asked anew each time: a forked child must see itself.
 pub(crate) fn process_id() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// How long this thread has had a processor.
+pub(crate) fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// The effective user of this process.

@@ -17,6 +17,7 @@ use std::os::windows::io::{
     AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle, RawHandle,
 };
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What an endpoint is made of.
 pub(crate) trait Source: AsHandle + Send + Sync + 'static {
@@ -101,6 +102,12 @@ pub(crate) fn status_of(error: &io::Error) -> Status {
 /// This process.
 pub(crate) fn process_id() -> u32 {
     std::process::id()
+}
+
+/// How long this thread has had a processor: it is not asked, so what looking finds never pays where it took others to have the
+/// processor.
+pub(crate) fn thread_time() -> Duration {
+    Duration::ZERO
 }
 
 /// Users have no numbers here: the one that nobody has, as no peer's is known either.
