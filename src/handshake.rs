@@ -2,6 +2,7 @@
 //!
 //! The format is described for other implementations in `docs/wire.md`.
 
+use crate::crc32c::crc32c;
 use crate::error::{Error, Result, Status};
 
 /// What an application is, for the other side to compare with itself.
@@ -51,7 +52,7 @@ impl Greeting {
         // `new` has checked that it fits.
         bytes.push(name.len() as u8);
         bytes.extend_from_slice(name);
-        let check = crc32c::crc32c(&bytes);
+        let check = crc32c(&[&bytes]);
         bytes.extend_from_slice(&check.to_be_bytes());
         bytes
     }
@@ -76,7 +77,7 @@ impl Greeting {
         let name_end = FIXED + usize::from(fixed[FIXED - 1]);
         let end = name_end + CHECK;
         let Some(&[c0, c1, c2, c3]) = bytes.get(name_end..end) else { return Ok(None) };
-        if u32::from_be_bytes([c0, c1, c2, c3]) != crc32c::crc32c(&bytes[..name_end]) {
+        if u32::from_be_bytes([c0, c1, c2, c3]) != crc32c(&[&bytes[..name_end]]) {
             return Err(Error::new(Status::Malformed, "handshake: the CRC32C is wrong"));
         }
         let number = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
@@ -131,7 +132,7 @@ mod tests {
         let mut bytes = greeting("editor", 7).encode();
         bytes.truncate(FIXED + "editor".len());
         bytes[FIXED] = 0xff;
-        let check = crc32c::crc32c(&bytes);
+        let check = crc32c(&[&bytes]);
         bytes.extend(check.to_be_bytes());
         let error = Greeting::parse(&bytes).unwrap_err();
         assert_eq!(error.status(), Status::Malformed);

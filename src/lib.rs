@@ -45,6 +45,7 @@
 //! | `handshake` | what both sides of a connection with checked frames say first |
 //! | `endpoint` | an open socket, what ends the waits on it, and its poller |
 //! | `gate` | what can be shut for good while others wait at it |
+//! | `crc32c` | the checksum of checked frames and their handshake |
 //! | `inbox` | what a socket has received and nobody has taken yet |
 //! | `outbox` | the bounded queue of what a socket has yet to send |
 //! | [`testkit`] | fixtures, faults, verdicts, leaks, recordings, for tests |
@@ -74,6 +75,7 @@ pub mod testkit;
 pub mod fuzzing;
 
 mod claim;
+mod crc32c;
 mod endpoint;
 mod frame;
 mod gate;

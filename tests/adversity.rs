@@ -28,7 +28,7 @@ fn greeting(magic: &[u8; 4], protocol: u16, name: &str, version: u32) -> Vec<u8>
     bytes.extend(version.to_be_bytes());
     bytes.push(name.len() as u8);
     bytes.extend(name.as_bytes());
-    bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
+    bytes.extend(crc_fast::crc32_iscsi(&bytes).to_be_bytes());
     bytes
 }
 

@@ -19,7 +19,7 @@ fn repaired(contents: &[u8]) -> Vec<u8> {
     greeting.resize(16, 0);
     greeting.push(name.len() as u8);
     greeting.extend(name);
-    let check = crc32c::crc32c(&greeting);
+    let check = crc_fast::crc32_iscsi(&greeting);
     greeting.extend(check.to_be_bytes());
     greeting
 }
