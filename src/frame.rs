@@ -81,6 +81,20 @@ impl Parser {
         }
     }
 
+    /// How long what comes before each message is; 0 if there is no telling from it where the message ends.
+    pub fn head_length(&self) -> usize {
+        match self.framing {
+            Framing::BigEndian | Framing::LittleEndian => LENGTH,
+            Framing::Lines => 0,
+            Framing::Checked => LENGTH_AND_CHECK,
+        }
+    }
+
+    /// Whether this is what comes before this message.
+    pub fn is_head_of(&self, head: &[u8], message: &[u8]) -> bool {
+        Envelope::new(self.framing, self.limit, message).is_ok_and(|envelope| envelope.head() == head)
+    }
+
     fn parse_length(&self, bytes: &[u8], decode: fn([u8; LENGTH]) -> u32) -> Result<Option<Frame>> {
         let Some(head) = bytes.first_chunk() else { return Ok(None) };
         let end = LENGTH + self.check_length(decode(*head))?;
@@ -290,6 +304,21 @@ mod tests {
             let (messages, end) = decode(Framing::Checked, 100, &[&stream]);
             prop_assert!(messages.is_empty() && end.is_some());
         }
+    }
+
+    #[test]
+    fn a_head_is_that_of_its_message_only() {
+        for framing in [Framing::BigEndian, Framing::LittleEndian, Framing::Checked] {
+            let parser = Parser::new(framing, 10);
+            let encoded = encode(framing, b"message");
+            let (head, message) = encoded.split_at(parser.head_length());
+            assert_eq!(message, b"message");
+            assert!(parser.is_head_of(head, message));
+            assert!(!parser.is_head_of(head, b"messag"));
+            assert_eq!(parser.is_head_of(head, b"massage"), framing != Framing::Checked);
+            assert!(!Parser::new(framing, 6).is_head_of(head, message), "too large");
+        }
+        assert_eq!(Parser::new(Framing::Lines, 10).head_length(), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::frame::{Frame, Parser};
+use crate::room;
 use crate::sys::Descriptor;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,8 +12,11 @@ use std::time::Instant;
 /// What is read at a time: little at first, and twice as much whenever that was not enough, so that an idle connection costs
 /// little and a busy one few calls.
 const READ_SIZES: (usize, usize) = (4 * 1024, 64 * 1024);
-/// More room than this is given back when everything was taken; less is kept, so that messages of some size cost no allocation each.
-const KEPT_CAPACITY: usize = 256 * 1024;
+/// While a message is not whole, the room for it is at most so many times what has come of it, and what is read at a time.
+const MOST_SPARE: usize = 4;
+
+/// From this length on a message is received at its place: below, the pieces cost the system more than a copy would.
+const WORTH_PLACING: usize = 16 * 1024;
 
 /// Received bytes, of which the first message is looked for. Its room grows with what has come, not with what a length on the
 /// wire promises.
@@ -26,12 +30,15 @@ pub(crate) struct Inbox {
     /// The validator has seen the first message.
     validated: bool,
     read_size: usize,
+    /// The length of the message that was taken last.
+    last_length: usize,
     /// The last receive took all that the system had.
     drained: bool,
     /// How many bytes were taken before the filled ones, ever.
     taken: u64,
     descriptors: VecDeque<Arrival>,
-    clock: Clock,
+    /// Of whoever minds how long a message takes.
+    clock: Option<Clock>,
 }
 
 /// Descriptors that came with the byte at this place of the stream: the last byte of what one receive gave, which is in
@@ -42,7 +49,7 @@ struct Arrival {
 }
 
 impl Inbox {
-    pub fn new(parser: Parser, clock: Clock) -> Inbox {
+    pub fn new(parser: Parser, clock: Option<Clock>) -> Inbox {
         Inbox {
             bytes: Vec::new(),
             filled: 0..0,
@@ -51,6 +58,7 @@ impl Inbox {
             begun: None,
             validated: false,
             read_size: READ_SIZES.0,
+            last_length: 0,
             drained: false,
             taken: 0,
             descriptors: VecDeque::new(),
@@ -63,14 +71,14 @@ impl Inbox {
         &self.bytes[self.filled.clone()]
     }
 
-    /// When the first byte of a message came that is not whole yet.
+    /// When the first byte of a message came that is not whole yet, if there is a clock.
     pub fn begun(&self) -> Option<Instant> {
         self.begun
     }
 
     /// The first message, if it is whole.
     pub fn first(&mut self) -> Result<Option<&[u8]>> {
-        if self.first.is_none() {
+        if self.first.is_none() && !self.filled.is_empty() {
             self.first = self.parser.parse(&self.bytes[self.filled.clone()])?;
         }
         Ok(self.message())
@@ -110,6 +118,7 @@ impl Inbox {
     pub fn drop_first(&mut self) {
         if let Some(frame) = self.first.take() {
             self.validated = false;
+            self.last_length = frame.payload.len();
             self.skip(frame.length);
         }
     }
@@ -118,7 +127,6 @@ impl Inbox {
     pub fn clear(&mut self) {
         self.first = None;
         self.skip(self.filled.len());
-        self.bytes = Vec::new();
         self.descriptors.clear();
     }
 
@@ -126,13 +134,28 @@ impl Inbox {
     pub fn skip(&mut self, length: usize) {
         self.filled.start += length;
         self.taken += length as u64;
-        self.begun = (!self.filled.is_empty()).then(|| self.clock.now());
+        self.begun = if self.filled.is_empty() { None } else { self.now() };
         if self.filled.is_empty() {
             self.filled = 0..0;
-            if self.bytes.len() > KEPT_CAPACITY {
-                self.bytes = Vec::new();
-            }
+            room::give(std::mem::take(&mut self.bytes));
         }
+    }
+
+    /// Nothing comes for now. Gives back room that others can use better.
+    pub fn rest(&mut self) {
+        if self.filled.is_empty() {
+            room::give(std::mem::take(&mut self.bytes));
+        } else if self.bytes.len() > MOST_SPARE * self.filled.len() + self.read_size {
+            let mut bytes = Vec::with_capacity(self.filled.len() + self.read_size);
+            bytes.extend_from_slice(self.bytes());
+            bytes.resize(bytes.capacity(), 0);
+            self.filled = 0..self.filled.len();
+            room::give(std::mem::replace(&mut self.bytes, bytes));
+        }
+    }
+
+    fn now(&self) -> Option<Instant> {
+        self.clock.as_ref().map(Clock::now)
     }
 
     /// Whether the validator has seen the first message.
@@ -147,7 +170,7 @@ impl Inbox {
 
     /// As if the first byte of an unfinished message had come now.
     pub fn restart_clock(&mut self) {
-        self.begun = self.begun.map(|_| self.clock.now());
+        self.begun = self.begun.and_then(|_| self.now());
     }
 
     /// How many descriptors came and were not taken.
@@ -166,21 +189,12 @@ impl Inbox {
         &mut self,
         receive: impl FnOnce(&mut [u8]) -> std::result::Result<(usize, Vec<Descriptor>, bool), E>,
     ) -> std::result::Result<usize, E> {
-        if self.bytes.len() - self.filled.end < self.read_size {
-            self.make_room();
-        }
+        self.make_room(self.read_size);
         let room = self.bytes.len() - self.filled.end;
         // It fails when there is nothing.
         self.drained = true;
         let (received, descriptors, stopped) = receive(&mut self.bytes[self.filled.end..])?;
-        self.drained = received < room && !stopped;
-        if received > 0 {
-            self.begun.get_or_insert_with(|| self.clock.now());
-            self.filled.end += received;
-            if received == room {
-                self.read_size = READ_SIZES.1.min(2 * self.read_size);
-            }
-        }
+        self.add(received, received == room, stopped);
         if !descriptors.is_empty() {
             let position = (self.taken + self.filled.len() as u64).saturating_sub(1);
             self.descriptors.push_back(Arrival { position, descriptors });
@@ -188,12 +202,63 @@ impl Inbox {
         Ok(received)
     }
 
-    fn make_room(&mut self) {
+    /// The length of the message that is likely to come next, if it is worth receiving at its place: if it is a long one, and nothing
+    /// comes before it.
+    pub fn expected(&self) -> Option<usize> {
+        (self.last_length >= WORTH_PLACING && self.filled.is_empty() && self.parser.head_length() > 0)
+            .then_some(self.last_length)
+    }
+
+    /// As [`Inbox::fill`], of an empty inbox: what `receive` puts into a buffer, then into the place of a message, then into another
+    /// buffer. Tells how much that was, and whether it began with a message that is now whole at its place and not in the inbox.
+    pub fn fill_around<E>(
+        &mut self,
+        place: &mut [u8],
+        receive: impl FnOnce([&mut [u8]; 3]) -> std::result::Result<(usize, bool), E>,
+    ) -> std::result::Result<(usize, bool), E> {
+        let head = self.parser.head_length();
+        let length = head + place.len();
+        self.make_room(length + self.read_size);
+        // The place stands in for a part of the room.
+        let (before, after) = self.bytes.split_at_mut(length);
+        let room = length + after.len();
+        self.drained = true;
+        let (received, stopped) = receive([&mut before[..head], place, after])?;
+        self.add(received, received == room, stopped);
+        if received >= length && self.parser.is_head_of(&self.bytes[..head], place) {
+            self.skip(length);
+            return Ok((received, true));
+        }
+        let came = received.saturating_sub(head).min(place.len());
+        self.bytes[head..head + came].copy_from_slice(&place[..came]);
+        Ok((received, false))
+    }
+
+    /// So many bytes came after the filled ones.
+    fn add(&mut self, received: usize, filled_room: bool, stopped: bool) {
+        self.drained = !filled_room && !stopped;
+        if received > 0 {
+            self.begun = self.begun.or_else(|| self.now());
+            self.filled.end += received;
+            if filled_room {
+                self.read_size = READ_SIZES.1.min(2 * self.read_size);
+            }
+        }
+    }
+
+    /// Has room for so many bytes after the filled ones.
+    fn make_room(&mut self, wanted: usize) {
+        if self.bytes.is_empty() {
+            self.bytes = room::take();
+        }
+        if self.bytes.len() - self.filled.end >= wanted {
+            return;
+        }
         if self.filled.start > 0 {
             self.bytes.copy_within(self.filled.clone(), 0);
             self.filled = 0..self.filled.len();
         }
-        let needed = self.filled.end + self.read_size;
+        let needed = self.filled.end + wanted;
         if self.bytes.len() < needed {
             // Doubling, so that a large message is not copied for every piece of it.
             let room = needed.max(self.filled.end * 2);
@@ -206,14 +271,14 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Framing;
+    use crate::frame::{Envelope, Framing};
     use std::convert::Infallible;
     use std::time::Duration;
 
     const PIECE: usize = READ_SIZES.0;
 
     fn lines(clock: &Clock) -> Inbox {
-        Inbox::new(Parser::new(Framing::Lines, 1 << 20), clock.clone())
+        Inbox::new(Parser::new(Framing::Lines, 1 << 20), Some(clock.clone()))
     }
 
     /// Receives these bytes, with so many descriptors; tells how much room there was for them.
@@ -235,7 +300,7 @@ mod tests {
 
     #[test]
     fn room_grows_with_what_came_and_not_with_what_was_promised() {
-        let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 30), Clock::default());
+        let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 30), None);
         put(&mut inbox, &(1_u32 << 30).to_be_bytes());
         assert_eq!(inbox.first().unwrap(), None);
         assert!(inbox.bytes.capacity() <= 2 * PIECE);
@@ -262,8 +327,10 @@ mod tests {
         assert_eq!(rooms, [4096, 8192, 16_384, 32_768, 65_536]);
         // That is the most.
         inbox.clear();
+        drop(room::take());
         assert_eq!(put(&mut inbox, &[]), 65_536);
         // It was enough.
+        drop(room::take());
         let mut inbox = lines(&Clock::default());
         assert_eq!(put(&mut inbox, &[b'x'; PIECE - 1]), PIECE);
         assert_eq!(put(&mut inbox, b"x"), PIECE);
@@ -299,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_taken_one_by_one_and_large_room_is_given_back() {
+    fn messages_are_taken_one_by_one() {
         let mut inbox = lines(&Clock::default());
         put(&mut inbox, b"one\ntwo\nthr");
         for expected in [b"one", b"two"] {
@@ -321,12 +388,163 @@ mod tests {
         assert_eq!(inbox.first().unwrap().unwrap().len(), 3 + 100 * PIECE);
         inbox.drop_first();
         assert_eq!((inbox.bytes.capacity(), inbox.begun()), (0, None));
-        for (room, kept) in [(262_144, 262_144), (262_145, 0)] {
-            inbox.bytes = vec![0; room];
-            put(&mut inbox, b"x");
-            inbox.skip(1);
-            assert_eq!(inbox.bytes.len(), kept);
+    }
+
+    #[test]
+    fn those_in_which_nothing_is_left_share_the_room_of_the_thread() {
+        let mut inboxes = [lines(&Clock::default()), lines(&Clock::default())];
+        room::give(vec![0; 10 * PIECE]);
+        for _ in 0..2 {
+            for inbox in &mut inboxes {
+                assert_eq!(put(inbox, b"one\n"), 10 * PIECE);
+                inbox.first().unwrap();
+                inbox.drop_first();
+                assert_eq!(inbox.bytes.capacity(), 0);
+                // Nothing has come.
+                assert_eq!(put(inbox, b""), 10 * PIECE);
+                inbox.rest();
+                assert_eq!(inbox.bytes.capacity(), 0);
+            }
         }
+        assert_eq!(put(&mut inboxes[0], b"on"), 10 * PIECE);
+        assert_eq!(put(&mut inboxes[1], b"one\n"), PIECE, "the other one has it");
+    }
+
+    #[test]
+    fn what_is_left_for_a_while_holds_no_more_room_than_in_proportion() {
+        let large = 25 * PIECE;
+        for (left, kept) in [(1, 1 + PIECE), (6 * PIECE - 1, 7 * PIECE - 1), (6 * PIECE, large)] {
+            let mut inbox = lines(&Clock::default());
+            inbox.bytes = vec![0; large];
+            let text: Vec<u8> = (0..left).map(|index| b'a' + (index % 23) as u8).collect();
+            put(&mut inbox, b"one\n");
+            put(&mut inbox, &text);
+            inbox.first().unwrap();
+            inbox.drop_first();
+            inbox.rest();
+            assert_eq!((inbox.bytes.len(), inbox.bytes()), (kept, &text[..]), "{left}");
+            let given_back = room::take().len();
+            assert_eq!(given_back, if kept < large { large } else { 0 });
+            put(&mut inbox, b"\n");
+            assert_eq!(inbox.first().unwrap(), Some(&text[..]));
+        }
+    }
+
+    #[test]
+    fn a_message_is_expected_to_be_as_long_as_the_last_one_if_that_was_long() {
+        for (framing, length, expected) in [
+            (Framing::BigEndian, WORTH_PLACING, Some(WORTH_PLACING)),
+            (Framing::BigEndian, WORTH_PLACING - 1, None),
+            (Framing::Lines, WORTH_PLACING, None),
+        ] {
+            let mut inbox = Inbox::new(Parser::new(framing, 1 << 20), None);
+            assert_eq!(inbox.expected(), None);
+            for frame in [framed(framing, &vec![b'x'; length]), framed(framing, b"")] {
+                // Larger than what is read at a time, in which case it comes in parts.
+                frame.chunks(PIECE).for_each(|part| {
+                    put(&mut inbox, part);
+                });
+            }
+            inbox.first().unwrap();
+            inbox.drop_first();
+            assert_eq!(inbox.expected(), None, "something is there already");
+            inbox.clear();
+            assert_eq!(inbox.expected(), expected, "{framing:?}");
+        }
+    }
+
+    fn framed(framing: Framing, message: &[u8]) -> Vec<u8> {
+        let envelope = Envelope::new(framing, usize::MAX, message).unwrap();
+        [envelope.head(), message, envelope.tail].concat()
+    }
+
+    /// Receives these bytes around a place; tells whether it has a message now.
+    fn put_around(inbox: &mut Inbox, place: &mut [u8], bytes: &[u8], stopped: bool) -> bool {
+        let Ok((received, whole)) = inbox.fill_around::<Infallible>(place, |pieces| {
+            let mut rest = bytes;
+            for piece in pieces {
+                let (now, later) = rest.split_at(rest.len().min(piece.len()));
+                piece[..now.len()].copy_from_slice(now);
+                rest = later;
+            }
+            assert!(rest.is_empty());
+            Ok((bytes.len(), stopped))
+        });
+        assert_eq!(received, bytes.len());
+        whole
+    }
+
+    /// All messages that are in there.
+    fn messages(inbox: &mut Inbox) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| {
+            let message = inbox.first().unwrap().map(<[u8]>::to_vec);
+            inbox.drop_first();
+            message
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_message_comes_to_its_place_only_whole_and_as_long_as_expected() {
+        const EXPECTED: usize = 100;
+        let numbered = |length: usize| (0..length).map(|index| index as u8).collect::<Vec<u8>>();
+        for framing in [Framing::BigEndian, Framing::LittleEndian, Framing::Checked] {
+            for (lengths, in_place) in [
+                (&[EXPECTED][..], true),
+                (&[EXPECTED, 5, EXPECTED], true),
+                (&[99], false),
+                (&[101, 7], false),
+            ] {
+                let sent: Vec<Vec<u8>> = lengths.iter().map(|length| numbered(*length)).collect();
+                let stream: Vec<u8> = sent.iter().flat_map(|message| framed(framing, message)).collect();
+                for cut in 0..=stream.len() {
+                    let clock = Clock::manual();
+                    let mut inbox = Inbox::new(Parser::new(framing, 1000), Some(clock));
+                    let mut place = [0; EXPECTED];
+                    let mut received = Vec::new();
+                    let (now, later) = stream.split_at(cut);
+                    if put_around(&mut inbox, &mut place, now, false) {
+                        received.push(place.to_vec());
+                    }
+                    let is_whole = cut >= framed(framing, &sent[0]).len();
+                    assert_eq!(received.len(), usize::from(in_place && is_whole), "{framing:?} {cut}");
+                    received.append(&mut messages(&mut inbox));
+                    assert_eq!(inbox.begun().is_some(), !inbox.bytes().is_empty());
+                    put(&mut inbox, later);
+                    received.append(&mut messages(&mut inbox));
+                    assert_eq!(received, sent, "{framing:?} {lengths:?} cut at {cut}");
+                    assert_eq!(inbox.taken, stream.len() as u64);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_around_a_place_may_be_all_that_the_system_had() {
+        let mut inbox = Inbox::new(Parser::new(Framing::BigEndian, 1 << 20), None);
+        let frame = framed(Framing::BigEndian, b"message");
+        for (stopped, drained) in [(true, false), (false, true)] {
+            assert!(put_around(&mut inbox, &mut [0; 7], &frame, stopped));
+            assert_eq!(inbox.is_drained(), drained);
+        }
+        let mut room = 0;
+        let Ok(_) = inbox.fill_around::<Infallible>(&mut [0; 7], |pieces| {
+            assert_eq!([pieces[0].len(), pieces[1].len()], [4, 7]);
+            room = pieces.iter().map(|piece| piece.len()).sum();
+            Ok((room, false))
+        });
+        assert!(room >= 4 + 7 + PIECE && !inbox.is_drained(), "it filled the room");
+        assert_eq!(inbox.fill_around(&mut [0; 7], |_| Err(())), Err(()));
+        assert!(inbox.is_drained(), "there was nothing");
+    }
+
+    #[test]
+    fn a_damaged_message_is_found_out_at_its_place_too() {
+        let mut inbox = Inbox::new(Parser::new(Framing::Checked, 1000), None);
+        let mut frame = framed(Framing::Checked, b"message");
+        frame[10] ^= 1;
+        assert!(!put_around(&mut inbox, &mut [0; 7], &frame, false));
+        assert!(inbox.first().is_err_and(|error| error.status() == crate::Status::Malformed));
     }
 
     #[test]

@@ -47,6 +47,7 @@
 //! | `gate` | what can be shut for good while others wait at it |
 //! | `crc32c` | the checksum of checked frames and their handshake |
 //! | `inbox` | what a socket has received and nobody has taken yet |
+//! | `room` | room to receive into, which the sockets of a thread share |
 //! | `outbox` | the bounded queue of what a socket has yet to send |
 //! | [`testkit`] | fixtures, faults, verdicts, leaks, recordings, for tests |
 //! | `sync` | what threads meet at |
@@ -82,6 +83,7 @@ mod gate;
 mod handshake;
 mod inbox;
 mod outbox;
+mod room;
 mod soloist;
 mod sync;
 

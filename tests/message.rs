@@ -42,6 +42,14 @@ fn receive(socket: &Socket) -> Vec<u8> {
     socket.receive_message(WATCHDOG).unwrap().data
 }
 
+/// Receives into a buffer with so much room.
+fn receive_into(socket: &Socket, room: usize) -> Vec<u8> {
+    let (mut buffer, mut length) = (vec![0; room], 0);
+    socket.receive_message_into(&mut buffer, &mut length, WATCHDOG).unwrap();
+    buffer.truncate(length);
+    buffer
+}
+
 #[test]
 fn messages_arrive_whole_and_in_order() {
     for framing in FRAMINGS {
@@ -112,6 +120,80 @@ fn a_limit_of_the_other_side_is_respected_once_it_is_known() {
     assert_eq!(status(near.send_message(b"12345678901", WATCHDOG)), Status::MessageTooLarge);
     near.send_message(b"1234567890", WATCHDOG).unwrap();
     assert_eq!(receive(&far), b"1234567890");
+}
+
+#[test]
+fn long_messages_of_one_length_and_of_others_arrive_whole_in_the_callers_buffer() {
+    const LONG: usize = 20_000;
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        let lengths = [LONG, LONG, LONG, LONG + 1, LONG - 1, LONG, 0, LONG, LONG, 7, LONG, LONG];
+        let message = |index: usize| -> Vec<u8> {
+            (0..lengths[index]).map(|at| b'a' + ((at + index) % 23) as u8).collect()
+        };
+        // One by one; all at once; and the end of each when a receive has found its beginning.
+        for (index, length) in lengths.iter().enumerate() {
+            near.send_message(&message(index), WATCHDOG).unwrap();
+            assert_eq!(receive_into(&far, LONG + 1), message(index), "{framing:?} {length}");
+            assert!(!far.may_have_message().unwrap());
+        }
+        for index in 0..lengths.len() {
+            near.send_message(&message(index), WATCHDOG).unwrap();
+        }
+        for index in 0..lengths.len() {
+            assert_eq!(receive_into(&far, LONG + 1), message(index), "{framing:?}");
+        }
+        assert!(!far.may_have_message().unwrap());
+        let statistics = far.statistics();
+        assert_eq!(statistics.messages_received, 2 * lengths.len() as u64);
+        assert_eq!(statistics.received, near.statistics().sent);
+    }
+}
+
+#[test]
+fn a_long_message_that_comes_in_parts_is_put_together() {
+    const LONG: usize = 20_000;
+    let (socket, mut plain) = against_plain(MessageOptions::new(Framing::BigEndian));
+    let message: Vec<u8> = (0..LONG).map(|at| (at % 251) as u8).collect();
+    let frame = [&u32::try_from(LONG).unwrap().to_be_bytes()[..], &message].concat();
+    plain.write_all(&frame).unwrap();
+    assert_eq!(receive_into(&socket, LONG), message);
+    for cut in [1, 3, 4, 5, 16, LONG, LONG + 3] {
+        plain.write_all(&frame[..cut]).unwrap();
+        let mut buffer = vec![0; LONG];
+        let waited = socket.receive_message_into(&mut buffer, &mut 0, Timeout::None);
+        assert_eq!(status(waited), Status::WouldBlock, "{cut}");
+        plain.write_all(&frame[cut..]).unwrap();
+        assert_eq!(receive_into(&socket, LONG), message, "{cut}");
+        plain.write_all(&frame).unwrap();
+        assert_eq!(receive_into(&socket, LONG), message, "{cut}");
+    }
+    // A buffer that is shorter than what is expected, and one that is too short.
+    plain.write_all(&frame).unwrap();
+    let mut needed = 0;
+    let answer = socket.receive_message_into(&mut [0; LONG - 1], &mut needed, WATCHDOG);
+    assert_eq!((status(answer), needed), (Status::BufferTooSmall, LONG));
+    assert_eq!(receive_into(&socket, LONG), message);
+    plain.write_all(&frame[..LONG]).unwrap();
+    drop(plain);
+    assert_eq!(status(socket.receive_message_into(&mut [0; LONG], &mut 0, WATCHDOG)), Status::Malformed);
+}
+
+#[test]
+fn what_comes_right_into_the_callers_buffer_is_checked_all_the_same() {
+    const LONG: usize = 20_000;
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    far.set_validator(Some(Arc::new(|message: &[u8]| !message.ends_with(b"no")))).unwrap();
+    let mut message = vec![b'x'; LONG];
+    for _ in 0..2 {
+        near.send_message(&message, WATCHDOG).unwrap();
+        assert_eq!(receive_into(&far, LONG), message);
+    }
+    message[LONG - 2..].copy_from_slice(b"no");
+    near.send_message(&message, WATCHDOG).unwrap();
+    assert_eq!(status(far.receive_message_into(&mut [0; LONG], &mut 0, WATCHDOG)), Status::Refused);
+    assert_eq!(status(far.receive_message_into(&mut [0; LONG], &mut 0, WATCHDOG)), Status::Closed);
+    assert_eq!(far.statistics().messages_received, 2);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Messages on a socket.
 
-use super::Socket;
+use super::{Socket, add_locked};
 use crate::busy_poll::Looking;
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout, lock_until};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::frame::{DEFAULT_MAX_MESSAGE, Envelope, Framing, Parser};
 use crate::handshake::{Application, Greeting};
@@ -12,7 +11,7 @@ use crate::inbox::Inbox;
 use crate::poller::Interest;
 use crate::sys::{BorrowedDescriptor, Descriptor, Stream};
 use parking_lot::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -66,6 +65,10 @@ pub(super) struct Messaging {
     made: Instant,
     /// Held for a whole receive, so that several threads get whole messages.
     inbox: Mutex<Inbox>,
+    /// [`Messaging::may_have_more`] at the end of the last receive; meanwhile there may be.
+    more: AtomicBool,
+    /// Whether there is a validator, for those who don't lock.
+    validates: AtomicBool,
     validator: Mutex<Option<Arc<Validator>>>,
 }
 
@@ -84,7 +87,12 @@ impl Messaging {
             greeting,
             peer: OnceLock::new(),
             made: options.clock.now(),
-            inbox: Mutex::new(Inbox::new(Parser::new(framing, max_message), options.clock.clone())),
+            inbox: Mutex::new(Inbox::new(
+                Parser::new(framing, max_message),
+                options.message_timeout.map(|_| options.clock.clone()),
+            )),
+            more: AtomicBool::new(true),
+            validates: AtomicBool::new(false),
             validator: Mutex::default(),
         })
     }
@@ -100,13 +108,15 @@ impl Messaging {
         self.options.max_message.min(usize::try_from(theirs).unwrap_or(usize::MAX))
     }
 
+    /// This side's greeting while the other side's is expected.
+    fn awaited(&self) -> Option<&Greeting> {
+        self.greeting.as_ref().filter(|_| self.peer.get().is_none())
+    }
+
     /// Takes the other side's greeting from the front of what came, if one is expected and whole. True when none is
     /// expected any more.
     fn greeted(&self, inbox: &mut Inbox) -> Result<bool> {
-        let Some(ours) = &self.greeting else { return Ok(true) };
-        if self.peer.get().is_some() {
-            return Ok(true);
-        }
+        let Some(ours) = self.awaited() else { return Ok(true) };
         let Some((theirs, length)) = Greeting::parse(inbox.bytes())? else { return Ok(false) };
         ours.check(&theirs)?;
         inbox.skip(length);
@@ -115,15 +125,34 @@ impl Messaging {
         Ok(true)
     }
 
+    /// Whether another receive may find a message without waiting.
+    fn may_have_more(&self, inbox: &mut Inbox) -> bool {
+        if !inbox.is_drained() {
+            return true;
+        }
+        // The receive that made the greeting whole has taken it, so what is there before is a part of it.
+        let greeted = self.awaited().is_none();
+        // What is wrong with a message, the receive of it tells.
+        greeted && !matches!(inbox.first(), Ok(None))
+    }
+
     /// Until when the peer has to go on, and what it is late with otherwise.
     fn due(&self, inbox: &Inbox) -> Option<(Instant, &'static str)> {
-        if self.greeting.is_some() && self.peer.get().is_none() {
+        if self.awaited().is_some() {
             let due = self.made.checked_add(self.options.handshake_timeout)?;
             return Some((due, "its part of the handshake"));
         }
         let due = inbox.begun()?.checked_add(self.options.message_timeout?)?;
         Some((due, "the rest of a message"))
     }
+}
+
+/// What a receive has filled.
+enum Filled {
+    Nothing,
+    Inbox,
+    /// The place of a message, with one of so many bytes.
+    InPlace(usize),
 }
 
 /// A received message.
@@ -174,7 +203,7 @@ impl Socket {
             deadline.check_may_wait()?;
             turn.wait_for_room(deadline)?;
         }
-        self.messages_sent.fetch_add(1, Ordering::Relaxed);
+        add_locked(&self.messages_sent, 1);
         // Accepted now. Without a queue the caller wants it sent, too, as far as there is time.
         while !self.outgoing.queues() && deadline.check_may_wait().is_ok() && turn.flush()? > 0 {
             match turn.wait_for_room(deadline) {
@@ -187,13 +216,16 @@ impl Socket {
 
     /// Reads the other side's greeting if it has come, for its limit, unless another thread is reading anyway.
     fn look_for_greeting(&self, messaging: &Messaging) -> Result<()> {
-        if messaging.greeting.is_none() || messaging.peer.get().is_some() {
+        if messaging.awaited().is_none() {
             return Ok(());
         }
-        let endpoint = self.endpoint()?;
         let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(()) };
-        // That nothing came, or that the peer has left, is what a receive tells.
-        let _ = self.fill(&endpoint, messaging, &mut inbox);
+        messaging.more.store(true, Ordering::Release);
+        match self.fill(messaging, &mut inbox, &mut []) {
+            Err(error) if error.status() == Status::Closed => return Err(error),
+            // That nothing came, or that the peer has left, is what a receive tells.
+            _ => {}
+        }
         self.or_break_off(messaging.greeted(&mut inbox)).map(drop)
     }
 
@@ -228,16 +260,23 @@ impl Socket {
         needed: &mut usize,
         timeout: Timeout,
     ) -> Result<Vec<Descriptor>> {
-        let take = |data: &[u8], descriptors: &mut Vec<Descriptor>| {
-            *needed = data.len();
-            let room = buffer.get_mut(..data.len()).ok_or_else(|| {
-                let context = format!("a message of {} bytes, room for fewer", data.len());
-                Error::new(Status::BufferTooSmall, context)
-            })?;
-            room.copy_from_slice(data);
-            Ok(std::mem::take(descriptors))
-        };
-        self.receive_message_with(timeout, take)
+        self.receiving(timeout, |messaging, inbox, deadline| {
+            if let Some(length) = self.await_message(messaging, inbox, deadline, buffer)? {
+                *needed = length;
+                self.or_break_off(self.validate(messaging, &buffer[..length]))?;
+                add_locked(&self.messages_received, 1);
+                return Ok(Vec::new());
+            }
+            self.deliver(messaging, inbox, |data, descriptors| {
+                *needed = data.len();
+                let room = buffer.get_mut(..data.len()).ok_or_else(|| {
+                    let context = format!("a message of {} bytes, room for fewer", data.len());
+                    Error::new(Status::BufferTooSmall, context)
+                })?;
+                room.copy_from_slice(data);
+                Ok(std::mem::take(descriptors))
+            })
+        })
     }
 
     /// Receives a message and lets `take` have it with its descriptors; if that fails, the message stays. Descriptors that it does
@@ -247,36 +286,47 @@ impl Socket {
         timeout: Timeout,
         take: impl FnOnce(&[u8], &mut Vec<Descriptor>) -> Result<T>,
     ) -> Result<T> {
+        self.receiving(timeout, |messaging, inbox, deadline| {
+            self.await_message(messaging, inbox, deadline, &mut [])?;
+            self.deliver(messaging, inbox, take)
+        })
+    }
+
+    /// Lets nobody else receive meanwhile.
+    fn receiving<T>(
+        &self,
+        timeout: Timeout,
+        receive: impl FnOnce(&Messaging, &mut Inbox, Deadline) -> Result<T>,
+    ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
-        let endpoint = self.endpoint()?;
         let mut inbox = lock_until(&messaging.inbox, deadline)?;
+        messaging.more.store(true, Ordering::Release);
+        let answer = receive(messaging, &mut inbox, deadline);
+        messaging.more.store(messaging.may_have_more(&mut inbox), Ordering::Release);
+        answer
+    }
+
+    /// Waits until a message is the first in the inbox; or it came right into `place`, without its descriptors, of which none are
+    /// taken then: tells its length.
+    fn await_message(
+        &self,
+        messaging: &Messaging,
+        inbox: &mut Inbox,
+        deadline: Deadline,
+        place: &mut [u8],
+    ) -> Result<Option<usize>> {
+        if !inbox.bytes().is_empty() {
+            // Of a closed socket nothing is delivered any more. What fills the inbox looks for itself.
+            self.endpoint()?;
+        }
         let mut ended = false;
         let mut looking = None;
-        loop {
-            endpoint.check_open()?;
-            if self.or_break_off(messaging.greeted(&mut inbox))? {
-                let seen_by_validator = inbox.is_validated();
-                let found = if ended { inbox.last() } else { inbox.first() };
-                self.or_break_off(found.map(drop))?;
-                if let Some((message, mut descriptors)) = inbox.open_first() {
-                    let most = messaging.options.max_descriptors;
-                    if descriptors.len() > most {
-                        return self.or_break_off(Err(too_many_descriptors(most)));
-                    }
-                    if !seen_by_validator {
-                        self.or_break_off(self.validate(messaging, message))?;
-                    }
-                    looking.into_iter().for_each(|it: Looking| it.found(1));
-                    let taken = take(message, &mut descriptors);
-                    inbox.set_validated();
-                    if taken.is_ok() {
-                        self.messages_received.fetch_add(1, Ordering::Relaxed);
-                        inbox.drop_first();
-                    } else {
-                        inbox.close_first(descriptors);
-                    }
-                    return taken;
+        let found = loop {
+            if self.or_break_off(messaging.greeted(inbox))? {
+                let first = if ended { inbox.last() } else { inbox.first() };
+                if self.or_break_off(first.map(|first| first.is_some()))? {
+                    break None;
                 }
             }
             if ended {
@@ -286,17 +336,45 @@ impl Socket {
                     left => self.or_break_off(Err(cut_greeting(left))),
                 };
             }
-            match self.fill(&endpoint, messaging, &mut inbox) {
-                Ok(received) => ended = received == 0,
+            match self.fill(messaging, inbox, place) {
+                Ok(Filled::InPlace(length)) => break Some(length),
+                Ok(Filled::Inbox) => {}
+                Ok(Filled::Nothing) => self.wait_for_rest(messaging, inbox, deadline, &mut looking)?,
                 // It may have left with something of ours unread, and what it sent before is still to be taken.
                 Err(error) if error.status() == Status::Disconnected => ended = true,
-                Err(error) if error.status() == Status::WouldBlock => {
-                    self.wait_for_rest(&endpoint, messaging, &inbox, deadline, &mut looking)?;
-                }
                 Err(error) if error.status() == Status::LimitReached => return self.or_break_off(Err(error)),
                 Err(error) => return Err(error),
             }
+        };
+        looking.into_iter().for_each(|it: Looking| it.found(1));
+        Ok(found)
+    }
+
+    /// Lets `take` have the first message of the inbox.
+    fn deliver<T>(
+        &self,
+        messaging: &Messaging,
+        inbox: &mut Inbox,
+        take: impl FnOnce(&[u8], &mut Vec<Descriptor>) -> Result<T>,
+    ) -> Result<T> {
+        let seen_by_validator = inbox.is_validated();
+        let (message, mut descriptors) = inbox.open_first().expect("it was waited for");
+        let most = messaging.options.max_descriptors;
+        if descriptors.len() > most {
+            return self.or_break_off(Err(too_many_descriptors(most)));
         }
+        if !seen_by_validator {
+            self.or_break_off(self.validate(messaging, message))?;
+        }
+        let taken = take(message, &mut descriptors);
+        inbox.set_validated();
+        if taken.is_ok() {
+            add_locked(&self.messages_received, 1);
+            inbox.drop_first();
+        } else {
+            inbox.close_first(descriptors);
+        }
+        taken
     }
 
     /// Whether a receive may find another message without waiting: one is there already, the last receive left something with the
@@ -309,33 +387,35 @@ impl Socket {
     ///
     /// `InvalidState`: the socket has no framing.
     pub fn may_have_message(&self) -> Result<bool> {
-        let messaging = self.messaging()?;
-        let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(true) };
-        if !inbox.is_drained() {
-            return Ok(true);
-        }
-        // The receive that made the greeting whole has taken it, so what is there before is a part of it.
-        let greeted = messaging.greeting.is_none() || messaging.peer.get().is_some();
-        // What is wrong with a message, the receive of it tells.
-        Ok(greeted && !matches!(inbox.first(), Ok(None)))
+        Ok(self.messaging()?.more.load(Ordering::Acquire))
     }
 
-    fn fill(&self, endpoint: &Endpoint<Stream>, messaging: &Messaging, inbox: &mut Inbox) -> Result<usize> {
+    fn fill(&self, messaging: &Messaging, inbox: &mut Inbox, place: &mut [u8]) -> Result<Filled> {
         let most = messaging.options.max_descriptors;
-        let received = inbox.fill(|room| endpoint.source().receive_with(room, most))?;
-        self.received.fetch_add(received as u64, Ordering::Relaxed);
+        let expected = inbox.expected().filter(|_| most == 0 && messaging.awaited().is_none());
+        let mut in_place = None;
+        let receive = |stream: &Stream| match expected.and_then(|length| place.get_mut(..length)) {
+            Some(place) => {
+                let (received, whole) = inbox.fill_around(place, |pieces| stream.receive_pieces(pieces))?;
+                in_place = whole.then_some(place.len());
+                Ok(received)
+            }
+            None => inbox.fill(|room| stream.receive_with(room, most)),
+        };
+        if self.receive_by(receive, |received| *received)?.is_none() {
+            return Ok(Filled::Nothing);
+        }
         // Those of the first message, and of the one whose beginning came with its end.
         if inbox.descriptors() > 2 * most {
             return Err(too_many_descriptors(most));
         }
-        Ok(received)
+        Ok(in_place.map_or(Filled::Inbox, Filled::InPlace))
     }
 
     fn wait_for_rest<'socket>(
         &'socket self,
-        endpoint: &Endpoint<Stream>,
         messaging: &Messaging,
-        inbox: &Inbox,
+        inbox: &mut Inbox,
         deadline: Deadline,
         looking: &mut Option<Looking<'socket>>,
     ) -> Result<()> {
@@ -344,6 +424,7 @@ impl Socket {
         if due.is_none_or(|(due, _)| due > clock.now())
             && let Err(status) = deadline.check_may_wait()
         {
+            inbox.rest();
             self.flush_if_queued();
             return Err(status.into());
         }
@@ -355,7 +436,8 @@ impl Socket {
         if self.looks_again(looking, until) {
             return Ok(());
         }
-        match self.wait_flushing(endpoint, Interest::READABLE, until) {
+        inbox.rest();
+        match self.wait_flushing(&*self.endpoint()?, Interest::READABLE, until) {
             Err(error) if error.status() == until.expiry() => match due {
                 Some((due, what)) if due <= clock.now() => {
                     let context = format!("the peer took too long for {what}");
@@ -368,6 +450,9 @@ impl Socket {
     }
 
     fn validate(&self, messaging: &Messaging, message: &[u8]) -> Result<()> {
+        if !messaging.validates.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let validator = messaging.validator.lock().clone();
         match validator {
             Some(validator) if !validator(message) => {
@@ -384,7 +469,10 @@ impl Socket {
     ///
     /// `InvalidState`: the socket has no framing.
     pub fn set_validator(&self, validator: Option<Arc<Validator>>) -> Result<()> {
-        *self.messaging()?.validator.lock() = validator;
+        let messaging = self.messaging()?;
+        let mut kept = messaging.validator.lock();
+        messaging.validates.store(validator.is_some(), Ordering::Release);
+        *kept = validator;
         Ok(())
     }
 
@@ -408,6 +496,9 @@ impl Socket {
     /// Until when the peer has to go on, if it has begun something.
     pub(crate) fn peer_due(&self) -> Option<Instant> {
         let messaging = self.messaging.as_deref()?;
+        if messaging.awaited().is_none() && messaging.options.message_timeout.is_none() {
+            return None;
+        }
         // Locked: somebody is just receiving, and will see for himself.
         let inbox = messaging.inbox.try_lock()?;
         messaging.due(&inbox).map(|(due, _)| due)
@@ -439,4 +530,47 @@ fn cut_greeting(length: usize) -> Error {
 
 fn too_many_descriptors(most: usize) -> Error {
     Error::new(Status::LimitReached, format!("more than {most} descriptors came with a message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room;
+    use crate::socket::SocketOptions;
+
+    const WATCHDOG: Timeout = Timeout::After(Duration::from_secs(30));
+
+    /// What is left after a receive that has found a message, one that has found nothing, and one that has found the beginning of a
+    /// message, by one that may wait and one that may not.
+    #[test]
+    fn what_waits_for_a_message_leaves_the_room_to_others() {
+        const ROOM: usize = 200_000;
+        for (timeout, outcome) in [
+            (Timeout::None, Status::WouldBlock),
+            (Timeout::After(Duration::from_millis(1)), Status::TimedOut),
+        ] {
+            let messages = Some(Arc::new(MessageOptions::new(Framing::BigEndian)));
+            let (near, far) = Stream::pair().unwrap();
+            let socket = Socket::new(near, &SocketOptions { messages, ..SocketOptions::default() }).unwrap();
+            drop(room::take());
+            room::give(vec![0; ROOM]);
+            far.send(b"\0\0\0\x03one\0\0\0\x03t").unwrap();
+            assert_eq!(socket.receive_message(WATCHDOG).unwrap().data, b"one");
+            assert!(room::take().is_empty(), "something is left in it");
+            room::give(vec![0; ROOM]);
+            for more in [&b""[..], b"w"] {
+                far.send(more).unwrap();
+                assert_eq!(socket.receive_message(timeout).unwrap_err().status(), outcome);
+                let room = room::take();
+                assert_eq!(room.len(), ROOM);
+                room::give(room);
+            }
+            far.send(b"o").unwrap();
+            assert_eq!(socket.receive_message(WATCHDOG).unwrap().data, b"two");
+            assert_eq!(socket.receive_message(timeout).unwrap_err().status(), outcome);
+            // The smaller one that it had meanwhile, and the other one.
+            let given_back = [room::take().len(), room::take().len()];
+            assert!((1..ROOM).contains(&given_back[0]) && given_back[1] == ROOM, "{given_back:?}");
+        }
+    }
 }

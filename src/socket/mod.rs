@@ -284,6 +284,11 @@ fn check_trust(stream: &Stream, name: &Name) -> Result<()> {
     Err(Error::new(Status::PermissionDenied, context))
 }
 
+/// Adds to a counter that only those add to who hold a certain lock, so that it need not be done in one step.
+fn add_locked(counter: &AtomicU64, more: usize) {
+    counter.store(counter.load(Ordering::Relaxed) + more as u64, Ordering::Relaxed);
+}
+
 pub(crate) fn is_would_block(error: impl Into<io::Error>) -> bool {
     error.into().kind() == io::ErrorKind::WouldBlock
 }

@@ -1,6 +1,6 @@
 //! The sending side of a socket: whose turn it is, what is queued, and where it goes.
 
-use super::is_would_block;
+use super::{add_locked, is_would_block};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -94,14 +94,9 @@ impl Outgoing {
         let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
         let before = outbox.len();
         let result = outbox.flush(endpoint.source()).map_err(send_error);
-        self.count_sent(before - outbox.len());
+        add_locked(&self.sent, before - outbox.len());
         self.queued.store(outbox.len(), Ordering::Relaxed);
         result.map(drop)
-    }
-
-    /// With the lock held, which makes it a plain addition.
-    fn count_sent(&self, bytes: usize) {
-        self.sent.store(self.sent.load(Ordering::Relaxed) + bytes as u64, Ordering::Relaxed);
     }
 
     /// Ends sends, with `Closed`, now and later. What is queued may still go out.
@@ -177,7 +172,7 @@ impl Turn<'_> {
             match endpoint.source().send(&data[*taken..]) {
                 Ok(sent) => {
                     *taken += sent;
-                    outgoing.count_sent(sent);
+                    add_locked(&outgoing.sent, sent);
                 }
                 Err(errno) if is_would_block(errno) => break,
                 Err(errno) => return Err(send_error(errno)),
@@ -214,13 +209,16 @@ impl Turn<'_> {
         if sent == 0 && !may_queue {
             return Ok(false);
         }
-        outgoing.count_sent(sent);
-        for piece in pieces {
-            let skipped = sent.min(piece.len());
-            sent -= skipped;
-            outbox.push_all(&piece[skipped..]);
+        add_locked(&outgoing.sent, sent);
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if sent < length {
+            for piece in pieces {
+                let skipped = sent.min(piece.len());
+                sent -= skipped;
+                outbox.push_all(&piece[skipped..]);
+            }
+            outgoing.queued.store(outbox.len(), Ordering::Relaxed);
         }
-        outgoing.queued.store(outbox.len(), Ordering::Relaxed);
         Ok(true)
     }
 

@@ -1,14 +1,12 @@
 //! A stream of bytes on a socket, and how it waits: also for messages.
 
-use super::Socket;
+use super::{Socket, add_locked};
 use crate::busy_poll::Looking;
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::poller::{Event, Interest};
-use crate::sync::atomic::Ordering;
 use crate::sys::{Readiness, Stream};
-use std::io;
 
 impl Socket {
     /// Sends all of `data`, and tells how much of it was taken and why not all, if so. Taken is what the kernel has, and what
@@ -120,25 +118,24 @@ impl Socket {
 
     /// Receives what is there; none if nothing is. The lock is held meanwhile: that is cheaper than to hold the endpoint, and the call
     /// does not wait.
-    fn receive_by<T, E: Into<io::Error>>(
+    pub(super) fn receive_by<T>(
         &self,
-        receive: impl FnOnce(&Stream) -> Result<T, E>,
+        receive: impl FnOnce(&Stream) -> Result<T>,
         count: impl FnOnce(&T) -> usize,
     ) -> Result<Option<T>> {
         let open = self.open.lock();
         let endpoint = open.as_ref().ok_or(Status::Closed)?;
         endpoint.check_open()?;
-        match receive(endpoint.source()).map_err(Into::into) {
+        match receive(endpoint.source()) {
             Ok(received) => match count(&received) {
                 0 => Err(Status::Disconnected.into()),
                 bytes => {
-                    // With the lock held, which makes it a plain addition.
-                    self.received.store(self.received() + bytes as u64, Ordering::Relaxed);
+                    add_locked(&self.received, bytes);
                     Ok(Some(received))
                 }
             },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Error::os(error, "receive")),
+            Err(error) if error.status() == Status::WouldBlock => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

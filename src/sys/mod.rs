@@ -4,7 +4,7 @@
 //! A backend provides:
 //!
 //! - `Stream`: a connected socket that never waits. `connect` (until a deadline), `pair`, `adopt`; `send`,
-//!   `send_pieces`, `receive`, `receive_to_stop` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
+//!   `send_pieces`, `receive`, `receive_to_stop`, `receive_pieces` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
 //!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `shut_down` of a direction; `is_gone`; `release` to the caller;
 //!   `refuse_descriptors`, which may do nothing.

@@ -128,7 +128,7 @@ pub trait Source: Send + Sync + 'static {
     }
 }
 
-/// The one error there is: nothing to read, no room to write.
+/// The one error of a send: there is no room.
 #[derive(Clone, Copy, Debug)]
 pub struct WouldBlock;
 
@@ -249,14 +249,14 @@ impl Stream {
         self.send(&pieces.concat())
     }
 
-    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, WouldBlock> {
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let mut came = false;
         KERNEL.change(|| came = self.0.readable.swap(false, Relaxed));
         buffer[0] = b'x';
-        if came { Ok(1) } else { Err(WouldBlock) }
+        if came { Ok(1) } else { Err(Status::WouldBlock.into()) }
     }
 
-    pub fn receive_to_stop(&self, buffer: &mut [u8]) -> Result<(usize, bool), WouldBlock> {
+    pub fn receive_to_stop(&self, buffer: &mut [u8]) -> Result<(usize, bool), Error> {
         self.receive(buffer).map(|received| (received, false))
     }
 

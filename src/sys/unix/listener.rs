@@ -108,7 +108,7 @@ mod tests {
         early.send(b"behind").unwrap();
         let accepted = listener.accept().unwrap();
         let mut buffer = [0; 10];
-        assert_eq!(accepted.receive_to_stop(&mut buffer), Ok((1, true)));
-        assert_eq!(accepted.receive_to_stop(&mut buffer), Ok((6, false)));
+        assert_eq!(accepted.receive_to_stop(&mut buffer).unwrap(), (1, true));
+        assert_eq!(accepted.receive_to_stop(&mut buffer).unwrap(), (6, false));
     }
 }

@@ -155,13 +155,14 @@ impl Stream {
     ) -> rustix::io::Result<usize> {
         let length = pieces.iter().map(|piece| piece.len()).sum();
         if descriptors.is_empty() && length <= WORTH_GATHERING {
-            let mut gathered = [0; WORTH_GATHERING];
+            let mut gathered = [MaybeUninit::uninit(); WORTH_GATHERING];
             let mut end = 0;
             for piece in pieces {
-                gathered[end..end + piece.len()].copy_from_slice(piece);
+                gathered[end..end + piece.len()].write_copy_of_slice(piece);
                 end += piece.len();
             }
-            return self.send(&gathered[..length]);
+            // SAFETY: the pieces were written there, one behind the other, and so long they are together.
+            return self.send(unsafe { gathered[..length].assume_init_ref() });
         }
         self.let_through(true)?;
         let pieces = pieces.map(IoSlice::new);
@@ -177,26 +178,33 @@ impl Stream {
     }
 
     /// Receives what is there; 0 at the end of the peer's stream.
-    pub fn receive(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
-        self.let_through(false)?;
-        let (received, _) = retry(|| rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::empty()))?;
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.let_through(false).map_err(receive_error)?;
+        let (received, _) = retry(|| rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::empty()))
+            .map_err(receive_error)?;
         Ok(received)
     }
 
     /// As `receive`; also tells whether the system stopped at descriptors, which are closed, so that more may be there although the
     /// buffer has room.
-    pub fn receive_to_stop(&self, buffer: &mut [u8]) -> rustix::io::Result<(usize, bool)> {
+    pub fn receive_to_stop(&self, buffer: &mut [u8]) -> Result<(usize, bool), Error> {
         // recvmsg(2), which alone can tell, costs more. It would also tell of credentials, at which recv(2) stops as well: SO_PASSCRED
         // and its like are not the user's to set.
         if self.refuses_descriptors {
             return self.receive(buffer).map(|received| (received, false));
         }
-        self.let_through(false)?;
+        self.receive_pieces([buffer])
+    }
+
+    /// As `receive_to_stop`, into one buffer after the other.
+    pub fn receive_pieces<const N: usize>(&self, buffers: [&mut [u8]; N]) -> Result<(usize, bool), Error> {
+        self.let_through(false).map_err(receive_error)?;
+        let mut buffers = buffers.map(IoSliceMut::new);
         let answer = retry(|| {
-            let mut buffers = [IoSliceMut::new(&mut *buffer)];
             let mut control = RecvAncillaryBuffer::default();
             rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, RecvFlags::empty())
-        })?;
+        })
+        .map_err(receive_error)?;
         Ok((answer.bytes, answer.flags.contains(ReturnFlags::CTRUNC)))
     }
 
@@ -217,7 +225,7 @@ impl Stream {
     /// As `receive_to_stop`, and takes at most so many descriptors that came with the bytes.
     pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>, bool), Error> {
         if most == 0 {
-            let (received, stopped) = self.receive_to_stop(buffer).map_err(receive_error)?;
+            let (received, stopped) = self.receive_to_stop(buffer)?;
             return Ok((received, Vec::new(), stopped));
         }
         self.let_through(false).map_err(receive_error)?;

@@ -96,11 +96,15 @@ impl Stream {
         match self.0 {}
     }
 
-    pub fn receive(&self, _buffer: &mut [u8]) -> Result<usize, Failure> {
+    pub fn receive(&self, _buffer: &mut [u8]) -> Result<usize, Error> {
         match self.0 {}
     }
 
-    pub fn receive_to_stop(&self, _buffer: &mut [u8]) -> Result<(usize, bool), Failure> {
+    pub fn receive_to_stop(&self, _buffer: &mut [u8]) -> Result<(usize, bool), Error> {
+        match self.0 {}
+    }
+
+    pub fn receive_pieces<const N: usize>(&self, _buffers: [&mut [u8]; N]) -> Result<(usize, bool), Error> {
         match self.0 {}
     }
 
