@@ -191,22 +191,30 @@ bool Hub::tellOnce(microseconds look)
     const bool any = hasWaiting();
     while (eventsNext_ < eventsCount_) {
         const moorline_event event = events_[eventsNext_++];
-        if (Slot *slot = find(event.token))
+        if (Slot *slot = find(event.token)) {
             slot->client->onReady(event.readiness);
-    }
-    // Turns asked for from here on wait for the next round, so that no client keeps the others waiting.
-    for (size_t count = turns_.size() - turnsNext_; count > 0 && turnsNext_ < turns_.size(); --count) {
-        Slot *slot = find(turns_[turnsNext_++]);
-        if (slot) {
-            slot->scheduled = false;
-            slot->client->onTurn();
+            // An answer goes out while it is in the processor's cache.
+            giveTurn(event.token);
         }
     }
+    // Turns asked for from here on wait for the next round, so that no client keeps the others waiting.
+    for (size_t count = turns_.size() - turnsNext_; count > 0 && turnsNext_ < turns_.size(); --count)
+        giveTurn(turns_[turnsNext_++]);
     if (turnsNext_ == turns_.size()) {
         turns_.clear();
         turnsNext_ = 0;
     }
     return any;
+}
+
+// Gives the client the turn that it asked for, unless it has had it.
+void Hub::giveTurn(Token token)
+{
+    Slot *slot = find(token);
+    if (!slot || !slot->scheduled)
+        return;
+    slot->scheduled = false;
+    slot->client->onTurn();
 }
 
 void Hub::dispatch(Why why)

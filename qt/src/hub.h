@@ -74,6 +74,7 @@ private:
     enum class Why { Notified, Posted };
     void dispatch(Why why);
     bool tellOnce(std::chrono::microseconds look);
+    void giveTurn(Token token);
     bool hasWaiting() const;
 
     moorline_poller *const poller_;

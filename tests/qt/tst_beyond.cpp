@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cctype>
 #include <cstring>
 #include <memory>
@@ -349,6 +350,44 @@ private slots:
         moorline::qt::setBusyPoll(10s);
         QCOMPARE(moorline::qt::busyPoll(), 1000us);
         moorline::qt::setBusyPoll(50us);
+    }
+
+    void anAnswerGoesOutBeforeOthersAreAsked()
+    {
+        std::array<Pair, 2> pairs;
+        qint64 kept = -1;
+        int answers = 0;
+        for (int i : {0, 1}) {
+            LocalSocket *peer = pairs[i].peer;
+            LocalSocket *other = pairs[1 - i].peer;
+            connect(peer, &QIODevice::readyRead, peer, [&, peer, other] {
+                peer->write(peer->readAll());
+                if (++answers == 2)
+                    kept = other->bytesToWrite();
+            });
+            // Both are there before the event loop looks.
+            pairs[i].client.write("question");
+            QVERIFY(pairs[i].client.flush());
+        }
+        EVENTUALLY(answers == 2);
+        QCOMPARE(kept, 0);
+        for (Pair &pair : pairs)
+            EVENTUALLY(pair.client.bytesAvailable() == 8);
+    }
+
+    void largePiecesAreHandedOutWithoutACopy()
+    {
+        constexpr qint64 length = 100000;
+        Pair pair;
+        QByteArray piece;
+        for (int i = 0; i < 5; ++i) {
+            pair.client.write(QByteArray(length, char('a' + i)));
+            EVENTUALLY(pair.peer->bytesAvailable() == length);
+            piece = pair.peer->readAll();
+            QCOMPARE(piece, QByteArray(length, char('a' + i)));
+        }
+        // As much memory as was received into, which a copy would not have.
+        QVERIFY2(piece.capacity() > length + 1000, qPrintable(QString::number(piece.capacity())));
     }
 
     void otherWorkIsNotKeptWaiting()
