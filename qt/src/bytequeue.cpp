@@ -80,10 +80,13 @@ qint64 ByteQueue::read(char *into, qint64 most)
 
 QByteArray ByteQueue::takeAll()
 {
-    // Nor is memory given away of which more than half is unused.
-    if (start_ > 0 || size() < worthSharing || size() < memory_.size() / 2) {
+    // Memory of which more than half is unused is not given away, nor kept: what comes next may fit into less.
+    const bool isTooLarge = size() < memory_.size() / 2;
+    if (start_ > 0 || size() < worthSharing || isTooLarge) {
         const QByteArray all(data(), size());
         clear();
+        if (isTooLarge && all.size() >= worthSharing)
+            memory_ = QByteArray();
         return all;
     }
     // Not squeezed: that would make malloc(3) map and unmap large pieces again and again, which it stops doing when it gets one back
