@@ -190,7 +190,7 @@ pub(super) unsafe fn borrow_all<'call>(
 /// the trigger, or until moorline_socket_may_have_message says no, which costs less.
 ///
 /// @param socket      a socket with messages
-/// @param buffer      where to put it; may be NULL if capacity is 0
+/// @param buffer      where to put it; may be NULL if capacity is 0. All of it may be written to, whatever comes
 /// @param capacity    bytes of room
 /// @param timeout_ms  how long to wait for it, in milliseconds; -1 for ever, 0 not at all
 /// @param length      out: the message's length; with MOORLINE_BUFFER_TOO_SMALL too
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn moorline_socket_may_have_message(
 /// As moorline_socket_receive_message, and gives the descriptors that came with the message.
 ///
 /// @param socket      a socket with messages
-/// @param buffer      where to put the message; may be NULL if capacity is 0
+/// @param buffer      where to put the message; may be NULL if capacity is 0. All of it may be written to, whatever comes
 /// @param capacity    bytes of room
 /// @param timeout_ms  how long to wait for it, in milliseconds; -1 for ever, 0 not at all
 /// @param length      out: the message's length; with MOORLINE_BUFFER_TOO_SMALL too

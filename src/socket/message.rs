@@ -249,7 +249,7 @@ impl Socket {
         })
     }
 
-    /// Receives a message into a buffer; tells its length.
+    /// Receives a message into the front of a buffer; tells its length. All of the buffer may be written to, whatever comes.
     ///
     /// # Errors
     ///
