@@ -15,7 +15,7 @@ pub struct Comparison {
 }
 
 /// What the fastest of the peers did in each row, whichever that was.
-const BEST: &str = "the fastest peer";
+pub const BEST: &str = "the fastest peer";
 
 /// All that say something: everybody to the limit, ours to the fastest peer, Qt's to Qt's.
 pub fn comparisons<'a>(groups: impl IntoIterator<Item = &'a Group>) -> Vec<Comparison> {

@@ -1,6 +1,7 @@
 //! Runs all systems over all rows, interleaved round by round, each in a process of its own.
 
 mod compare;
+mod markdown;
 mod page;
 mod plan;
 mod sample;
@@ -17,7 +18,7 @@ use std::time::Instant;
 use systems::{MICRO, SYSTEMS};
 
 /// Runs the exchange with every system, and what is measured beside it. Prints a table, and writes results.json with every
-/// sample and results.html with charts.
+/// sample, results.html with charts and results.md with the tables of docs/performance.md.
 #[derive(Parser)]
 #[command(name = "benches/run")]
 struct Options {
@@ -80,8 +81,9 @@ fn main() {
         serde_json::json!({ "surroundings": surroundings_by_name, "rounds": rounds, "groups": groups });
     let json = checked(serde_json::to_string_pretty(&results), "the results");
     let page = page::page(&surroundings, rounds, &groups);
+    let markdown = markdown::markdown(&groups);
     println!();
-    for (name, text) in [("results.json", json), ("results.html", page)] {
+    for (name, text) in [("results.json", json), ("results.html", page), ("results.md", markdown)] {
         let path = options.build.join(name);
         checked(std::fs::write(&path, text), &path.display().to_string());
         println!("{}", path.display());
