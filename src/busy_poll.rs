@@ -36,7 +36,7 @@ pub(crate) struct BusyPoller {
     skip: AtomicU32,
     /// What `skip` was set to after the last vain try.
     penalty: AtomicU32,
-    /// Waits that looked.
+    /// Waits whose first look found nothing.
     waits: AtomicU32,
 }
 
@@ -47,22 +47,25 @@ impl BusyPoller {
 
     /// A wait begins.
     pub fn begin(&self) -> Looking<'_> {
-        let (longest, asks) = match self.mode {
-            BusyPoll::Never => (Duration::ZERO, false),
-            BusyPoll::For(longest) => (longest, false),
+        let longest = match self.mode {
+            BusyPoll::Never => Duration::ZERO,
+            BusyPoll::For(longest) => longest,
             BusyPoll::Adaptive => match self.skip.load(Ordering::Relaxed) {
-                0 => (ADAPTIVE, self.asks()),
+                0 => ADAPTIVE,
                 skip => {
                     self.skip.store(skip - 1, Ordering::Relaxed);
-                    (Duration::ZERO, false)
+                    Duration::ZERO
                 }
             },
         };
-        Looking { poller: self, left: longest, asks, begun: None, vain: 0 }
+        Looking { poller: self, left: longest, begun: None, vain: 0 }
     }
 
-    /// Whether this wait asks who has the processor.
+    /// Whether a wait whose first look has found nothing asks who has the processor.
     fn asks(&self) -> bool {
+        if self.mode != BusyPoll::Adaptive {
+            return false;
+        }
         let waits = self.waits.load(Ordering::Relaxed);
         self.waits.store(waits.wrapping_add(1), Ordering::Relaxed);
         waits.is_multiple_of(WAITS_PER_QUESTION) || self.penalty.load(Ordering::Relaxed) > 0
@@ -87,8 +90,6 @@ pub(crate) struct Looking<'a> {
     poller: &'a BusyPoller,
     /// Zero: it may sleep.
     left: Duration,
-    /// Whether it asks who has the processor meanwhile.
-    asks: bool,
     /// The first look that found nothing.
     begun: Option<Begun>,
     /// Looks that found nothing.
@@ -125,7 +126,7 @@ impl Looking<'_> {
         if self.left.is_zero() {
             return;
         }
-        let begun = self.begun.get_or_insert_with(|| Begun::now(self.asks));
+        let begun = self.begun.get_or_insert_with(|| Begun::now(self.poller.asks()));
         if begun.at.elapsed() >= self.left {
             self.left = Duration::ZERO;
             self.poller.learn(false);
@@ -227,7 +228,7 @@ mod tests {
         let poller = BusyPoller::default();
         let begun = Some(Begun::now(true));
         meanwhile();
-        Looking { poller: &poller, left, asks: true, begun, vain: 1 }.found(count);
+        Looking { poller: &poller, left, begun, vain: 1 }.found(count);
         poller.penalty.load(Ordering::Relaxed) == 0
     }
 
@@ -262,13 +263,24 @@ mod tests {
 
     #[test]
     fn who_has_the_processor_is_asked_after_what_did_not_pay_and_from_time_to_time() {
+        const WAITS: u32 = 3 * WAITS_PER_QUESTION;
         let poller = BusyPoller::default();
-        let asked = || (0..3 * WAITS_PER_QUESTION).filter(|_| poller.begin().asks).count();
-        assert_eq!(asked(), 3);
+        let asked = |poller: &BusyPoller| {
+            let asks = |_: &u32| {
+                // What is there at once tells nothing, so nothing is asked.
+                poller.begin().found(1);
+                let mut looking = poller.begin();
+                looking.found_nothing();
+                looking.begun.is_some_and(|begun| begun.ran.is_some())
+            };
+            (0..WAITS).filter(asks).count()
+        };
+        assert_eq!(asked(&poller), 3);
         poller.learn(false);
         while poller.skip.load(Ordering::Relaxed) > 0 {
-            assert!(!poller.begin().asks);
+            assert!(!poller.begin().goes_on());
         }
-        assert_eq!(asked(), 3 * WAITS_PER_QUESTION as usize);
+        assert_eq!(asked(&poller), WAITS as usize);
+        assert_eq!(asked(&BusyPoller::new(BusyPoll::For(LONG))), 0);
     }
 }

@@ -6,20 +6,22 @@ use crate::frame::{Frame, Parser};
 use crate::room;
 use crate::sys::Descriptor;
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Instant;
 
-/// What is read at a time: little at first, and twice as much whenever that was not enough, so that an idle connection costs
+/// The least room that is read into: little at first, and twice as much whenever that was not enough, so that a connection costs
 /// little and a busy one few calls.
 const READ_SIZES: (usize, usize) = (4 * 1024, 64 * 1024);
-/// While a message is not whole, the room for it is at most so many times what has come of it, and what is read at a time.
+/// While nothing comes, the room for a message that is not whole is at most so many times what has come of it, and what is read into
+/// at least.
 const MOST_SPARE: usize = 4;
 
-/// From this length on a message is received at its place: below, the pieces cost the system more than a copy would.
-const WORTH_PLACING: usize = 16 * 1024;
+/// The lengths of messages that are received at their place: for shorter ones the pieces cost the system more than a copy would, and
+/// longer ones come in parts.
+const WORTH_PLACING: RangeInclusive<usize> = 16 * 1024..=128 * 1024;
 
 /// Received bytes, of which the first message is looked for. Its room grows with what has come, not with what a length on the
-/// wire promises.
+/// wire promises, and is the thread's where that has some.
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
     filled: Range<usize>,
@@ -178,6 +180,11 @@ impl Inbox {
         self.descriptors.iter().map(|arrival| arrival.descriptors.len()).sum()
     }
 
+    /// The system may have something again.
+    pub fn forget_drained(&mut self) {
+        self.drained = false;
+    }
+
     /// Whether the last receive took all that the system had then.
     pub fn is_drained(&self) -> bool {
         self.drained
@@ -202,11 +209,10 @@ impl Inbox {
         Ok(received)
     }
 
-    /// The length of the message that is likely to come next, if it is worth receiving at its place: if it is a long one, and nothing
-    /// comes before it.
+    /// The length of the message that is likely to come next, if it is worth receiving at its place and nothing comes before it.
     pub fn expected(&self) -> Option<usize> {
-        (self.last_length >= WORTH_PLACING && self.filled.is_empty() && self.parser.head_length() > 0)
-            .then_some(self.last_length)
+        let is_likely = self.filled.is_empty() && self.parser.head_length() > 0;
+        Some(self.last_length).filter(|length| is_likely && WORTH_PLACING.contains(length))
     }
 
     /// As [`Inbox::fill`], of an empty inbox: what `receive` puts into a buffer, then into the place of a message, then into another
@@ -433,9 +439,11 @@ mod tests {
     #[test]
     fn a_message_is_expected_to_be_as_long_as_the_last_one_if_that_was_long() {
         for (framing, length, expected) in [
-            (Framing::BigEndian, WORTH_PLACING, Some(WORTH_PLACING)),
-            (Framing::BigEndian, WORTH_PLACING - 1, None),
-            (Framing::Lines, WORTH_PLACING, None),
+            (Framing::BigEndian, 16_384, Some(16_384)),
+            (Framing::BigEndian, 131_072, Some(131_072)),
+            (Framing::BigEndian, 16_383, None),
+            (Framing::BigEndian, 131_073, None),
+            (Framing::Lines, 16_384, None),
         ] {
             let mut inbox = Inbox::new(Parser::new(framing, 1 << 20), None);
             assert_eq!(inbox.expected(), None);

@@ -2,7 +2,10 @@
 
 mod support;
 
-use moorline::{Application, Framing, MessageOptions, Socket, SocketOptions, Status, Timeout};
+use moorline::{
+    Application, Event, Framing, Interest, MessageOptions, Poller, PollerOptions, Socket, SocketOptions,
+    Status, Timeout,
+};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -135,7 +138,6 @@ fn long_messages_of_one_length_and_of_others_arrive_whole_in_the_callers_buffer(
         for (index, length) in lengths.iter().enumerate() {
             near.send_message(&message(index), WATCHDOG).unwrap();
             assert_eq!(receive_into(&far, LONG + 1), message(index), "{framing:?} {length}");
-            assert!(!far.may_have_message().unwrap());
         }
         for index in 0..lengths.len() {
             near.send_message(&message(index), WATCHDOG).unwrap();
@@ -143,6 +145,7 @@ fn long_messages_of_one_length_and_of_others_arrive_whole_in_the_callers_buffer(
         for index in 0..lengths.len() {
             assert_eq!(receive_into(&far, LONG + 1), message(index), "{framing:?}");
         }
+        assert_eq!(status(far.receive_message(Timeout::None)), Status::WouldBlock);
         assert!(!far.may_have_message().unwrap());
         let statistics = far.statistics();
         assert_eq!(statistics.messages_received, 2 * lengths.len() as u64);
@@ -335,6 +338,20 @@ fn descriptors_come_with_their_message_and_no_more_than_allowed() {
 }
 
 #[test]
+fn descriptors_come_with_long_messages_too() {
+    let (near, far) =
+        adopted_pair(MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) });
+    let file = tempfile::tempfile().unwrap();
+    let message = vec![b'x'; 20_000];
+    for _ in 0..3 {
+        near.send_message_with(&message, &[file.as_fd()], WATCHDOG).unwrap();
+        let mut buffer = vec![0; message.len()];
+        let descriptors = far.receive_message_into(&mut buffer, &mut 0, WATCHDOG).unwrap();
+        assert_eq!((descriptors.len(), buffer), (1, message.clone()));
+    }
+}
+
+#[test]
 fn who_sends_descriptors_to_a_socket_that_takes_none_is_told() {
     if !system_turns_descriptors_away() {
         return;
@@ -361,6 +378,11 @@ fn whether_another_message_may_be_there_is_known_without_asking_the_system() {
         assert_eq!(receive(&far), b"first");
         assert!(may(), "the second came with the first");
         assert_eq!(receive(&far), b"second");
+        assert!(may(), "more may have come since the system was asked");
+        assert_eq!(status(far.receive_message(Timeout::None)), Status::WouldBlock);
+        assert!(!may(), "{framing:?}");
+        near.send_message(b"alone", WATCHDOG).unwrap();
+        assert_eq!(receive(&far), b"alone");
         assert!(!may(), "{framing:?}");
         near.send_message(&vec![b'x'; 70_000], WATCHDOG).unwrap();
         near.send_message(b"behind", WATCHDOG).unwrap();
@@ -376,6 +398,60 @@ fn whether_another_message_may_be_there_is_known_without_asking_the_system() {
     assert!(!near.may_have_message().unwrap(), "a part is no message");
     let (plain, _) = Socket::pair(&SocketOptions::default()).unwrap();
     assert_eq!(status(plain.may_have_message()), Status::InvalidState);
+}
+
+/// What a poller has told while messages from before were there still is not told again.
+#[test]
+fn what_came_while_messages_were_left_is_not_overlooked() {
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::Lines));
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    poller.add(&near, Interest::READABLE_EDGE, 1).unwrap();
+    let mut events = [Event::default(); 4];
+    far.write_all(b"one\ntwo\n").unwrap();
+    poller.wait(&mut events, WATCHDOG).unwrap();
+    assert_eq!(receive(&near), b"one");
+    // Others get their turn meanwhile.
+    far.write_all(b"three\n").unwrap();
+    poller.wait(&mut events, WATCHDOG).unwrap();
+    assert_eq!(receive(&near), b"two");
+    assert!(near.may_have_message().unwrap());
+    assert_eq!(receive(&near), b"three");
+}
+
+#[test]
+fn there_may_be_a_message_while_another_thread_receives_and_after_it_was_in_the_way() {
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    let may = || far.may_have_message().unwrap();
+    near.send_message(b"first", WATCHDOG).unwrap();
+    assert_eq!(receive(&far), b"first");
+    assert!(!may());
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| receive(&far));
+        until(may);
+        // Whoever comes now was perhaps told of what the other one does not see.
+        assert_eq!(status(far.receive_message(Timeout::None)), Status::WouldBlock);
+        near.send_message(b"second", WATCHDOG).unwrap();
+        assert_eq!(receiver.join().unwrap(), b"second");
+    });
+    assert!(may());
+    assert_eq!(status(far.receive_message(Timeout::None)), Status::WouldBlock);
+    assert!(!may());
+}
+
+/// A send reads the greeting, for its limit, and what comes with it.
+#[test]
+fn what_came_with_the_greeting_is_not_overlooked() {
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::Checked));
+    let (source, mut wire) = against_plain(MessageOptions::new(Framing::Checked));
+    assert_eq!(status(near.receive_message(Timeout::None)), Status::WouldBlock);
+    assert!(!near.may_have_message().unwrap());
+    source.send_message(b"message", WATCHDOG).unwrap();
+    let mut greeting_and_message = [0; 1000];
+    let length = wire.read(&mut greeting_and_message).unwrap();
+    far.write_all(&greeting_and_message[..length]).unwrap();
+    near.send_message(b"answer", WATCHDOG).unwrap();
+    assert!(near.may_have_message().unwrap());
+    assert_eq!(receive(&near), b"message");
 }
 
 #[test]

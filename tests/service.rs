@@ -8,6 +8,7 @@ use moorline::{
     BusyPoll, Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions,
     Status, Timeout,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -440,5 +441,50 @@ fn a_connection_that_is_always_talking_does_not_hide_the_others() {
         }
         // Nor does it keep the service from stopping. Its own conversation ends with that.
         service.stop(WATCHDOG).unwrap();
+    });
+}
+
+/// Counts what floods in, and tells how much of that had come when something else did.
+struct Flooded {
+    flood: AtomicU64,
+    others: mpsc::SyncSender<u64>,
+}
+
+impl Handler for Flooded {
+    fn message(&self, _: &Connection, message: &[u8]) {
+        let before = self.flood.load(Ordering::SeqCst);
+        if message.starts_with(b"flood") {
+            self.flood.store(before + 1, Ordering::SeqCst);
+        } else {
+            self.others.send(before).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_floods_has_no_more_than_its_share_however_long_it_does() {
+    let (others, told) = mpsc::sync_channel(100);
+    let handler = Arc::new(Flooded { flood: AtomicU64::new(0), others });
+    let (service, options) = message_service(messages(Framing::Lines), handler.clone());
+    let name = service.full_name().unwrap();
+    let other = Socket::connect(&name, &options, WATCHDOG).unwrap();
+    let flooding = Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap();
+    let flood = || handler.flood.load(Ordering::SeqCst);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let line = [&b"flood"[..], &[b' '; 1000], b"\n"].concat();
+            let block = line.repeat(4);
+            while flooding.send(&block, WATCHDOG).is_ok() {}
+        });
+        until(|| flood() > 400_000);
+        let meanwhile = (0..20).map(|_| {
+            let before = flood();
+            other.send_message(b"other", WATCHDOG).unwrap();
+            told.recv_timeout(Duration::from_secs(30)).unwrap() - before
+        });
+        // Few turns of sixteen messages, but for when the threads here were interrupted.
+        let fewest = meanwhile.min().unwrap();
+        service.stop(Timeout::None).unwrap();
+        assert!(fewest < 200, "{fewest} messages of the flood came between");
     });
 }

@@ -123,6 +123,7 @@ void Hub::remove(Token token)
         return;
     slot->client = nullptr;
     slot->scheduled = false;
+    slot->listed = false;
     // A slot whose generations are used up is never used again.
     if (++slot->generation != 0)
         free_.push_back(indexOf(token));
@@ -143,7 +144,10 @@ void Hub::schedule(Token token)
     if (!slot || slot->scheduled)
         return;
     slot->scheduled = true;
-    turns_.push_back(token);
+    if (!slot->listed) {
+        slot->listed = true;
+        turns_.push_back(token);
+    }
     if (depth_ == 0)
         wakeLater();
 }
@@ -198,8 +202,12 @@ bool Hub::tellOnce(microseconds look)
         }
     }
     // Turns asked for from here on wait for the next round, so that no client keeps the others waiting.
-    for (size_t count = turns_.size() - turnsNext_; count > 0 && turnsNext_ < turns_.size(); --count)
-        giveTurn(turns_[turnsNext_++]);
+    for (size_t count = turns_.size() - turnsNext_; count > 0 && turnsNext_ < turns_.size(); --count) {
+        const Token token = turns_[turnsNext_++];
+        if (Slot *slot = find(token))
+            slot->listed = false;
+        giveTurn(token);
+    }
     if (turnsNext_ == turns_.size()) {
         turns_.clear();
         turnsNext_ = 0;

@@ -64,7 +64,8 @@ private:
     struct Slot {
         Client *client = nullptr;
         quint32 generation = 1;
-        bool scheduled = false;
+        bool scheduled = false; ///< A turn is asked for.
+        bool listed = false; ///< It is in turns_, also if it has had its turn meanwhile.
     };
 
     explicit Hub(moorline_poller *poller);

@@ -225,7 +225,6 @@ impl OutText {
 /// Milliseconds: -1 for ever, 0 not at all.
 pub(super) fn timeout(milliseconds: i64) -> Result<Timeout> {
     match u64::try_from(milliseconds) {
-        Ok(0) => Ok(Timeout::None),
         Ok(milliseconds) => Ok(Timeout::from(Duration::from_millis(milliseconds))),
         Err(_) if milliseconds == -1 => Ok(Timeout::Forever),
         Err(_) => {

@@ -229,8 +229,8 @@ pub unsafe extern "C" fn moorline_socket_receive_message(
 
 /// Tells whether a receive may find another message without waiting.
 ///
-/// It may if one is there already, if the last receive left something with the system, if nothing was received yet, or if another
-/// thread is receiving. If not, a poller tells of what comes next, whatever the trigger, as after MOORLINE_WOULD_BLOCK; but
+/// It may if one is there already, if the last receive took what had come before it or left something with the system, if nothing
+/// was received yet, or if another thread is receiving. If not, a poller tells of what comes next, whatever the trigger, as after MOORLINE_WOULD_BLOCK; but
 /// after its report of MOORLINE_HANGUP the end of the stream is still to be received.
 ///
 /// @param socket  a socket with messages

@@ -67,6 +67,8 @@ pub(super) struct Messaging {
     inbox: Mutex<Inbox>,
     /// [`Messaging::may_have_more`] at the end of the last receive; meanwhile there may be.
     more: AtomicBool,
+    /// A receive was turned away by another one since that began, and may have been for something that the other did not see.
+    turned_away: AtomicBool,
     /// Whether there is a validator, for those who don't lock.
     validates: AtomicBool,
     validator: Mutex<Option<Arc<Validator>>>,
@@ -92,6 +94,7 @@ impl Messaging {
                 options.message_timeout.map(|_| options.clock.clone()),
             )),
             more: AtomicBool::new(true),
+            turned_away: AtomicBool::new(false),
             validates: AtomicBool::new(false),
             validator: Mutex::default(),
         })
@@ -226,7 +229,9 @@ impl Socket {
             // That nothing came, or that the peer has left, is what a receive tells.
             _ => {}
         }
-        self.or_break_off(messaging.greeted(&mut inbox)).map(drop)
+        let greeted = self.or_break_off(messaging.greeted(&mut inbox)).map(drop);
+        inbox.rest();
+        greeted
     }
 
     /// Receives a message.
@@ -263,7 +268,6 @@ impl Socket {
         self.receiving(timeout, |messaging, inbox, deadline| {
             if let Some(length) = self.await_message(messaging, inbox, deadline, buffer)? {
                 *needed = length;
-                self.or_break_off(self.validate(messaging, &buffer[..length]))?;
                 add_locked(&self.messages_received, 1);
                 return Ok(Vec::new());
             }
@@ -292,7 +296,8 @@ impl Socket {
         })
     }
 
-    /// Lets nobody else receive meanwhile.
+    /// Lets nobody else receive meanwhile. Who asks afterwards whether there may be more is told no only if the system was asked: what
+    /// has come since an earlier receive asked it may have been told by a poller already.
     fn receiving<T>(
         &self,
         timeout: Timeout,
@@ -300,10 +305,17 @@ impl Socket {
     ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
-        let mut inbox = lock_until(&messaging.inbox, deadline)?;
+        let mut inbox = lock_until(&messaging.inbox, deadline)
+            .inspect_err(|_| messaging.turned_away.store(true, Ordering::Release))?;
+        messaging.turned_away.store(false, Ordering::Release);
         messaging.more.store(true, Ordering::Release);
+        inbox.forget_drained();
         let answer = receive(messaging, &mut inbox, deadline);
-        messaging.more.store(messaging.may_have_more(&mut inbox), Ordering::Release);
+        let more = messaging.may_have_more(&mut inbox);
+        if !more {
+            inbox.rest();
+        }
+        messaging.more.store(more, Ordering::Release);
         answer
     }
 
@@ -377,9 +389,9 @@ impl Socket {
         taken
     }
 
-    /// Whether a receive may find another message without waiting: one is there already, the last receive left something with the
-    /// system, nothing was received yet, or another thread is receiving. If not, a poller tells of what comes next, whatever the
-    /// trigger. After a poller's report of a hang-up the end of the stream is still to be received.
+    /// Whether a receive may find another message without waiting: one is there already, the last receive took what had come before
+    /// it or left something with the system, nothing was received yet, or another thread is receiving. If not, a poller tells of what
+    /// comes next, whatever the trigger. After a poller's report of a hang-up the end of the stream is still to be received.
     ///
     /// Does not block.
     ///
@@ -387,12 +399,15 @@ impl Socket {
     ///
     /// `InvalidState`: the socket has no framing.
     pub fn may_have_message(&self) -> Result<bool> {
-        Ok(self.messaging()?.more.load(Ordering::Acquire))
+        let messaging = self.messaging()?;
+        Ok(messaging.more.load(Ordering::Acquire) || messaging.turned_away.load(Ordering::Acquire))
     }
 
     fn fill(&self, messaging: &Messaging, inbox: &mut Inbox, place: &mut [u8]) -> Result<Filled> {
         let most = messaging.options.max_descriptors;
-        let expected = inbox.expected().filter(|_| most == 0 && messaging.awaited().is_none());
+        // With a validator nothing gets to the caller that it has not seen. recvmsg(2) into pieces takes no descriptors.
+        let may_place = most == 0 && !messaging.validates.load(Ordering::Acquire);
+        let expected = inbox.expected().filter(|_| may_place);
         let mut in_place = None;
         let receive = |stream: &Stream| match expected.and_then(|length| place.get_mut(..length)) {
             Some(place) => {
@@ -424,7 +439,6 @@ impl Socket {
         if due.is_none_or(|(due, _)| due > clock.now())
             && let Err(status) = deadline.check_may_wait()
         {
-            inbox.rest();
             self.flush_if_queued();
             return Err(status.into());
         }
@@ -556,21 +570,48 @@ mod tests {
             room::give(vec![0; ROOM]);
             far.send(b"\0\0\0\x03one\0\0\0\x03t").unwrap();
             assert_eq!(socket.receive_message(WATCHDOG).unwrap().data, b"one");
-            assert!(room::take().is_empty(), "something is left in it");
-            room::give(vec![0; ROOM]);
             for more in [&b""[..], b"w"] {
-                far.send(more).unwrap();
-                assert_eq!(socket.receive_message(timeout).unwrap_err().status(), outcome);
                 let room = room::take();
                 assert_eq!(room.len(), ROOM);
                 room::give(room);
+                far.send(more).unwrap();
+                assert_eq!(socket.receive_message(timeout).unwrap_err().status(), outcome);
             }
             far.send(b"o").unwrap();
             assert_eq!(socket.receive_message(WATCHDOG).unwrap().data, b"two");
-            assert_eq!(socket.receive_message(timeout).unwrap_err().status(), outcome);
             // The smaller one that it had meanwhile, and the other one.
             let given_back = [room::take().len(), room::take().len()];
             assert!((1..ROOM).contains(&given_back[0]) && given_back[1] == ROOM, "{given_back:?}");
+            // At the end of the stream it holds nothing, either.
+            room::give(vec![0; ROOM]);
+            drop(far);
+            assert_eq!(socket.receive_message(WATCHDOG).unwrap_err().status(), Status::Disconnected);
+            assert_eq!(room::take().len(), ROOM);
         }
+    }
+
+    #[test]
+    fn a_long_message_as_long_as_the_last_one_is_received_right_into_the_buffer() {
+        const LENGTH: usize = 20_000;
+        let received = |options: MessageOptions, validator: Option<Arc<Validator>>| {
+            let options = SocketOptions { messages: Some(Arc::new(options)), ..SocketOptions::default() };
+            let (near, far) = Socket::pair(&options).unwrap();
+            far.set_validator(validator).unwrap();
+            near.send_message(&[b'x'; LENGTH], WATCHDOG).unwrap();
+            far.receive_message(WATCHDOG).unwrap();
+            // One byte more than was expected, and than there is room for: what was written to the buffer came from the system.
+            near.send_message(&[b'x'; LENGTH + 1], WATCHDOG).unwrap();
+            let (mut buffer, mut needed) = (vec![0; LENGTH], 0);
+            let answer = far.receive_message_into(&mut buffer, &mut needed, WATCHDOG);
+            assert_eq!((answer.unwrap_err().status(), needed), (Status::BufferTooSmall, LENGTH + 1));
+            assert_eq!(far.receive_message(WATCHDOG).unwrap().data, vec![b'x'; LENGTH + 1]);
+            buffer == [b'x'; LENGTH]
+        };
+        let options = MessageOptions::new(Framing::BigEndian);
+        assert!(received(options.clone(), None));
+        assert!(received(MessageOptions::new(Framing::Checked), None));
+        assert!(!received(options.clone(), Some(Arc::new(|_: &[u8]| true))), "a validator sees it first");
+        assert!(!received(MessageOptions { max_descriptors: 1, ..options }, None), "descriptors may come");
+        assert!(!received(MessageOptions::new(Framing::Lines), None), "its end has to be looked for");
     }
 }

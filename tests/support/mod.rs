@@ -6,13 +6,22 @@ pub mod descriptors;
 pub mod scene;
 
 use moorline::{Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long enough that only a hang gets here.
 pub const WATCHDOG: Timeout = Timeout::After(Duration::from_secs(30));
 
 pub fn status<T>(result: Result<T>) -> Status {
     result.err().map_or(Status::Ok, |error| error.status())
+}
+
+/// Waits until something is so.
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it never is");
+        std::thread::yield_now();
+    }
 }
 
 /// A server that listens under a new name.

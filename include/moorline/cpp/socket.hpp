@@ -227,9 +227,10 @@ public:
         });
     }
 
-    /// Whether a receive may find another message without waiting: one is there already, the last receive left something with
-    /// the system, nothing was received yet, or another thread is receiving. If not, a poller tells of what comes next, whatever
-    /// the trigger, as after would_block; but after its report of a hang-up the end of the stream is still to be received.
+    /// Whether a receive may find another message without waiting: one is there already, the last receive took what had come
+    /// before it or left something with the system, nothing was received yet, or another thread is receiving. If not, a poller
+    /// tells of what comes next, whatever the trigger, as after would_block; but after its report of a hang-up the end of the
+    /// stream is still to be received.
     /// Errors: invalid_state (no framing), stale_handle, invalid_argument (empty owner).
     [[nodiscard]] Result<bool> may_have_message() const noexcept {
         std::uint32_t may = 0;

@@ -37,8 +37,8 @@ pub(super) struct Worker {
     buffer: Vec<u8>,
     /// What the present wait has found; empty between two turns, its room is kept.
     events: Vec<Event>,
-    /// Slots with more to read than their share.
-    again: Vec<usize>,
+    /// Slots with more to read than their share, each once, and the numbers of their connections.
+    again: Vec<(usize, u64)>,
     stopping: Option<Deadline>,
     /// When to look whether a connection is late, and which. Early ones are put in again.
     alarms: BinaryHeap<Reverse<(Instant, usize, u64)>>,
@@ -52,6 +52,8 @@ struct Served {
     paused: bool,
     /// An edge came that was not read to its end.
     readable: bool,
+    /// It is among those that are read again after the others.
+    again: bool,
     /// The peer has ended its sending, so the end of the stream is to be found.
     hangup: bool,
     /// Something is queued, so room to send is watched for.
@@ -123,9 +125,12 @@ impl Worker {
             self.events = events;
             // Reading may give it another turn, after the others'.
             std::mem::swap(&mut turns, &mut self.again);
-            for slot in turns.drain(..) {
-                self.read(slot);
-                self.set_alarm(slot);
+            for (slot, number) in turns.drain(..) {
+                if let Some(served) = self.get(slot).filter(|it| it.number == number) {
+                    served.again = false;
+                    self.read(slot);
+                    self.set_alarm(slot);
+                }
             }
             self.accept_if_due();
             self.end_late_ones();
@@ -223,6 +228,7 @@ impl Worker {
             connection: connection.clone(),
             paused: false,
             readable: false,
+            again: false,
             hangup: false,
             flushing: false,
             ending,
@@ -287,7 +293,17 @@ impl Worker {
                 Err(error) => return self.end_of_stream(slot, error.status()),
             }
         }
-        self.again.push(slot);
+        self.read_again(slot);
+    }
+
+    /// Has it read after the others. Once, however many edges come until then: each would come back as long as there is something.
+    fn read_again(&mut self, slot: usize) {
+        if let Some(served) = self.served.get_mut(slot)
+            && !served.again
+        {
+            served.again = true;
+            self.again.push((slot, served.number));
+        }
     }
 
     /// Reads a message; false if there is none now, or the connection has ended.
@@ -391,7 +407,7 @@ impl Worker {
             // It was this side that made the peer wait.
             served.connection.socket().restart_peer_clock();
             if served.readable {
-                self.again.push(slot);
+                self.read_again(slot);
             }
             self.call(slot, |handler, connection| handler.low_water(connection, queued));
         }

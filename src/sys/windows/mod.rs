@@ -104,8 +104,7 @@ pub(crate) fn process_id() -> u32 {
     std::process::id()
 }
 
-/// How long this thread has had a processor: it is not asked, so what looking finds never pays where it took others to have the
-/// processor.
+/// How long this thread has had a processor: never, as nothing waits here yet.
 pub(crate) fn thread_time() -> Duration {
     Duration::ZERO
 }
