@@ -4,8 +4,16 @@
 #include <moorline/qt/MessageSocket>
 
 #include <QtCore/QDataStream>
+#include <QtCore/QElapsedTimer>
+#include <QtCore/QTimer>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
 #include <memory>
+#include <thread>
 
 using moorline::MessageSocket;
 
@@ -29,6 +37,13 @@ struct MessagePair {
             qFatal("no connection");
     }
 };
+
+QElapsedTimer startedTimer()
+{
+    QElapsedTimer timer;
+    timer.start();
+    return timer;
+}
 
 } // namespace
 
@@ -173,6 +188,48 @@ private slots:
             peer.disconnectFromServer();
         EVENTUALLY(!socket);
         support::settle();
+    }
+
+    void aFloodDoesNotKeepOtherWorkWaiting()
+    {
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        LocalSocket taken;
+        QVERIFY(taken.setSocketDescriptor(ends[0]));
+        auto flooded = std::make_unique<MessageSocket>();
+        QVERIFY(flooded->takeOver(&taken));
+        std::thread flood([end = ends[1]] {
+            QByteArray block;
+            for (int i = 0; i < 8000; ++i)
+                block += QByteArray::fromRawData("\0\0\0\1x", 5);
+            while (send(end, block.constData(), size_t(block.size()), MSG_NOSIGNAL) > 0) { }
+            ::close(end);
+        });
+        qint64 messages = 0;
+        connect(flooded.get(), &MessageSocket::messageReceived, this, [&](const QByteArray &) {
+            ++messages;
+            // So that not many fit into the time that an activation of the hub takes.
+            const QElapsedTimer begun = startedTimer();
+            while (begun.nsecsElapsed() < 2000) { }
+        });
+        // How many come between two turns of others: the fewest of some, as this thread may be interrupted.
+        qint64 before = 0;
+        qint64 fewest = std::numeric_limits<qint64>::max();
+        int turns = 0;
+        QTimer others;
+        connect(&others, &QTimer::timeout, this, [&] {
+            if (messages > 500000) {
+                fewest = std::min(fewest, messages - before);
+                ++turns;
+            }
+            before = messages;
+        });
+        others.start(0);
+        const bool done = support::until([&] { return turns > 20; });
+        flooded.reset();
+        flood.join();
+        QVERIFY(done);
+        QVERIFY2(fewest < 2000, qPrintable(QString::number(fewest)));
     }
 
 public slots:
