@@ -202,7 +202,7 @@ private slots:
             QByteArray block;
             for (int i = 0; i < 8000; ++i)
                 block += QByteArray::fromRawData("\0\0\0\1x", 5);
-            while (send(end, block.constData(), size_t(block.size()), MSG_NOSIGNAL) > 0) { }
+            while (send(end, block.constData(), size_t(block.size()), MSG_NOSIGNAL) > 0) {}
             ::close(end);
         });
         qint64 messages = 0;
@@ -210,7 +210,7 @@ private slots:
             ++messages;
             // So that not many fit into the time that an activation of the hub takes.
             const QElapsedTimer begun = startedTimer();
-            while (begun.nsecsElapsed() < 2000) { }
+            while (begun.nsecsElapsed() < 2000) {}
         });
         // How many come between two turns of others: the fewest of some, as this thread may be interrupted.
         qint64 before = 0;
