@@ -256,6 +256,10 @@ mod tests {
     #[test]
     fn what_is_found_when_others_had_the_processor_pays_only_if_it_is_much() {
         assert!(!pays(1, LONG, sleep));
+        assert!(!pays(1, LONG, || {
+            run();
+            sleep();
+        }));
         assert!(pays(2, LONG, sleep));
         assert!(!pays(5, SHORT / 5, sleep));
         assert!(pays(1000, SHORT, sleep));
