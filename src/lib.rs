@@ -41,6 +41,7 @@
 //! | [`service`] | [`Service`]: a server on threads of its own, with a [`Handler`] |
 //! | [`exchange`] | N sockets that exchange data with an echo, every byte verified |
 //! | `soloist` | which of many endpoints alone has been ready of late |
+//! | `sources` | what a poller watches, under keys of which none is soon given again |
 //! | `frame` | messages in a stream of bytes: [`Framing`] |
 //! | `handshake` | what both sides of a connection with checked frames say first |
 //! | `endpoint` | an open socket, what ends the waits on it, and its poller |
@@ -85,6 +86,7 @@ mod inbox;
 mod outbox;
 mod room;
 mod soloist;
+mod sources;
 mod sync;
 
 pub use busy_poll::BusyPoll;

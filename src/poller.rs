@@ -8,10 +8,10 @@ use crate::error::{Error, Result, Status};
 use crate::server::Server;
 use crate::socket::Socket;
 use crate::soloist::Soloist;
+use crate::sources::{Key, Sources, Watch};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::{self, RawDescriptor, Readiness, Selection, Selector};
-use slab::Slab;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -113,62 +113,6 @@ struct Waiting {
     /// between two waits; its room is kept.
     rewatched: Vec<Arc<dyn Watched>>,
     soloist: Soloist,
-}
-
-#[derive(Default)]
-struct Sources {
-    slots: Slab<Watch>,
-    generation: u32,
-}
-
-struct Watch {
-    endpoint: Weak<dyn Watched>,
-    generation: u32,
-    token: u64,
-    interest: Interest,
-    /// [`Watched::insists`].
-    insists: bool,
-}
-
-/// The number under which the system reports an endpoint: the slot, and a generation, so that a late report of one
-/// that has been removed is not taken for its successor in the slot.
-#[derive(Clone, Copy)]
-struct Key {
-    slot: u32,
-    generation: u32,
-}
-
-impl Key {
-    fn pack(self) -> usize {
-        ((self.generation as usize) << 32) | self.slot as usize
-    }
-
-    fn unpack(packed: usize) -> Key {
-        Key { slot: packed as u32, generation: (packed >> 32) as u32 }
-    }
-}
-
-impl Sources {
-    fn insert(&mut self, endpoint: &Arc<dyn Watched>, token: u64, interest: Interest) -> Result<Key> {
-        // The topmost generation is left out: with the topmost slot it would be the selector's own key.
-        self.generation = (self.generation + 1) % (u32::MAX >> 1);
-        let generation = self.generation;
-        let entry = self.slots.vacant_entry();
-        let slot =
-            u32::try_from(entry.key()).map_err(|_| Error::new(Status::LimitReached, "add to a poller"))?;
-        let insists = endpoint.insists();
-        entry.insert(Watch { endpoint: Arc::downgrade(endpoint), generation, token, interest, insists });
-        Ok(Key { slot, generation })
-    }
-
-    fn get_mut(&mut self, key: Key) -> Option<&mut Watch> {
-        self.slots.get_mut(key.slot as usize).filter(|watch| watch.generation == key.generation)
-    }
-
-    fn remove(&mut self, key: Key) -> Option<Watch> {
-        self.get_mut(key)?;
-        Some(self.slots.remove(key.slot as usize))
-    }
 }
 
 /// An endpoint's place in a poller. The endpoint has it.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The library's files that the models run.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "clock.rs",
     "deadline.rs",
     "endpoint.rs",
@@ -20,6 +20,7 @@ const SOURCES: [&str; 15] = [
     "socket/outgoing.rs",
     "socket/stream.rs",
     "soloist.rs",
+    "sources.rs",
 ];
 
 fn main() {

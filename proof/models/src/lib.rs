@@ -35,6 +35,9 @@ mod poller {
 mod soloist {
     library!("soloist.rs");
 }
+mod sources {
+    library!("sources.rs");
+}
 
 mod arc_swap;
 mod busy_poll;
