@@ -187,7 +187,8 @@ pub(super) unsafe fn borrow_all<'call>(
 /// Receives a message.
 ///
 /// A socket with messages has read more than the one: after a poller's report, receive until MOORLINE_WOULD_BLOCK, whatever
-/// the trigger, or until moorline_socket_may_have_message says no, which costs less.
+/// the trigger, or until moorline_socket_may_have_message says no, which costs less. Where several threads receive only the latter
+/// tells: MOORLINE_WOULD_BLOCK may only mean that another thread was receiving.
 ///
 /// @param socket      a socket with messages
 /// @param buffer      where to put it; may be NULL if capacity is 0. All of it may be written to, whatever comes

@@ -238,7 +238,8 @@ impl Socket {
     ///
     /// A socket with messages has read more than the one: it may have messages when the system has nothing more to read, so
     /// after a poller's report they are received until `WouldBlock`, whatever the trigger, or until
-    /// [`Socket::may_have_message`] says no, which costs less.
+    /// [`Socket::may_have_message`] says no, which costs less. Where several threads receive only the latter tells: `WouldBlock` may only
+    /// mean that another thread was receiving.
     ///
     /// # Errors
     ///

@@ -205,7 +205,8 @@ public:
     /// Receives a message into the front of `buffer`, and reports its length. Descriptors that come with it are closed.
     /// All of the buffer may be written to, whatever comes.
     /// Blocks until one came whole or the timeout is over. A socket with messages has read more than the one: after a
-    /// poller's event, receive until would_block. Errors: buffer_too_small (the message stays; its length is reported all
+    /// poller's event, receive until would_block, or until may_have_message() says no, which alone tells where several
+    /// threads receive. Errors: buffer_too_small (the message stays; its length is reported all
     /// the same), would_block, timed_out, disconnected (the peer has gone, and all that it sent was read), closed,
     /// invalid_state (no framing), stale_handle, invalid_argument (empty owner). These end the connection:
     /// message_too_large, malformed, mismatch (the handshake; the message has what both sides said), refused (by the
