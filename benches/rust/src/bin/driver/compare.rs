@@ -1,6 +1,6 @@
 //! The systems against each other over all rows of the exchange.
 
-use crate::plan::{Group, Section};
+use crate::plan::{Group, Section, systems};
 use crate::sample::{Ratios, Series};
 
 /// Rates of one system relative to another's.
@@ -20,18 +20,13 @@ pub const BEST: &str = "the fastest peer";
 /// All that say something: everybody to the limit, ours to the fastest peer, Qt's to Qt's.
 pub fn comparisons<'a>(groups: impl IntoIterator<Item = &'a Group>) -> Vec<Comparison> {
     let mut placements: Vec<&str> = Vec::new();
-    let mut systems: Vec<&str> = Vec::new();
     let rows: Vec<&Group> = groups.into_iter().filter(|group| group.section == Section::Exchange).collect();
     for group in &rows {
         if !placements.contains(&&*group.placement) {
             placements.push(&group.placement);
         }
-        for series in &group.series {
-            if !systems.contains(&&*series.system) {
-                systems.push(&series.system);
-            }
-        }
     }
+    let systems = systems(&rows);
     let Some((limit, others)) = systems.split_first() else { return Vec::new() };
     let mut pairs: Vec<(&str, &str)> = others.iter().map(|system| (*system, *limit)).collect();
     pairs.extend(["Moorline C", "Moorline C++", "Moorline Rust"].map(|ours| (ours, BEST)));

@@ -1,7 +1,7 @@
 //! The medians as the tables of docs/performance.md.
 
 use crate::compare::{BEST, comparisons, relative_rate};
-use crate::plan::{Group, Section};
+use crate::plan::{Group, Section, systems};
 use crate::sample::{Ratios, Series, Spread, number};
 
 /// All tables, each under its heading.
@@ -49,25 +49,10 @@ fn of(groups: &[Group], section: Section) -> Vec<&Group> {
 
 /// The rows of a section, with where the two sides ran.
 fn by_placement(groups: &[Group], section: Section) -> Vec<(&str, Vec<&Group>)> {
-    let mut placements: Vec<(&str, Vec<&Group>)> = Vec::new();
-    for group in of(groups, section) {
-        match placements.last_mut() {
-            Some((placement, rows)) if *placement == group.placement => rows.push(group),
-            _ => placements.push((&group.placement, vec![group])),
-        }
-    }
-    placements
-}
-
-/// The systems that are in any of the rows, in their order.
-fn systems<'a>(rows: &[&'a Group]) -> Vec<&'a str> {
-    let mut systems: Vec<&str> = Vec::new();
-    for series in rows.iter().flat_map(|group| &group.series) {
-        if !systems.contains(&&*series.system) {
-            systems.push(&series.system);
-        }
-    }
-    systems
+    of(groups, section)
+        .chunk_by(|one, other| one.placement == other.placement)
+        .map(|rows| (&*rows[0].placement, rows.to_vec()))
+        .collect()
 }
 
 fn find<'a>(group: &'a Group, system: &str) -> Option<&'a Series> {

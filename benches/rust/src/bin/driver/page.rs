@@ -1,7 +1,7 @@
 //! The page with the charts. Everything is in the one file.
 
 use crate::compare::{comparisons, relative_rate};
-use crate::plan::{Group, Section};
+use crate::plan::{Group, Section, systems};
 use crate::sample::{Series, Spread, number};
 use crate::svg::{bars, escaped, lines};
 use std::fmt::Write;
@@ -56,12 +56,7 @@ pub fn page(surroundings: &[(&'static str, String)], rounds: usize, groups: &[Gr
 
 /// Rates in a table, relative to the first system, and as bars.
 fn exchange(groups: &[&Group]) -> String {
-    let mut systems: Vec<&str> = Vec::new();
-    for series in groups.iter().flat_map(|group| &group.series) {
-        if !systems.contains(&&*series.system) {
-            systems.push(&series.system);
-        }
-    }
+    let systems = systems(groups);
     let mut html = format!(
         "<h3>Server and clients {}</h3><div class=\"wide\"><table><tr><th></th>",
         groups[0].placement

@@ -74,6 +74,17 @@ impl Group {
     }
 }
 
+/// The systems that are in any of the rows, in their order.
+pub fn systems<'a>(rows: &[&'a Group]) -> Vec<&'a str> {
+    let mut systems: Vec<&str> = Vec::new();
+    for series in rows.iter().flat_map(|group| &group.series) {
+        if !systems.contains(&&*series.system) {
+            systems.push(&series.system);
+        }
+    }
+    systems
+}
+
 /// What to plan for.
 pub struct Scope {
     /// Where CMake put the programs in C++.
