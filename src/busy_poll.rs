@@ -274,6 +274,8 @@ mod tests {
                 // What is there at once tells nothing, so nothing is asked.
                 poller.begin().found(1);
                 let mut looking = poller.begin();
+                // However long this thread is interrupted now, it is not over.
+                looking.left = LONG;
                 looking.found_nothing();
                 looking.begun.is_some_and(|begun| begun.ran.is_some())
             };

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 
 /// The most that a thread keeps, in bytes: enough for several connections at once that leave something in theirs.
 const KEPT: usize = 1024 * 1024;
+/// The largest piece that is kept. A connection that leaves messages untaken holds what it has taken.
+const LARGEST: usize = 256 * 1024;
 
 thread_local! {
     static SPARE: RefCell<Spare> = const { RefCell::new(Spare { rooms: Vec::new(), bytes: 0 }) };
@@ -30,7 +32,7 @@ pub(crate) fn take() -> Vec<u8> {
 /// Gives room to the thread, which keeps it if it has not enough.
 pub(crate) fn give(room: Vec<u8>) {
     let give = |spare: &mut Spare| {
-        if !room.is_empty() && spare.bytes + room.len() <= KEPT {
+        if (1..=LARGEST).contains(&room.len()) && spare.bytes + room.len() <= KEPT {
             spare.bytes += room.len();
             spare.rooms.push(room);
         }
@@ -52,9 +54,12 @@ mod tests {
         assert!(take().is_empty(), "a thread has none at first");
         for (given, kept) in [
             (&[100, 0, 200][..], &[200, 100][..]),
-            (&[KEPT], &[KEPT]),
-            (&[KEPT + 1], &[]),
-            (&[1, KEPT, KEPT - 1, 1], &[KEPT - 1, 1]),
+            (&[LARGEST, LARGEST + 1], &[LARGEST]),
+            (&[LARGEST; 5], &[LARGEST; 4]),
+            (
+                &[1, LARGEST, LARGEST, LARGEST, LARGEST, LARGEST - 1, 1],
+                &[LARGEST - 1, LARGEST, LARGEST, LARGEST, 1],
+            ),
         ] {
             for length in given {
                 give(vec![0; *length]);
