@@ -68,6 +68,15 @@ impl Deadline {
         }
     }
 
+    /// How long a call may wait that is a part of one with this deadline. It times out, as the whole does, if none is left.
+    pub fn timeout(self) -> Timeout {
+        match self {
+            Deadline::Now => Timeout::None,
+            Deadline::At(at) => Timeout::After(at.saturating_duration_since(Instant::now())),
+            Deadline::Never => Timeout::Forever,
+        }
+    }
+
     /// An error if the call may not wait at all: asked before anything is made to wait with.
     pub fn check_may_wait(self) -> Result<(), Status> {
         match self {
@@ -149,6 +158,16 @@ mod tests {
         assert_eq!(answer(Deadline::At(Instant::now())), Err(Status::TimedOut));
         drop(held);
         assert_eq!(deadlines.map(answer), [Ok(()); 3]);
+    }
+
+    #[test]
+    fn a_part_of_what_has_timed_out_times_out() {
+        let deadlines =
+            [Timeout::None, Timeout::After(Duration::from_nanos(1)), Timeout::Forever].map(Deadline::from);
+        let parts = deadlines.map(|deadline| Deadline::from(deadline.timeout()).expiry());
+        assert_eq!(parts, [Status::WouldBlock, Status::TimedOut, Status::TimedOut]);
+        assert!(matches!(deadlines[1].timeout(), Timeout::After(_)));
+        assert_eq!(deadlines[2].timeout(), Timeout::Forever);
     }
 
     #[test]

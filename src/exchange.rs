@@ -136,8 +136,7 @@ impl Exchange {
         let socket_options = SocketOptions { send_queue_limit: 0, ..options.socket.clone() };
         let mut lanes = Vec::with_capacity(options.connections);
         for index in 0..connections {
-            let timeout = deadline.remaining().map_or(Timeout::Forever, Timeout::from);
-            let socket = Socket::connect(name, &socket_options, timeout)
+            let socket = Socket::connect(name, &socket_options, deadline.timeout())
                 .map_err(|error| error.within(&format!("connection {index} of {connections}")))?;
             poller.add(&socket, Interest::READABLE_EDGE, index)?;
             let left =
@@ -174,8 +173,7 @@ impl Exchange {
                 return Err(Error::new(deadline.expiry(), self.state()));
             }
             events.clear();
-            let wait = deadline.earlier(told + PROGRESS_INTERVAL).remaining();
-            let timeout = wait.map_or(Timeout::Forever, Timeout::from);
+            let timeout = deadline.earlier(told + PROGRESS_INTERVAL).timeout();
             match self.poller.wait_each(EVENTS, timeout, |event: Event| events.push(event)) {
                 Err(error) if !matches!(error.status(), Status::TimedOut | Status::WouldBlock) => {
                     return Err(error);

@@ -5,8 +5,8 @@ mod support;
 use moorline::exchange::{self, ExchangeOptions};
 use moorline::socket::Direction;
 use moorline::{
-    BusyPoll, Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions,
-    Status, Timeout,
+    BusyPoll, Connection, Framing, Handler, MessageOptions, ServerOptions, Service, ServiceOptions, Socket,
+    SocketOptions, Status, Timeout,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -90,6 +90,18 @@ fn an_exchange_can_be_cancelled_and_has_a_deadline() {
         short *= 2;
     };
     assert!(report.duration > Duration::ZERO);
+}
+
+#[test]
+fn an_exchange_whose_time_is_over_before_it_is_connected_has_timed_out() {
+    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
+    let name = server.full_name().unwrap();
+    let none = SocketOptions::default();
+    let connect = || Socket::connect(&name, &none, Timeout::None).ok();
+    let _held: Vec<_> = std::iter::from_fn(connect).collect();
+    let run = |timeout| status(exchange::run(&name, &ExchangeOptions::default(), timeout, |_| true).1);
+    assert_eq!(run(Timeout::After(Duration::from_nanos(1))), Status::TimedOut);
+    assert_eq!(run(Timeout::None), Status::WouldBlock);
 }
 
 struct Panics;

@@ -270,6 +270,16 @@ fn in_real_time_a_recording_takes_as_long_as_it_took() {
 }
 
 #[test]
+fn a_play_whose_time_is_over_before_it_waits_has_timed_out() {
+    let recording = Recording::parse("moorline-tap 1\n0 1 open\n1 1 close\n").unwrap();
+    let server = listening(ServerOptions::default());
+    let play =
+        |timeout| recording.play_server(&server, &ReplayOptions::default(), timeout).unwrap_err().status();
+    assert_eq!(play(Timeout::After(Duration::from_nanos(1))), Status::TimedOut);
+    assert_eq!(play(Timeout::None), Status::WouldBlock);
+}
+
+#[test]
 fn connections_that_came_one_after_the_other_are_played_so() {
     // The second one is answered only when the first has gone.
     let text = "moorline-tap 1\n0 1 open\n1 1 to-server 61\n2 1 to-client 62\n3 1 close\n\

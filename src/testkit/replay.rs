@@ -299,7 +299,7 @@ impl Player<'_> {
     /// Waits until something can be sent, or takes what has come.
     fn wait_for_room(&mut self, due: Deadline) -> Result<()> {
         let interest = Interest { readable: self.ahead.len() < AHEAD, writable: true, ..Interest::default() };
-        if !self.socket.wait(interest, left(due))?.readable {
+        if !self.socket.wait(interest, due.timeout())?.readable {
             return Ok(());
         }
         let mut buffer = [0; 4096];
@@ -311,7 +311,7 @@ impl Player<'_> {
             Err(error) if error.status() == Status::WouldBlock => Ok(()),
             // It has ended its sending, and may take what is sent all the same.
             Err(error) if error.status() == Status::Disconnected => {
-                self.socket.wait(Interest { readable: false, ..interest }, left(due)).map(|_| ())
+                self.socket.wait(Interest { readable: false, ..interest }, due.timeout()).map(|_| ())
             }
             Err(error) => Err(error),
         }
@@ -320,7 +320,7 @@ impl Player<'_> {
     /// What has come before is received first.
     fn take(&mut self, buffer: &mut [u8], due: Deadline) -> Result<usize> {
         if self.ahead.is_empty() {
-            return self.socket.receive(buffer, left(due));
+            return self.socket.receive(buffer, due.timeout());
         }
         let count = buffer.len().min(self.ahead.len());
         for (place, byte) in buffer.iter_mut().zip(self.ahead.drain(..count)) {
@@ -392,10 +392,6 @@ impl Player<'_> {
     }
 }
 
-fn left(deadline: Deadline) -> Timeout {
-    deadline.remaining().map_or(Timeout::Forever, Timeout::from)
-}
-
 /// Where recordings are played. Closing it ends the plays with `Closed`, now and later.
 #[derive(Default)]
 pub(crate) struct Stage {
@@ -422,7 +418,7 @@ impl Stage {
         connect: impl Fn(Timeout) -> Result<Socket>,
     ) -> Result<Arc<Socket>> {
         loop {
-            let look = left(deadline.earlier(Instant::now() + LOOK));
+            let look = deadline.earlier(Instant::now() + LOOK).timeout();
             match connect(look) {
                 Ok(socket) => return self.enter(socket),
                 Err(error) if error.status() == Status::TimedOut && !deadline.has_passed() => {

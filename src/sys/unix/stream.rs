@@ -340,7 +340,8 @@ fn connect(
     loop {
         if let Deadline::At(_) = deadline {
             match deadline.remaining() {
-                Some(left) if left.is_zero() => return Err(Errno::AGAIN),
+                // A time of zero would mean for ever. What could not wait before either is tried once.
+                Some(left) if left.is_zero() => rustix::io::ioctl_fionbio(socket, true)?,
                 left => sockopt::set_socket_timeout(socket, Direction::Send, left)?,
             }
         }
