@@ -103,10 +103,14 @@ pub(crate) fn process_id() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
-/// How long this thread has had a processor.
+/// How long this thread has had a processor; zero where the system doesn't know. Asked of the C library, since rustix asks the vDSO
+/// itself, and looks for it where Valgrind has hidden it: a program under Valgrind would crash.
 pub(crate) fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime(2) writes one `timespec`, and `time` is one, alive.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default());
+    whole + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// The effective user of this process.
