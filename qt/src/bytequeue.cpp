@@ -1,6 +1,7 @@
 #include "bytequeue.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -8,9 +9,23 @@ namespace moorline {
 
 namespace {
 // More than this an empty queue does not keep.
-constexpr qint64 keptMemory = qint64{512} * 1024;
+constexpr qint64 keptMemory = qint64{16} * 1024;
+// More than this a thread does not keep.
+constexpr qint64 largestSpare = qint64{512} * 1024;
 // From here on sharing memory is cheaper than copying it.
-constexpr qint64 worthSharing = qint64{16} * 1024;
+constexpr qint64 worthSharing = qint64{4} * 1024;
+
+// What the queues of a thread have no use for at the moment, for the next that needs much: it is in the processor's cache, and to give
+// so much back to malloc(3) may be to give it back to the system, and to get it anew a page at a time. A kind each: what is received is
+// often given away, and would take along what is written with.
+thread_local std::array<QByteArray, 2> spares;
+
+QByteArray memoryFor(qint64 bytes, QByteArray &spare)
+{
+    if (bytes > keptMemory && bytes <= spare.size() && bytes >= spare.size() / 2)
+        return std::exchange(spare, QByteArray());
+    return QByteArray(bytes, Qt::Uninitialized);
+}
 } // namespace
 
 char *ByteQueue::reserve(qint64 bytes)
@@ -23,7 +38,7 @@ char *ByteQueue::reserve(qint64 bytes)
         if (capacity - used >= bytes && used <= capacity / 2) {
             std::memmove(memory_.data(), data(), static_cast<size_t>(used));
         } else {
-            QByteArray larger(std::max(used + bytes, capacity * 2), Qt::Uninitialized);
+            QByteArray larger = memoryFor(std::max(used + bytes, capacity * 2), spares[kind_]);
             if (used > 0)
                 std::memcpy(larger.data(), data(), static_cast<size_t>(used));
             memory_ = std::move(larger);
@@ -64,8 +79,12 @@ void ByteQueue::consume(qint64 bytes)
 void ByteQueue::clear()
 {
     start_ = end_ = 0;
-    if (memory_.size() > keptMemory || !memory_.isDetached())
-        memory_ = QByteArray();
+    if (memory_.size() <= keptMemory && memory_.isDetached())
+        return;
+    QByteArray &spare = spares[kind_];
+    if (memory_.isDetached() && memory_.size() > spare.size() && memory_.size() <= largestSpare)
+        spare = std::move(memory_);
+    memory_ = QByteArray();
 }
 
 qint64 ByteQueue::read(char *into, qint64 most)
@@ -82,11 +101,11 @@ QByteArray ByteQueue::takeAll()
 {
     // Memory of which more than half is unused is not given away, nor kept: what comes next may fit into less.
     const bool isTooLarge = size() < memory_.size() / 2;
-    if (start_ > 0 || size() < worthSharing || isTooLarge) {
+    if (start_ > 0 || isTooLarge) {
         const QByteArray all(data(), size());
-        clear();
         if (isTooLarge && all.size() >= worthSharing)
             memory_ = QByteArray();
+        clear();
         return all;
     }
     // Not squeezed: that would make malloc(3) map and unmap large pieces again and again, which it stops doing when it gets one back

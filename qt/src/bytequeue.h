@@ -10,6 +10,10 @@ namespace moorline {
 /// takes or fills it without a copy. The piece is a QByteArray's, so that large ones come and go without a copy too.
 class ByteQueue {
 public:
+    enum Kind { Received, Written };
+    /// Queues of a kind use, in each thread, the same spare memory.
+    explicit ByteQueue(Kind kind) : kind_(kind) {}
+
     qint64 size() const { return end_ - start_; }
     bool isEmpty() const { return end_ == start_; }
     const char *data() const { return memory_.constData() + start_; }
@@ -32,6 +36,7 @@ public:
     qint64 lineLength() const;
 
 private:
+    Kind kind_;
     QByteArray memory_; ///< Its size is the room there is; shared with the application where it came from there.
     qint64 start_ = 0;
     qint64 end_ = 0;

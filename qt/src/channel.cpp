@@ -70,9 +70,12 @@ Channel::Result Channel::receive(qint64 limit, bool untilEnd)
             result.more = true;
             return result;
         }
+        // Little is received here and copied, so that the queue takes no more memory than that, and hands it out without a copy.
+        char little[smallestChunk];
+        const bool isLittle = room <= smallestChunk;
+        char *const into = isLittle ? little : in.reserve(room);
         size_t received = 0;
-        const moorline_status status
-            = moorline_socket_receive(socket(), in.reserve(room), static_cast<size_t>(room), 0, &received);
+        const moorline_status status = moorline_socket_receive(socket(), into, static_cast<size_t>(room), 0, &received);
         if (status == MOORLINE_WOULD_BLOCK)
             return result;
         if (status != MOORLINE_OK) {
@@ -80,7 +83,10 @@ Channel::Result Channel::receive(qint64 limit, bool untilEnd)
             return result;
         }
         const auto count = static_cast<qint64>(received);
-        in.commit(count);
+        if (isLittle)
+            in.append(little, count);
+        else
+            in.commit(count);
         result.bytes += count;
         // A short read has emptied the system's buffer, and what comes after it is told again.
         if (count < room) {

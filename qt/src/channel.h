@@ -50,8 +50,8 @@ public:
     /// Gives what is in `out` to the system, as much as it takes.
     Result send();
 
-    ByteQueue in;
-    ByteQueue out;
+    ByteQueue in{ByteQueue::Received};
+    ByteQueue out{ByteQueue::Written};
 
 private:
     void watchWritable(bool writable);

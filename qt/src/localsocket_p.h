@@ -69,7 +69,8 @@ public:
     bool unbufferedAsked = false;
 
 private:
-    /// Tells, after slots have run, whether what was begun may go on.
+    /// Tells, after slots have run, whether what was begun may go on. Made where something begins and handed down from there: each
+    /// takes the processor two atomic counts.
     class Watch {
     public:
         explicit Watch(LocalSocketPrivate *d) : d_(d), socket_(d->q), connection_(d->connection_) {}
@@ -89,10 +90,11 @@ private:
     void closeDevice();
     void end(Announce announce);
     void loseConnection(Announce announce);
-    qint64 sendSome(Announce announce);
-    void emitBytesWritten(qint64 bytes);
+    qint64 sendSome(Announce announce, const Watch &watch);
+    void emitReadyRead(const Watch &watch);
+    void emitBytesWritten(qint64 bytes, const Watch &watch);
     bool isFull() const { return readBufferSize > 0 && channel.in.size() >= readBufferSize; }
-    void takeBytes(bool untilEnd, Announce announce);
+    void takeBytes(bool untilEnd, Announce announce, const Watch &watch);
     Waited waitFor(quint32 interest, const QDeadlineTimer &deadline);
     quint32 wantedNow() const;
     bool handle(quint32 readiness, bool untilEnd);

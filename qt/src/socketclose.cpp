@@ -151,7 +151,7 @@ void LocalSocketPrivate::handOver()
         return;
     const QString name = fullServerName;
     SocketHandle socket = channel.release();
-    sendInBackground(std::move(socket), std::exchange(channel.out, ByteQueue()), name, lingerTimeout);
+    sendInBackground(std::move(socket), std::exchange(channel.out, ByteQueue(ByteQueue::Written)), name, lingerTimeout);
 }
 
 } // namespace moorline

@@ -18,12 +18,12 @@ bool LocalSocketPrivate::handle(quint32 readiness, bool untilEnd)
 {
     const Watch watch(this);
     if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP)) {
-        takeBytes(untilEnd, Announce::Closing);
+        takeBytes(untilEnd, Announce::Closing, watch);
         if (!watch.holds() || !isUp())
             return false;
     }
     if ((readiness & MOORLINE_WRITABLE) && !channel.out.isEmpty()) {
-        sendSome(Announce::Closing);
+        sendSome(Announce::Closing, watch);
         return watch.holds() && isUp();
     }
     return true;
@@ -35,18 +35,17 @@ void LocalSocketPrivate::onTurn()
         return;
     const Watch watch(this);
     if (!channel.out.isEmpty())
-        sendSome(Announce::Closing);
+        sendSome(Announce::Closing, watch);
     if (watch.holds() && isUp() && paused_ && !isFull())
-        takeBytes(peerHungUp_, Announce::Closing);
+        takeBytes(peerHungUp_, Announce::Closing, watch);
 }
 
 // Takes what has come, and tells.
-void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce)
+void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch &watch)
 {
     paused_ = isFull();
     if (paused_)
         return;
-    const Watch watch(this);
     const Channel::Result result = channel.receive(readBufferSize, untilEnd);
     paused_ = result.more;
     // What nobody can read is taken all the same, to notice the end.
@@ -54,7 +53,7 @@ void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce)
         channel.in.clear();
     } else if (result.bytes > 0) {
         ++arrivals;
-        emitReadyRead();
+        emitReadyRead(watch);
         if (!watch.holds() || !isUp())
             return;
     }
@@ -76,17 +75,21 @@ void LocalSocketPrivate::resumeReading()
 
 void LocalSocketPrivate::emitReadyRead()
 {
+    emitReadyRead(Watch(this));
+}
+
+void LocalSocketPrivate::emitReadyRead(const Watch &watch)
+{
     // What comes while a slot runs is told when that has returned, not inside it.
     if (emittingReadyRead_)
         return;
-    const QPointer<LocalSocket> alive(q);
     emittingReadyRead_ = true;
     quint64 told;
     do {
         told = arrivals;
         late.telling(LateSubscribers::ReadyRead);
     emit q->readyRead();
-        if (!alive)
+        if (!watch.isAlive())
             return;
     } while (arrivals != told && q->bytesAvailable() > 0);
     emittingReadyRead_ = false;
@@ -94,40 +97,38 @@ void LocalSocketPrivate::emitReadyRead()
 
 bool LocalSocketPrivate::flush()
 {
-    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing) > 0;
+    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, Watch(this)) > 0;
 }
 
 // Sends what the system takes, and tells.
-qint64 LocalSocketPrivate::sendSome(Announce announce)
+qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
 {
-    const Watch watch(this);
     const Channel::Result result = channel.send();
     if (result.bytes > 0) {
         ++departures;
-        emitBytesWritten(result.bytes);
+        emitBytesWritten(result.bytes, watch);
         if (!watch.holds() || !isUp())
             return result.bytes;
     }
     if (result.gone) {
         // What the peer sent before it went comes first.
-        takeBytes(true, announce);
+        takeBytes(true, announce, watch);
     } else if (state == LocalSocket::ClosingState && channel.out.isEmpty()) {
         end(Announce::Nothing);
     }
     return result.bytes;
 }
 
-void LocalSocketPrivate::emitBytesWritten(qint64 bytes)
+void LocalSocketPrivate::emitBytesWritten(qint64 bytes, const Watch &watch)
 {
     written_ += bytes;
     // What a slot flushes is told when that has returned, not inside it.
     if (emittingBytesWritten_)
         return;
-    const QPointer<LocalSocket> alive(q);
     emittingBytesWritten_ = true;
     while (written_ > 0) {
         emit q->bytesWritten(std::exchange(written_, 0));
-        if (!alive)
+        if (!watch.isAlive())
             return;
     }
     emittingBytesWritten_ = false;

@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <array>
 #include <cctype>
@@ -388,6 +391,33 @@ private slots:
         }
         // As much memory as was received into, which a copy would not have.
         QVERIFY2(piece.capacity() > length + 1000, qPrintable(QString::number(piece.capacity())));
+    }
+
+    // Large memory is shared by the connections of a thread, and little takes no more than it is.
+    void connectionsAtRestHoldLittleMemory()
+    {
+#ifdef __GLIBC__
+        std::array<Pair, 50> pairs;
+        const auto exchange = [&](const QByteArray &piece) {
+            for (Pair &pair : pairs) {
+                pair.client.write(piece.constData(), piece.size());
+                EVENTUALLY(pair.peer->bytesAvailable() == piece.size());
+                QCOMPARE(pair.peer->read(piece.size()), piece);
+            }
+        };
+        const auto inUse = [] {
+            const auto memory = mallinfo2();
+            return memory.uordblks + memory.hblkhd;
+        };
+        exchange("little");
+        const size_t before = inUse();
+        exchange(QByteArray(200000, 'x'));
+        exchange("little");
+        const size_t after = inUse();
+        QVERIFY2(after < before + pairs.size() * 40000 + 1100000, qPrintable(QString::number(after - before)));
+#else
+        QSKIP("what malloc(3) has handed out is asked of glibc");
+#endif
     }
 
     void otherWorkIsNotKeptWaiting()
