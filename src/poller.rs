@@ -9,8 +9,8 @@ use crate::server::Server;
 use crate::socket::Socket;
 use crate::soloist::Soloist;
 use crate::sources::{Key, Sources, Watch};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::sys::{self, RawDescriptor, Readiness, Selection, Selector};
 use std::io;
 use std::sync::{Arc, Weak};
@@ -113,6 +113,12 @@ struct Waiting {
     /// between two waits; its room is kept.
     rewatched: Vec<Arc<dyn Watched>>,
     soloist: Soloist,
+}
+
+/// A thread's turn to wait with a poller: others queue until it is dropped.
+pub(crate) struct Turn<'a> {
+    poller: &'a Poller,
+    waiting: MutexGuard<'a, Waiting>,
 }
 
 /// An endpoint's place in a poller. The endpoint has it.
@@ -273,60 +279,25 @@ impl Poller {
         let busy_poller = BusyPoller::new(BusyPoll::For(duration));
         // Begins before the first look, so it has passed before the looking ends.
         let deadline = Deadline::from(Timeout::from(duration));
-        self.wait_until(deadline, deadline, &Clock::default(), &busy_poller, capacity, waiter)
+        self.turn(deadline)?.wait_until(deadline, &Clock::default(), &busy_poller, capacity, waiter)
     }
 
     /// As [`Poller::wait`], for at most `capacity` events that the waiter gets one by one.
     pub(crate) fn wait_each(&self, capacity: usize, timeout: Timeout, waiter: impl Waiter) -> Result<usize> {
+        // It waits for its turn until a deadline that no test moves, and for events until one on the clock.
         let deadline = Deadline::on(&self.clock, timeout);
-        self.wait_until(Deadline::from(timeout), deadline, &self.clock, &self.busy_poller, capacity, waiter)
+        self.turn(Deadline::from(timeout))?.wait_until(
+            deadline,
+            &self.clock,
+            &self.busy_poller,
+            capacity,
+            waiter,
+        )
     }
 
-    /// Waits for its turn until a deadline that no test moves, and for events until one on the clock.
-    fn wait_until(
-        &self,
-        turn: Deadline,
-        deadline: Deadline,
-        clock: &Clock,
-        busy_poller: &BusyPoller,
-        capacity: usize,
-        mut waiter: impl Waiter,
-    ) -> Result<usize> {
-        if capacity == 0 {
-            return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
-        }
-        let mut selection = lock_until(&self.shared.selection, turn)?;
-        let mut looking = deadline.check_may_wait().is_ok().then(|| busy_poller.begin());
-        loop {
-            self.check_open()?;
-            let looks = looking.as_ref().is_some_and(Looking::goes_on);
-            let sleep = if looks { Some(Duration::ZERO) } else { deadline.patience(clock) };
-            let came = if looks { self.shared.glance(&mut selection.soloist, &mut waiter) } else { None };
-            let mut count = usize::from(came == Some(true));
-            let woken = came.is_none()
-                && self
-                    .shared
-                    .select(&mut selection, capacity, sleep, |event| {
-                        count += 1;
-                        waiter.found(event);
-                    })
-                    .map_err(|error| Error::os(error, "wait with a poller"))?;
-            self.check_open()?;
-            if count > 0 || (woken && !self.was_the_clock()) {
-                looking.into_iter().for_each(|it| it.found(count));
-                return Ok(count);
-            }
-            if let Some(looking) = &mut looking {
-                looking.found_nothing();
-            }
-            if deadline.has_passed_on(clock) {
-                if came.is_none() {
-                    return Err(deadline.expiry().into());
-                }
-                // The last look is at everything.
-                looking = None;
-            }
-        }
+    /// The turn to wait, for as long as it is kept.
+    pub(crate) fn turn(&self, deadline: Deadline) -> Result<Turn<'_>, Status> {
+        Ok(Turn { poller: self, waiting: lock_until(&self.shared.selection, deadline)? })
     }
 
     /// Ends the wait that is under way, or else the next one. From any thread.
@@ -387,6 +358,59 @@ impl Poller {
 impl Drop for Poller {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+impl Turn<'_> {
+    /// As [`Poller::wait_each`].
+    pub fn wait_each(&mut self, capacity: usize, timeout: Timeout, waiter: impl Waiter) -> Result<usize> {
+        let Poller { clock, busy_poller, .. } = self.poller;
+        self.wait_until(Deadline::on(clock, timeout), clock, busy_poller, capacity, waiter)
+    }
+
+    fn wait_until(
+        &mut self,
+        deadline: Deadline,
+        clock: &Clock,
+        busy_poller: &BusyPoller,
+        capacity: usize,
+        mut waiter: impl Waiter,
+    ) -> Result<usize> {
+        if capacity == 0 {
+            return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
+        }
+        let Turn { poller, waiting } = self;
+        let mut looking = deadline.check_may_wait().is_ok().then(|| busy_poller.begin());
+        loop {
+            poller.check_open()?;
+            let looks = looking.as_ref().is_some_and(Looking::goes_on);
+            let sleep = if looks { Some(Duration::ZERO) } else { deadline.patience(clock) };
+            let came = if looks { poller.shared.glance(&mut waiting.soloist, &mut waiter) } else { None };
+            let mut count = usize::from(came == Some(true));
+            let woken = came.is_none()
+                && poller
+                    .shared
+                    .select(waiting, capacity, sleep, |event| {
+                        count += 1;
+                        waiter.found(event);
+                    })
+                    .map_err(|error| Error::os(error, "wait with a poller"))?;
+            poller.check_open()?;
+            if count > 0 || (woken && !poller.was_the_clock()) {
+                looking.into_iter().for_each(|it| it.found(count));
+                return Ok(count);
+            }
+            if let Some(looking) = &mut looking {
+                looking.found_nothing();
+            }
+            if deadline.has_passed_on(clock) {
+                if came.is_none() {
+                    return Err(deadline.expiry().into());
+                }
+                // The last look is at everything.
+                looking = None;
+            }
+        }
     }
 }
 

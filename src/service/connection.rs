@@ -205,6 +205,8 @@ pub(super) enum Order {
 pub(super) struct Mailbox {
     pub poller: Poller,
     orders: Mutex<Orders>,
+    /// Something was ordered since the worker looked: it looks before each wait, and locks only then.
+    ordered: AtomicBool,
     /// The connections that the worker serves, for those who cannot wait for it.
     served: Mutex<HashMap<usize, Connection>>,
 }
@@ -217,9 +219,20 @@ pub(super) struct Orders {
     closed: bool,
 }
 
+impl Orders {
+    fn take(&mut self) -> Orders {
+        Orders { list: std::mem::take(&mut self.list), stop: self.stop, closed: self.closed }
+    }
+}
+
 impl Mailbox {
     pub fn new(options: PollerOptions) -> Result<Mailbox> {
-        Ok(Mailbox { poller: Poller::new(options)?, orders: Mutex::default(), served: Mutex::default() })
+        Ok(Mailbox {
+            poller: Poller::new(options)?,
+            orders: Mutex::default(),
+            ordered: AtomicBool::new(false),
+            served: Mutex::default(),
+        })
     }
 
     pub fn enter(&self, connection: &Connection) {
@@ -245,6 +258,7 @@ impl Mailbox {
                 return;
             }
             orders.list.push(order);
+            self.ordered.store(true, Ordering::Release);
         }
         self.wake();
     }
@@ -255,20 +269,28 @@ impl Mailbox {
             // Who wanted it at once is not to wait for who wants it later.
             if !matches!(orders.stop, Some(Deadline::Now)) {
                 orders.stop = Some(deadline);
+                self.ordered.store(true, Ordering::Release);
             }
         }
         self.wake();
     }
 
-    /// Takes what is there.
-    pub fn take(&self) -> Orders {
+    /// Takes what was ordered since the last time. Who orders something wakes the worker afterwards, so what is overlooked here is found
+    /// after the wait that it ends.
+    pub fn take(&self) -> Option<Orders> {
+        if !self.ordered.load(Ordering::Acquire) {
+            return None;
+        }
         let mut orders = self.orders.lock();
-        Orders { list: std::mem::take(&mut orders.list), stop: orders.stop, closed: orders.closed }
+        self.ordered.store(false, Ordering::Relaxed);
+        Some(orders.take())
     }
 
+    /// Takes what is there, and turns away what comes later.
     pub fn close(&self) -> Orders {
-        self.orders.lock().closed = true;
-        self.take()
+        let mut orders = self.orders.lock();
+        orders.closed = true;
+        orders.take()
     }
 
     fn wake(self: &Arc<Self>) {

@@ -110,6 +110,8 @@ impl Worker {
     pub fn run(mut self) {
         enter_thread(&self.mailbox, self.shared.service);
         let mailbox = self.mailbox.clone();
+        // Nobody else waits with it.
+        let Ok(mut wait) = mailbox.poller.turn(Deadline::Never) else { unreachable!("it may wait for ever") };
         let mut turns = Vec::new();
         loop {
             self.follow_orders();
@@ -117,7 +119,7 @@ impl Worker {
                 break;
             }
             // It ends early, in vain, or because it was woken; the loop looks at everything anyway.
-            let _ = mailbox.poller.wait_each(EVENTS, self.patience(), &mut self);
+            let _ = wait.wait_each(EVENTS, self.patience(), &mut self);
             let mut events = std::mem::take(&mut self.events);
             for event in events.drain(..) {
                 self.handle(&event);
@@ -186,15 +188,11 @@ impl Worker {
 
     fn follow_orders(&mut self) {
         // Following an order may give another: a connection that a handler closes as it connects.
-        loop {
-            let orders = self.mailbox.take();
+        while let Some(orders) = self.mailbox.take() {
             if orders.stop.is_some() && self.stopping.is_none() {
                 self.begin_stop();
             }
             self.stopping = orders.stop;
-            if orders.list.is_empty() {
-                return;
-            }
             for order in orders.list {
                 match order {
                     Order::Serve(socket) => self.serve(*socket),
