@@ -139,12 +139,16 @@ impl Looking<'_> {
     }
 
     /// A look has found so many.
+    #[inline]
     pub fn found(self, count: usize) {
         // Found at the first look it would have been without, too.
-        let Some(begun) = self.begun else { return };
-        if self.left.is_zero() {
-            return;
+        let Some(begun) = &self.begun else { return };
+        if !self.left.is_zero() {
+            self.learn_from(begun, count);
         }
+    }
+
+    fn learn_from(&self, begun: &Begun, count: usize) {
         let elapsed = begun.at.elapsed();
         // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
         // interrupted for the first, and so took less time for each.

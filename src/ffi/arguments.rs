@@ -223,11 +223,13 @@ impl OutText {
 }
 
 /// Milliseconds: -1 for ever, 0 not at all.
+#[inline]
 pub(super) fn timeout(milliseconds: i64) -> Result<Timeout> {
-    match u64::try_from(milliseconds) {
-        Ok(milliseconds) => Ok(Timeout::from(Duration::from_millis(milliseconds))),
-        Err(_) if milliseconds == -1 => Ok(Timeout::Forever),
-        Err(_) => {
+    match milliseconds {
+        -1 => Ok(Timeout::Forever),
+        0 => Ok(Timeout::None),
+        1.. => Ok(Timeout::After(Duration::from_millis(milliseconds.unsigned_abs()))),
+        _ => {
             let context = format!("a timeout of {milliseconds} ms; -1 is for ever");
             Err(Error::new(Status::InvalidArgument, context))
         }

@@ -86,6 +86,7 @@ impl Outgoing {
         Ok(state.outbox.len())
     }
 
+    #[inline]
     fn flush_locked(&self, state: &mut State) -> Result<()> {
         if state.outbox.is_empty() {
             return Ok(());

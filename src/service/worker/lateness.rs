@@ -19,6 +19,9 @@ impl Worker {
     /// Sees to it that the connection is looked at when it is due.
     pub(super) fn set_alarm(&mut self, slot: usize) {
         let Some(served) = self.served.get(slot) else { return };
+        if !self.minds_time && served.ending.is_none() {
+            return;
+        }
         let Some(due) = self.due(served) else { return };
         if served.alarm.is_none_or(|alarm| due < alarm) {
             self.alarms.push(Reverse((due, slot, served.number)));

@@ -40,6 +40,8 @@ pub(super) struct Worker {
     /// Slots with more to read than their share, each once, and the numbers of their connections.
     again: Vec<(usize, u64)>,
     stopping: Option<Deadline>,
+    /// Connections have something to be late with, before they end.
+    minds_time: bool,
     /// When to look whether a connection is late, and which. Early ones are put in again.
     alarms: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     /// Connections served, ever.
@@ -93,6 +95,7 @@ impl Worker {
         // What is read at a time must fit into the queue above high water, so that a handler can always answer as much as
         // it was given.
         let read_size = READ_SIZE.min(shared.options.queue_limit - shared.options.high_water);
+        let minds_time = shared.options.idle_timeout.is_some() || shared.options.messages.is_some();
         Ok(Worker {
             shared,
             mailbox,
@@ -102,6 +105,7 @@ impl Worker {
             events: Vec::with_capacity(EVENTS),
             again: Vec::new(),
             stopping: None,
+            minds_time,
             alarms: BinaryHeap::new(),
             numbers: 0,
         })
@@ -120,11 +124,11 @@ impl Worker {
             }
             // It ends early, in vain, or because it was woken; the loop looks at everything anyway.
             let _ = wait.wait_each(EVENTS, self.patience(), &mut self);
-            let mut events = std::mem::take(&mut self.events);
-            for event in events.drain(..) {
+            for index in 0..self.events.len() {
+                let event = self.events[index];
                 self.handle(&event);
             }
-            self.events = events;
+            self.events.clear();
             // Reading may give it another turn, after the others'.
             std::mem::swap(&mut turns, &mut self.again);
             for (slot, number) in turns.drain(..) {
