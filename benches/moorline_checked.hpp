@@ -59,6 +59,15 @@ public:
 
     const std::string& address() const { return name_; }
 
+    // How many connections it has.
+    std::uint64_t connections() const {
+        moorline_service_report report = MOORLINE_SERVICE_REPORT_INIT;
+        check(moorline_service_statistics(service_, &report), "moorline_service_statistics");
+        const std::uint64_t ended = report.ended_by_peer + report.ended_by_us + report.ended_late + report.ended_malformed +
+                                    report.ended_refused + report.ended_otherwise;
+        return report.accepted - ended;
+    }
+
 private:
     moorline_service* service_ = nullptr;
     std::string name_;

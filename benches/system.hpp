@@ -108,19 +108,17 @@ inline std::uint64_t round_trips_that_fit(const Request& request, std::uint64_t 
                                    request.connections);
 }
 
-// What is not counted: a twentieth of the work, or of the time; `exchange` does so many round trips.
+// What is not counted: a twentieth of the work, or of the time; `exchange` does so many round trips, and tells their seconds.
 // Returns how many round trips are to be measured.
 template <class Exchange>
 std::uint64_t warm_up(const Request& request, Exchange exchange) {
     const std::uint64_t enough = request.round_trips / 20;
     const std::uint64_t step = std::max<std::uint64_t>(enough / 16, request.connections);
-    const double begin = read_clock(CLOCK_MONOTONIC);
     std::uint64_t done = 0;
     double seconds = 0;
     do {
-        exchange(step);
+        seconds += exchange(step);
         done += step;
-        seconds = read_clock(CLOCK_MONOTONIC) - begin;
     } while (done < enough && seconds < static_cast<double>(request.milliseconds) * 1e-3 / 20);
     return round_trips_that_fit(request, done, seconds);
 }
@@ -129,7 +127,11 @@ std::uint64_t warm_up(const Request& request, Exchange exchange) {
 template <class Client>
 std::uint64_t warm_up_all(Client& client, const Request& request) {
     exchange(client, client.work().connections(), client.work().connections());
-    return warm_up(request, [&](std::uint64_t round_trips) { exchange(client, round_trips, request.connections); });
+    return warm_up(request, [&](std::uint64_t round_trips) {
+        const double begin = read_clock(CLOCK_MONOTONIC);
+        exchange(client, round_trips, request.connections);
+        return read_clock(CLOCK_MONOTONIC) - begin;
+    });
 }
 
 template <class Server, class Client>

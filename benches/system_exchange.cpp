@@ -1,10 +1,14 @@
 // Moorline's own exchange with the service's echo: one call does all the work.
 #include "moorline_checked.hpp"
 
+#include <thread>
+
 namespace {
 
 struct Watch {
-    bench::Measurement measurement;
+    const bench::MoorlineEcho& echo;
+    std::uint64_t connections;
+    bench::Measurement measurement{};
     bool started = false;
 };
 
@@ -13,6 +17,10 @@ std::int32_t measure(void* context, std::uint64_t done, std::uint64_t total) {
     auto& watch = *static_cast<Watch*>(context);
     if (!watch.started) {
         watch.started = true;
+        // The others' connections have all been accepted by then, too; and those of the warm-up have gone.
+        while (watch.echo.connections() != watch.connections) {
+            std::this_thread::yield();
+        }
         watch.measurement.start();
     } else if (done == total) {
         watch.measurement.stop();
@@ -20,8 +28,8 @@ std::int32_t measure(void* context, std::uint64_t done, std::uint64_t total) {
     return 1;
 }
 
-bench::Measurement exchange(const std::string& name, const bench::Request& request, std::uint64_t round_trips) {
-    Watch watch;
+bench::Measurement exchange(const bench::MoorlineEcho& echo, const bench::Request& request, std::uint64_t round_trips) {
+    Watch watch{echo, request.connections};
     moorline_exchange_options options = MOORLINE_EXCHANGE_OPTIONS_INIT;
     options.connections = static_cast<std::uint32_t>(request.connections);
     options.chunk = request.chunk;
@@ -29,7 +37,7 @@ bench::Measurement exchange(const std::string& name, const bench::Request& reque
     options.busy_poll_us = static_cast<std::uint32_t>(request.busy_poll_us);
     options.progress = measure;
     options.context = &watch;
-    bench::check(moorline_exchange_run(name.c_str(), &options, -1, nullptr), "moorline_exchange_run");
+    bench::check(moorline_exchange_run(echo.address().c_str(), &options, -1, nullptr), "moorline_exchange_run");
     return watch.measurement;
 }
 
@@ -44,7 +52,8 @@ int main(int argc, char** argv) {
     request.placement.enter_server();
     const bench::MoorlineEcho echo(request);
     request.placement.enter_clients();
-    // Each exchange connects anew, so its first round trips are those of new connections.
-    const std::uint64_t round_trips = bench::warm_up(request, [&](std::uint64_t few) { exchange(echo.address(), request, few); });
-    exchange(echo.address(), request, round_trips).print(round_trips);
+    // Each exchange connects anew, so its first round trips are the first ones of their connections.
+    const std::uint64_t round_trips =
+        bench::warm_up(request, [&](std::uint64_t few) { return exchange(echo, request, few).seconds(); });
+    exchange(echo, request, round_trips).print(round_trips);
 }
