@@ -30,9 +30,16 @@ pub(crate) fn take() -> Vec<u8> {
 }
 
 /// Gives room to the thread, which keeps it if it has not enough.
+#[inline]
 pub(crate) fn give(room: Vec<u8>) {
+    if (1..=LARGEST).contains(&room.len()) {
+        keep(room);
+    }
+}
+
+fn keep(room: Vec<u8>) {
     let give = |spare: &mut Spare| {
-        if (1..=LARGEST).contains(&room.len()) && spare.bytes + room.len() <= KEPT {
+        if spare.bytes + room.len() <= KEPT {
             spare.bytes += room.len();
             spare.rooms.push(room);
         }

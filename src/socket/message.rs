@@ -50,6 +50,11 @@ impl MessageOptions {
             clock: Clock::default(),
         }
     }
+
+    /// Whether a peer can be late with something: a part of a message, or the handshake.
+    pub(crate) fn have_deadlines(&self) -> bool {
+        self.message_timeout.is_some() || self.framing == Framing::Checked
+    }
 }
 
 /// Says of each message whether it may be delivered.

@@ -95,7 +95,9 @@ impl Worker {
         // What is read at a time must fit into the queue above high water, so that a handler can always answer as much as
         // it was given.
         let read_size = READ_SIZE.min(shared.options.queue_limit - shared.options.high_water);
-        let minds_time = shared.options.idle_timeout.is_some() || shared.options.messages.is_some();
+        let messages = shared.options.messages.as_ref();
+        let minds_time =
+            shared.options.idle_timeout.is_some() || messages.is_some_and(|messages| messages.have_deadlines());
         Ok(Worker {
             shared,
             mailbox,
