@@ -40,10 +40,12 @@ struct Free {
     used: usize,
 }
 
+// What each look-up reads is next to what the object has at its beginning.
+#[repr(C)]
 struct Entry<T> {
-    object: T,
     key: usize,
     process: u32,
+    object: T,
 }
 
 /// A reference for the duration of a call: the object is dropped when it was removed and the last of these has gone.

@@ -15,14 +15,16 @@ use std::sync::{Arc, Weak};
 #[derive(Clone)]
 pub struct Connection(Arc<Inner>);
 
+// See `Socket`.
+#[repr(C)]
 struct Inner {
-    socket: Socket,
-    mailbox: Weak<Mailbox>,
-    slot: usize,
-    tag: AtomicUsize,
     wish: AtomicU8,
     /// Whether the worker has been asked to look at it and has not looked yet.
     asked: AtomicBool,
+    tag: AtomicUsize,
+    socket: Socket,
+    mailbox: Weak<Mailbox>,
+    slot: usize,
 }
 
 /// How the connection is wished to end, by this side.

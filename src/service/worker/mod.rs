@@ -48,6 +48,8 @@ pub(super) struct Worker {
     numbers: u64,
 }
 
+// See `Socket`.
+#[repr(C)]
 struct Served {
     connection: Connection,
     /// Above high water: nothing is read.
@@ -60,17 +62,17 @@ struct Served {
     hangup: bool,
     /// Something is queued, so room to send is watched for.
     flushing: bool,
-    /// Why it ends once the queue is empty, and since when that is so.
-    ending: Option<(Status, Instant)>,
     /// The peer will send no more.
     finished: bool,
+    /// Why it ends once the queue is empty, and since when that is so.
+    ending: Option<(Status, Instant)>,
+    /// Tells it from others that had its slot.
+    number: u64,
     /// When something last went either way, as far as it was noticed, and how much had by then.
     active: Instant,
     traffic: u64,
     /// The earliest time at which its turn with the alarms comes.
     alarm: Option<Instant>,
-    /// Tells it from others that had its slot.
-    number: u64,
 }
 
 impl Served {
@@ -96,8 +98,8 @@ impl Worker {
         // it was given.
         let read_size = READ_SIZE.min(shared.options.queue_limit - shared.options.high_water);
         let messages = shared.options.messages.as_ref();
-        let minds_time =
-            shared.options.idle_timeout.is_some() || messages.is_some_and(|messages| messages.have_deadlines());
+        let minds_time = shared.options.idle_timeout.is_some()
+            || messages.is_some_and(|messages| messages.have_deadlines());
         Ok(Worker {
             shared,
             mailbox,
