@@ -8,22 +8,37 @@
 namespace moorline {
 
 namespace {
-// More than this an empty queue does not keep.
-constexpr qint64 keptMemory = qint64{16} * 1024;
+// More than this an empty queue does not keep: 16 KiB, which chunks of that size are a little more than.
+constexpr qint64 keptMemory = qint64{17} * 1024;
 // More than this a thread does not keep.
 constexpr qint64 largestSpare = qint64{512} * 1024;
 // From here on sharing memory is cheaper than copying it.
 constexpr qint64 worthSharing = qint64{4} * 1024;
 
+// A queue may live longer than what its thread has: one of a static object.
+thread_local bool sparesAreGone = false;
+
 // What the queues of a thread have no use for at the moment, for the next that needs much: it is in the processor's cache, and to give
 // so much back to malloc(3) may be to give it back to the system, and to get it anew a page at a time. A kind each: what is received is
 // often given away, and would take along what is written with.
-thread_local std::array<QByteArray, 2> spares;
+struct Spares {
+    ~Spares() { sparesAreGone = true; }
+    std::array<QByteArray, 2> memory;
+};
 
-QByteArray memoryFor(qint64 bytes, QByteArray &spare)
+QByteArray *spareOf(ByteQueue::Kind kind)
 {
-    if (bytes > keptMemory && bytes <= spare.size() && bytes >= spare.size() / 2)
-        return std::exchange(spare, QByteArray());
+    if (sparesAreGone)
+        return nullptr;
+    thread_local Spares spares;
+    return &spares.memory[kind];
+}
+
+QByteArray memoryFor(qint64 bytes, ByteQueue::Kind kind)
+{
+    QByteArray *const spare = bytes > keptMemory ? spareOf(kind) : nullptr;
+    if (spare && bytes <= spare->size() && bytes >= spare->size() / 2)
+        return std::exchange(*spare, QByteArray());
     return QByteArray(bytes, Qt::Uninitialized);
 }
 } // namespace
@@ -38,7 +53,7 @@ char *ByteQueue::reserve(qint64 bytes)
         if (capacity - used >= bytes && used <= capacity / 2) {
             std::memmove(memory_.data(), data(), static_cast<size_t>(used));
         } else {
-            QByteArray larger = memoryFor(std::max(used + bytes, capacity * 2), spares[kind_]);
+            QByteArray larger = memoryFor(std::max(used + bytes, capacity * 2), kind_);
             if (used > 0)
                 std::memcpy(larger.data(), data(), static_cast<size_t>(used));
             memory_ = std::move(larger);
@@ -79,11 +94,14 @@ void ByteQueue::consume(qint64 bytes)
 void ByteQueue::clear()
 {
     start_ = end_ = 0;
-    if (memory_.size() <= keptMemory && memory_.isDetached())
+    const bool isOurs = memory_.isDetached();
+    // What came from the application may have more room than its size.
+    const qint64 held = memory_.capacity();
+    if (isOurs && held <= keptMemory)
         return;
-    QByteArray &spare = spares[kind_];
-    if (memory_.isDetached() && memory_.size() > spare.size() && memory_.size() <= largestSpare)
-        spare = std::move(memory_);
+    QByteArray *const spare = isOurs && held <= largestSpare ? spareOf(kind_) : nullptr;
+    if (spare && memory_.size() > spare->size())
+        *spare = std::move(memory_);
     memory_ = QByteArray();
 }
 

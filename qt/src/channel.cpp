@@ -76,10 +76,11 @@ Channel::Result Channel::receive(qint64 limit, bool untilEnd)
         char *const into = isLittle ? little : in.reserve(room);
         size_t received = 0;
         const moorline_status status = moorline_socket_receive(socket(), into, static_cast<size_t>(room), 0, &received);
-        if (status == MOORLINE_WOULD_BLOCK)
-            return result;
         if (status != MOORLINE_OK) {
-            result.gone = true;
+            // What was reserved in vain is not kept.
+            if (in.isEmpty())
+                in.clear();
+            result.gone = status != MOORLINE_WOULD_BLOCK;
             return result;
         }
         const auto count = static_cast<qint64>(received);

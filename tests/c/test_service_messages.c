@@ -102,7 +102,7 @@ static void messages_are_delivered_whole_and_ends_have_reasons(void)
     moorline_message_options messages = MOORLINE_MESSAGE_OPTIONS_INIT;
     messages.framing = MOORLINE_FRAMING_BIG_ENDIAN;
     messages.max_message = 200000;
-    messages.message_timeout_ms = 50;
+    messages.message_timeout_ms = 500; /* for what a loaded machine takes to carry a large one */
     moorline_service_options options = MOORLINE_SERVICE_OPTIONS_INIT;
     options.messages = &messages;
     moorline_service *service = make_service(&options);
