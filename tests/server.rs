@@ -159,6 +159,17 @@ fn a_full_backlog_makes_connect_wait_until_its_deadline() {
 }
 
 #[test]
+fn a_connect_whose_time_is_over_is_tried_once() {
+    let over = Timeout::After(std::time::Duration::from_nanos(1));
+    let connect = |name: &std::ffi::OsStr| status(Socket::connect(name, &SocketOptions::default(), over));
+    let server = listening(ServerOptions::default());
+    let name = server.full_name().unwrap();
+    assert_eq!(connect(&name), Status::Ok);
+    drop(server);
+    assert_eq!(connect(&name), Status::NotFound);
+}
+
+#[test]
 fn a_client_that_has_left_before_accept_can_still_be_read() {
     let server = listening(ServerOptions::default());
     let client = connect(&server);
