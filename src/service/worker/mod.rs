@@ -119,7 +119,7 @@ impl Worker {
         enter_thread(&self.mailbox, self.shared.service);
         let mailbox = self.mailbox.clone();
         // Nobody else waits with it.
-        let Ok(mut wait) = mailbox.poller.turn(Deadline::Never) else { unreachable!("it may wait for ever") };
+        let mut wait = mailbox.poller.turn(Deadline::Never).expect("it may wait for ever");
         let mut turns = Vec::new();
         loop {
             self.follow_orders();
