@@ -189,18 +189,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error that says what was tried, and on what.
+    #[cold]
     pub fn new(status: Status, context: impl Into<String>) -> Self {
         let detail = Detail { context: context.into(), os: None };
         Error { status, detail: Some(Box::new(detail)) }
     }
 
     /// An error of the system, with what was tried; the status follows from the system's code.
+    #[cold]
     pub(crate) fn os(error: impl Into<io::Error>, context: impl Into<String>) -> Self {
         let error = error.into();
         Error::os_as(crate::sys::status_of(&error), error, context)
     }
 
     /// As [`Error::os`], where the caller knows the status better than the code tells.
+    #[cold]
     pub(crate) fn os_as(status: Status, error: impl Into<io::Error>, context: impl Into<String>) -> Self {
         let detail = Detail { context: context.into(), os: Some(error.into()) };
         Error { status, detail: Some(Box::new(detail)) }
@@ -217,6 +220,7 @@ impl Error {
     }
 
     /// The same error with more said in front of it: where it happened.
+    #[cold]
     pub(crate) fn within(self, place: &str) -> Self {
         let (context, os) = match self.detail {
             Some(detail) => (format!("{place}: {}", detail.context), detail.os),
@@ -237,6 +241,7 @@ impl Error {
 }
 
 impl From<Status> for Error {
+    #[cold]
     fn from(status: Status) -> Self {
         Error { status, detail: None }
     }

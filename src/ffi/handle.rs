@@ -143,6 +143,7 @@ fn key<T: Kind>(handle: usize) -> Result<usize> {
     }
 }
 
+#[cold]
 fn stale<T: Kind>() -> Error {
     Error::new(Status::StaleHandle, format!("the {} handle", KINDS[T::KIND]))
 }
