@@ -423,6 +423,7 @@ impl Shared {
         let token = self.sources.lock().get_mut(key).filter(looked_for)?.token;
         let came = match waiter.receive(token) {
             Some(came) => came,
+            None if !soloist.is_worth_judging() => return None,
             None => {
                 // Not held during the waiter's receive, which may end the connection and be about its descriptor.
                 let endpoint = self.sources.lock().get_mut(key)?.endpoint.upgrade()?;

@@ -15,6 +15,8 @@ pub(crate) struct Soloist {
     looks: u32,
     /// Since the last event of it nothing was there: what is there now is new.
     was_empty: bool,
+    /// Since the system named it its time to be looked at has come.
+    had_time: bool,
 }
 
 impl Soloist {
@@ -22,7 +24,7 @@ impl Soloist {
     pub fn learn(&mut self, key: usize, first: bool) {
         let times = if first && key == self.key { self.times.saturating_add(1) } else { 0 };
         // That was a look at everything.
-        *self = Soloist { key, times, looks: 1, was_empty: false };
+        *self = Soloist { key, times, looks: 1, was_empty: false, had_time: false };
     }
 
     /// A look at it has found something. The next one is at everything: it may always have something.
@@ -35,6 +37,12 @@ impl Soloist {
         let is_its_turn = !self.looks.is_multiple_of(LOOKS_PER_LOOK_AT_ALL);
         self.looks = self.looks.wrapping_add(1);
         (is_its_turn && self.times >= SOLO_AFTER).then_some(self.key)
+    }
+
+    /// Whether [`Soloist::judge`] is worth a look. The first one since the system named it is left to the system: something that was there
+    /// would tell nothing, and often it is, where both sides share a processor.
+    pub fn is_worth_judging(&mut self) -> bool {
+        std::mem::replace(&mut self.had_time, true)
     }
 
     /// A look has found it readable or not: whether that is an event. None if only the system can tell, as of what has been reported
@@ -96,6 +104,17 @@ mod tests {
             assert_eq!(soloist.next_look(), Some(7));
             soloist.came();
             assert_eq!(soloist.next_look(), None);
+        }
+    }
+
+    #[test]
+    fn the_first_look_since_it_was_named_is_left_to_the_system() {
+        let mut soloist = soloist_of(7);
+        for _ in 0..3 {
+            assert_eq!([(); 3].map(|()| soloist.is_worth_judging()), [false, true, true]);
+            soloist.came();
+            assert!(soloist.is_worth_judging());
+            soloist.learn(7, true);
         }
     }
 
