@@ -40,6 +40,7 @@
 //! | [`poller`] | [`Poller`]: readiness of thousands of servers and sockets |
 //! | [`service`] | [`Service`]: a server on threads of its own, with a [`Handler`] |
 //! | [`exchange`] | N sockets that exchange data with an echo, every byte verified |
+//! | `offers` | offering the processor to others between two looks |
 //! | `soloist` | which of many endpoints alone has been ready of late |
 //! | `sources` | what a poller watches, under keys of which none is soon given again |
 //! | `frame` | messages in a stream of bytes: [`Framing`] |
@@ -83,6 +84,7 @@ mod frame;
 mod gate;
 mod handshake;
 mod inbox;
+mod offers;
 mod outbox;
 mod room;
 mod soloist;

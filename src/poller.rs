@@ -93,6 +93,8 @@ pub struct Poller {
     shared: Arc<Shared>,
     clock: Clock,
     busy_poller: BusyPoller,
+    /// What the looks of [`Poller::look`] have learnt. How long they last they are told.
+    looker: BusyPoller,
 }
 
 struct Shared {
@@ -175,7 +177,12 @@ impl Poller {
         });
         let follower = Arc::downgrade(&shared);
         options.clock.follow(move || follower.upgrade().is_some_and(|shared| shared.selector.wake().is_ok()));
-        Ok(Poller { shared, clock: options.clock, busy_poller: BusyPoller::new(options.busy_poll) })
+        Ok(Poller {
+            shared,
+            clock: options.clock,
+            busy_poller: BusyPoller::new(options.busy_poll),
+            looker: BusyPoller::new(BusyPoll::Never),
+        })
     }
 
     /// Watches a server or socket; events about it carry the token. With an interest in nothing it is in the poller,
@@ -276,23 +283,18 @@ impl Poller {
         duration: Duration,
         waiter: impl Waiter,
     ) -> Result<usize> {
-        let busy_poller = BusyPoller::new(BusyPoll::For(duration));
         // Begins before the first look, so it has passed before the looking ends.
         let deadline = Deadline::from(Timeout::from(duration));
-        self.turn(deadline)?.wait_until(deadline, &Clock::default(), &busy_poller, capacity, waiter)
+        let mut turn = self.turn(deadline)?;
+        let looking = deadline.check_may_wait().is_ok().then(|| self.looker.begin_for(duration));
+        turn.wait_until(deadline, &Clock::default(), looking, capacity, waiter)
     }
 
     /// As [`Poller::wait`], for at most `capacity` events that the waiter gets one by one.
     pub(crate) fn wait_each(&self, capacity: usize, timeout: Timeout, waiter: impl Waiter) -> Result<usize> {
         // It waits for its turn until a deadline that no test moves, and for events until one on the clock.
         let deadline = Deadline::on(&self.clock, timeout);
-        self.turn(Deadline::from(timeout))?.wait_until(
-            deadline,
-            &self.clock,
-            &self.busy_poller,
-            capacity,
-            waiter,
-        )
+        self.turn(Deadline::from(timeout))?.wait_before(deadline, capacity, waiter)
     }
 
     /// The turn to wait, for as long as it is kept.
@@ -364,15 +366,20 @@ impl Drop for Poller {
 impl Turn<'_> {
     /// As [`Poller::wait_each`].
     pub fn wait_each(&mut self, capacity: usize, timeout: Timeout, waiter: impl Waiter) -> Result<usize> {
+        self.wait_before(Deadline::on(&self.poller.clock, timeout), capacity, waiter)
+    }
+
+    fn wait_before(&mut self, deadline: Deadline, capacity: usize, waiter: impl Waiter) -> Result<usize> {
         let Poller { clock, busy_poller, .. } = self.poller;
-        self.wait_until(Deadline::on(clock, timeout), clock, busy_poller, capacity, waiter)
+        let looking = deadline.check_may_wait().is_ok().then(|| busy_poller.begin());
+        self.wait_until(deadline, clock, looking, capacity, waiter)
     }
 
     fn wait_until(
         &mut self,
         deadline: Deadline,
         clock: &Clock,
-        busy_poller: &BusyPoller,
+        mut looking: Option<Looking<'_>>,
         capacity: usize,
         mut waiter: impl Waiter,
     ) -> Result<usize> {
@@ -380,7 +387,6 @@ impl Turn<'_> {
             return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
         }
         let Turn { poller, waiting } = self;
-        let mut looking = deadline.check_may_wait().is_ok().then(|| busy_poller.begin());
         loop {
             poller.check_open()?;
             let looks = looking.as_ref().is_some_and(Looking::goes_on);
@@ -404,11 +410,11 @@ impl Turn<'_> {
                 looking.found_nothing();
             }
             if deadline.has_passed_on(clock) {
-                if came.is_none() {
-                    return Err(deadline.expiry().into());
-                }
                 // The last look is at everything.
-                looking = None;
+                match looking.take().filter(Looking::goes_on) {
+                    Some(looking) => looking.ends(),
+                    None => return Err(deadline.expiry().into()),
+                }
             }
         }
     }

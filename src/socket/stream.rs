@@ -166,13 +166,17 @@ impl Socket {
         looking: &mut Option<Looking<'socket>>,
         deadline: Deadline,
     ) -> bool {
-        let looking = looking.get_or_insert_with(|| self.busy_poller.begin());
-        looking.found_nothing();
-        let again = looking.goes_on() && !deadline.has_passed();
-        if again {
-            self.flush_if_queued();
+        let look = looking.get_or_insert_with(|| self.busy_poller.begin());
+        look.found_nothing();
+        if !look.goes_on() {
+            return false;
         }
-        again
+        if deadline.has_passed() {
+            looking.take().into_iter().for_each(Looking::ends);
+            return false;
+        }
+        self.flush_if_queued();
+        true
     }
 
     /// Waits for what is asked, and sends meanwhile what is queued: it may be what the peer waits for.

@@ -28,7 +28,6 @@ use std::io;
 use std::os::fd::FromRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// What an endpoint is made of.
 pub(crate) trait Source: AsFd + Send + Sync + 'static {
@@ -101,16 +100,6 @@ pub(crate) fn status_of(error: &io::Error) -> Status {
 /// This process. Asked anew each time: a forked child must see itself.
 pub(crate) fn process_id() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
-}
-
-/// How long this thread has had a processor; zero where the system doesn't know. Asked of the C library, since rustix asks the vDSO
-/// itself, and looks for it where Valgrind has hidden it: a program under Valgrind would crash.
-pub(crate) fn thread_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: clock_gettime(2) writes one `timespec`, and `time` is one, alive.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default());
-    whole + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// The effective user of this process.

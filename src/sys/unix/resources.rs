@@ -72,7 +72,8 @@ fn parse_stat(stat: &str) -> Option<(String, Duration)> {
     const START_AFTER_NAME: usize = 19;
     let (begin, end) = (stat.find('(')?, stat.rfind(')')?);
     let ticks: u64 = stat[end + 1..].split_whitespace().nth(START_AFTER_NAME)?.parse().ok()?;
-    // SAFETY: sysconf(3) takes a number and gives one. Asked of the C library for the reason that `thread_time` tells.
+    // SAFETY: sysconf(3) takes a number and gives one. Asked of the C library, since rustix looks for it
+    // in what the kernel maps, where Valgrind has hidden it: a program under Valgrind would crash.
     let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or_default();
     let started = Duration::from_millis(ticks.saturating_mul(1000) / per_second.max(1));
     Some((stat[begin + 1..end].to_owned(), started))

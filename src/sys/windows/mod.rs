@@ -17,7 +17,6 @@ use std::os::windows::io::{
     AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle, RawHandle,
 };
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What an endpoint is made of.
 pub(crate) trait Source: AsHandle + Send + Sync + 'static {
@@ -102,11 +101,6 @@ pub(crate) fn status_of(error: &io::Error) -> Status {
 /// This process.
 pub(crate) fn process_id() -> u32 {
     std::process::id()
-}
-
-/// How long this thread has had a processor: never, as nothing waits here yet.
-pub(crate) fn thread_time() -> Duration {
-    Duration::ZERO
 }
 
 /// Users have no numbers here: the one that nobody has, as no peer's is known either.
