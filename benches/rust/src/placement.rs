@@ -27,7 +27,7 @@ impl Placement {
     }
 
     /// The first two processors that the process may use; the same twice if there is but one.
-    fn processors() -> [usize; 2] {
+    pub fn processors() -> [usize; 2] {
         let allowed = checked(sched_getaffinity(Pid::from_raw(0)), "sched_getaffinity");
         let mut all = (0..CpuSet::count()).filter(|processor| allowed.is_set(*processor).unwrap_or(false));
         let first = all.next().unwrap_or(0);
@@ -47,7 +47,8 @@ impl Placement {
     }
 }
 
-fn stay_on(processor: usize) {
+/// Keeps this thread, and those that it starts from now on, on one processor.
+pub fn stay_on(processor: usize) {
     let mut chosen = CpuSet::new();
     checked(chosen.set(processor), "choose a processor");
     checked(sched_setaffinity(Pid::from_raw(0), &chosen), "sched_setaffinity");

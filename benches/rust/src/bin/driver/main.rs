@@ -4,6 +4,7 @@ mod compare;
 mod markdown;
 mod page;
 mod plan;
+mod rivals;
 mod sample;
 mod surroundings;
 mod svg;
@@ -12,7 +13,8 @@ mod table;
 
 use clap::Parser;
 use moorline_benches::checked;
-use plan::{Group, Scope};
+use plan::{Group, Scope, Section};
+use rivals::Rivals;
 use std::path::PathBuf;
 use std::time::Instant;
 use systems::{MICRO, SYSTEMS};
@@ -123,6 +125,7 @@ fn measure(groups: &mut [Group], rounds: usize) {
                 round + 1,
                 group.full_name()
             );
+            let _rivals = (group.section == Section::Rivals).then(Rivals::start);
             // Another begins in each round, so that none always comes after the same.
             let count = group.series.len();
             for index in 0..count {

@@ -19,6 +19,10 @@ pub fn markdown(groups: &[Group]) -> String {
             by_row(&rows, time),
         ));
     }
+    for (placement, rows) in by_placement(groups, Section::Rivals) {
+        let title = format!("Beside a thread that spins on each processor, {placement}: µs");
+        page.push_str(&table(&title, by_row(&rows, time)));
+    }
     let idle = of(groups, Section::Idle);
     page.push_str(&table("Idle connections beside one that is busy: µs", transposed(by_row(&idle, time))));
     for (placement, rows) in by_placement(groups, Section::Framing) {

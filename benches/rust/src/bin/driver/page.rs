@@ -37,7 +37,7 @@ pub fn page(surroundings: &[(&'static str, String)], rounds: usize, groups: &[Gr
         let Some(first) = groups.first() else { continue };
         let _ = write!(page, "<h2>{}</h2>", section.title());
         match section {
-            Section::Exchange | Section::BusyPoll | Section::Framing => {
+            Section::Exchange | Section::BusyPoll | Section::Rivals | Section::Framing => {
                 for placed in groups.chunk_by(|one, other| one.placement == other.placement) {
                     page += &exchange(placed);
                 }

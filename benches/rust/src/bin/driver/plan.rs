@@ -12,6 +12,8 @@ pub enum Section {
     Exchange,
     /// Looking again before sleeping.
     BusyPoll,
+    /// Where somebody else always wants the processor.
+    Rivals,
     /// A round trip while other connections do nothing.
     Idle,
     /// Messages against the raw stream.
@@ -26,9 +28,10 @@ pub enum Section {
 
 impl Section {
     /// All, in their order.
-    pub const ALL: [Section; 7] = [
+    pub const ALL: [Section; 8] = [
         Section::Exchange,
         Section::BusyPoll,
+        Section::Rivals,
         Section::Idle,
         Section::Framing,
         Section::Memory,
@@ -41,6 +44,7 @@ impl Section {
         match self {
             Section::Exchange => "The exchange",
             Section::BusyPoll => "Busy polling",
+            Section::Rivals => "Beside a thread that spins on each processor",
             Section::Idle => "A round trip among idle connections",
             Section::Framing => "Messages against the raw stream",
             Section::Memory => "Memory of an idle connection",
@@ -144,10 +148,13 @@ impl Scope {
     pub fn groups(&self) -> Vec<Group> {
         let mut groups = Vec::new();
         for placement in &self.placements {
-            groups.extend(WORKS.iter().map(|work| self.exchange(work, placement)));
+            groups.extend(WORKS.iter().map(|work| self.row(Section::Exchange, work, placement)));
         }
         for placement in &self.placements {
             groups.extend(BUSY_WORKS.iter().map(|work| self.busy_poll(work, placement)));
+        }
+        for placement in &self.placements {
+            groups.extend(WORKS_BESIDE_RIVALS.iter().map(|work| self.row(Section::Rivals, work, placement)));
         }
         // One processor shows best what is done beside the waking.
         let one_processor =
@@ -167,9 +174,10 @@ impl Scope {
         Group { section, name, placement: placement.to_owned(), idle: 0, chunk, series: Vec::new() }
     }
 
-    fn exchange(&self, work: &Work, placement: &str) -> Group {
+    /// All systems that take as many connections.
+    fn row(&self, section: Section, work: &Work, placement: &str) -> Group {
         let Work { connections, chunk, round_trips } = *work;
-        let mut group = self.group(Section::Exchange, work.name(), placement, chunk);
+        let mut group = self.group(section, work.name(), placement, chunk);
         for system in self.systems().filter(|system| connections <= system.most_connections) {
             let amount = self.amount(round_trips);
             let arguments = format!(
@@ -381,5 +389,8 @@ const BUSY_WORKS: [Work; 5] = [
     work(10, 1_000, 50_000),
     work(100, 1, 50_000),
 ];
+
+/// Rows for beside rivals: one connection, and several.
+const WORKS_BESIDE_RIVALS: [Work; 3] = [work(1, 100, 50_000), work(10, 1_000, 50_000), work(100, 1, 50_000)];
 
 const MESSAGE_SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
