@@ -146,7 +146,7 @@ impl Looking<'_> {
 
     /// The time of the wait is over before that of the looks.
     pub fn ends(self) {
-        if let Some(begun) = self.begun {
+        if let Some(begun) = self.begun.filter(|_| self.goes_on()) {
             self.learn_from_offers(begun.elapsed(), false);
         }
     }

@@ -30,7 +30,10 @@ mod outbox {
     library!("outbox.rs");
 }
 mod poller {
-    library!("poller.rs");
+    library!("poller_mod.rs");
+    mod turn {
+        library!("poller_turn.rs");
+    }
 }
 mod soloist {
     library!("soloist.rs");
