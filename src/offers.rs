@@ -85,7 +85,7 @@ impl Offers {
             self.without.store(penalty, Ordering::Relaxed);
             self.first.store(false, Ordering::Relaxed);
         } else {
-            if came_at_once && penalty > 0 {
+            if came_at_once {
                 self.penalty.store(penalty.saturating_sub(FORGIVEN), Ordering::Relaxed);
             }
             self.first.store(came_at_once, Ordering::Relaxed);
