@@ -63,11 +63,20 @@ impl BusyPoller {
 
     /// A wait begins that looks for so long at most.
     pub fn begin_for(&self, longest: Duration) -> Looking<'_> {
-        let offer = self.offers.begin(!longest.is_zero());
-        let mut looking = Looking { poller: self, left: longest, offer, begun: None, offered: 0, vain: 0 };
-        if let Offer::First { measured } = offer {
+        let mut looking = Looking {
+            poller: self,
+            left: longest,
+            begun: None,
+            looks_before_offer: 0,
+            offers: 0,
+            just_offered: false,
+            offered_at: None,
+        };
+        if looking.goes_on()
+            && let Offer::First { measured } = self.offers.begin()
+        {
             looking.begun = measured.then(Instant::now);
-            looking.offer_processor();
+            looking.offer_processor(looking.begun);
         }
         looking
     }
@@ -87,13 +96,15 @@ pub(crate) struct Looking<'a> {
     poller: &'a BusyPoller,
     /// Zero: it may sleep.
     left: Duration,
-    offer: Offer,
     /// When it began to cost anything, if that was asked: with the offer before the first look, or after that if it found nothing.
     begun: Option<Instant>,
-    /// How often the processor was offered to others.
-    offered: u32,
-    /// Looks that found nothing.
-    vain: u32,
+    /// How many until the processor is offered again.
+    looks_before_offer: u32,
+    /// How often it was.
+    offers: u32,
+    /// It was, after the last look, and when, if that was asked.
+    just_offered: bool,
+    offered_at: Option<Instant>,
 }
 
 impl Looking<'_> {
@@ -107,60 +118,63 @@ impl Looking<'_> {
         if self.left.is_zero() {
             return;
         }
-        let elapsed = self.begun.get_or_insert_with(Instant::now).elapsed();
-        if elapsed >= self.left {
-            self.learn(elapsed, false);
+        let now = Instant::now();
+        self.was_taken(now, 0);
+        self.just_offered = false;
+        if now - *self.begun.get_or_insert(now) >= self.left {
             self.left = Duration::ZERO;
-            return;
+            self.poller.offers.set_first(false);
+            self.poller.learn(false);
+        } else if self.looks_before_offer > 0 {
+            self.looks_before_offer -= 1;
+        } else if self.poller.offers.may_go_on(now) {
+            self.offer_processor(Some(now));
         }
-        if self.offer != Offer::Never && self.offered <= self.vain / LOOKS_PER_OFFER {
-            self.offer_processor();
-        }
-        self.vain = self.vain.wrapping_add(1);
     }
 
-    fn offer_processor(&mut self) {
-        self.offered += 1;
+    fn offer_processor(&mut self, now: Option<Instant>) {
+        self.looks_before_offer = LOOKS_PER_OFFER - 1;
+        self.offers = self.offers.saturating_add(1);
+        self.just_offered = true;
+        self.offered_at = now;
         std::thread::yield_now();
+    }
+
+    /// Whether somebody else kept the processor that was offered after the last look, before so many events came.
+    fn was_taken(&mut self, now: Instant, events: u32) -> bool {
+        self.offered_at.take().is_some_and(|at| self.poller.offers.were_taken(now, now - at, events))
     }
 
     /// A look has found so many.
     #[inline]
-    pub fn found(self, count: usize) {
+    pub fn found(mut self, count: usize) {
         if self.left.is_zero() {
             return;
         }
         match self.begun {
-            Some(begun) => {
-                let elapsed = begun.elapsed();
-                // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
-                // interrupted for the first, and so took less time for each.
-                let longest = self.left.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX).max(1));
-                self.learn(elapsed, elapsed < longest);
-            }
+            Some(begun) => self.learn(begun, count),
             // It would have been found without looking, too.
-            None if self.offered == 0 => self.poller.offers.were_not_needed(),
+            None if !self.just_offered => self.poller.offers.set_first(false),
             None => {}
         }
     }
 
-    /// The time of the wait is over before that of the looks.
-    pub fn ends(self) {
-        if let Some(begun) = self.begun.filter(|_| self.goes_on()) {
-            self.learn_from_offers(begun.elapsed(), false);
+    fn learn(&mut self, begun: Instant, count: usize) {
+        let now = Instant::now();
+        let events = u32::try_from(count).unwrap_or(u32::MAX);
+        // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
+        // interrupted for the first, and so took less time for each.
+        let in_time = now - begun < self.left.saturating_mul(events);
+        if !self.was_taken(now, events) {
+            self.poller.offers.set_first(in_time && self.just_offered && self.offers == 1);
         }
+        self.poller.learn(in_time);
     }
 
-    fn learn(&self, elapsed: Duration, paid: bool) {
-        self.learn_from_offers(elapsed, paid);
-        self.poller.learn(paid);
-    }
-
-    fn learn_from_offers(&self, elapsed: Duration, paid: bool) {
-        if self.offered > 0 {
-            let is_first = self.offered == 1 && self.vain <= 1;
-            let for_looks = if is_first { Duration::ZERO } else { self.left };
-            self.poller.offers.learn(elapsed, for_looks, is_first && paid);
+    /// The time of the wait is over before that of the looks.
+    pub fn ends(mut self) {
+        if self.offered_at.is_some() {
+            self.was_taken(Instant::now(), 0);
         }
     }
 }
@@ -235,22 +249,22 @@ mod tests {
         }
     }
 
-    /// A wait that began just now, looks so long at most, and has offered the processor and looked in vain so often.
-    fn wait(poller: &BusyPoller, left: Duration, offered: u32, vain: u32) -> Looking<'_> {
-        Looking { poller, left, offer: Offer::AfterLooks, begun: Some(Instant::now()), offered, vain }
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// A wait that looks so long at most, and offers the processor after its first look.
+    fn wait(poller: &BusyPoller, left: Duration) -> Looking<'_> {
+        Looking { left, ..poller.begin_for(LONG) }
     }
 
     fn offers_first(poller: &BusyPoller) -> bool {
-        poller.begin().offered == 1
+        poller.begin_for(LONG).just_offered
     }
-
-    const LONG: Duration = Duration::from_secs(3600);
 
     #[test]
     fn what_is_found_in_time_pays_and_what_is_found_later_does_not() {
         let pays = |count, left, meanwhile: Duration| {
             let poller = BusyPoller::default();
-            let looking = wait(&poller, left, 1, 1);
+            let looking = Looking { begun: Some(Instant::now()), ..wait(&poller, left) };
             std::thread::sleep(meanwhile);
             looking.found(count);
             poller.penalty.load(Ordering::Relaxed) == 0
@@ -265,101 +279,108 @@ mod tests {
         assert!(pays(1_000_000, short, short));
     }
 
+    /// Whether it ever comes to that: however busy the machine is, once in so many tries it is given the processor back at once.
+    fn ever(attempt: impl Fn() -> bool) -> bool {
+        (0..1000).any(|_| attempt())
+    }
+
     #[test]
     fn what_comes_with_the_first_offer_has_the_next_wait_offer_before_it_looks() {
-        // With one before the first look, or after it.
-        for (offered, vain, comes_with_it) in [(1, 0, true), (1, 1, true), (1, 2, false), (2, 9, false)] {
-            let poller = BusyPoller::default();
-            // However busy the machine is, once in so many tries it is given the processor at once.
-            let learnt = (0..1000).any(|_| {
+        for (looks, comes_with_it) in [(0, false), (1, true), (2, false), (9, false)] {
+            let learnt = ever(|| {
                 let poller = BusyPoller::default();
-                wait(&poller, LONG, offered, vain).found(1);
+                let mut looking = wait(&poller, LONG);
+                for _ in 0..looks {
+                    looking.found_nothing();
+                }
+                looking.found(1);
                 offers_first(&poller)
             });
-            assert_eq!(learnt, comes_with_it, "{offered}, {vain}");
-            // And not without an offer.
-            wait(&poller, LONG, 0, vain).found(1);
-            assert!(!offers_first(&poller));
+            assert_eq!(learnt, comes_with_it, "{looks}");
         }
-    }
-
-    /// That offers the processor before the first look.
-    fn poller_that_offers_first(mode: BusyPoll) -> BusyPoller {
-        let poller = BusyPoller::new(mode);
-        while !offers_first(&poller) {
-            poller.offers.learn(Duration::ZERO, Duration::ZERO, true);
-        }
-        poller
     }
 
     #[test]
-    fn what_is_there_without_an_offer_needs_none() {
-        let poller = poller_that_offers_first(BusyPoll::default());
-        let looking = Looking {
-            poller: &poller,
-            left: LONG,
-            offer: Offer::AfterLooks,
-            begun: None,
-            offered: 0,
-            vain: 0,
+    fn who_offers_first_goes_on_as_long_as_something_comes_with_it() {
+        let after = |looks: u32, left| {
+            let poller = BusyPoller::default();
+            poller.offers.set_first(true);
+            let mut looking = poller.begin_for(LONG);
+            assert!(looking.just_offered && looking.begun.is_none(), "not measured");
+            looking.left = left;
+            for _ in 0..looks {
+                looking.found_nothing();
+            }
+            looking.found(1);
+            offers_first(&poller)
         };
+        assert!(after(0, LONG));
+        assert!(!after(1, LONG));
+        assert!(!after(2, Duration::from_nanos(1)), "the time for looking is over");
+        // One that looks first, and finds something.
+        let poller = BusyPoller::default();
+        poller.offers.set_first(true);
+        let looking = Looking { just_offered: false, ..poller.begin_for(LONG) };
         looking.found(1);
         assert!(!offers_first(&poller));
-        // What is there after one that was not measured says nothing.
-        let poller = poller_that_offers_first(BusyPoll::default());
-        let looking = Looking {
-            poller: &poller,
-            left: LONG,
-            offer: Offer::AfterLooks,
-            begun: None,
-            offered: 1,
-            vain: 0,
-        };
-        looking.found(1);
-        assert!(offers_first(&poller));
     }
 
     #[test]
     fn it_is_offered_once_and_again_after_so_many_looks() {
-        for mode in [BusyPoll::Adaptive, BusyPoll::For(LONG)] {
-            let after_looks = BusyPoller::new(mode);
-            let first = poller_that_offers_first(mode);
-            for (poller, offers) in [(&after_looks, 0), (&first, 1)] {
-                let mut looking = poller.begin();
-                looking.left = LONG;
-                let mut offered = vec![looking.offered];
+        for is_first in [false, true] {
+            let offered = ever(|| {
+                let poller = BusyPoller::default();
+                poller.offers.set_first(is_first);
+                let mut looking = poller.begin_for(LONG);
+                let mut offered = vec![looking.just_offered];
                 for _ in 0..=2 * LOOKS_PER_OFFER {
                     looking.found_nothing();
-                    offered.push(looking.offered);
+                    offered.push(looking.just_offered);
                 }
-                let of = |vain: u32| offered[vain as usize];
-                let expected = [(0, offers), (1, 1), (8, 1), (9, 2), (16, 2), (17, 3)];
-                assert!(expected.iter().all(|(vain, count)| of(*vain) == *count), "{offered:?}");
-            }
+                let looks: Vec<usize> = (0..).zip(offered).filter(|it| it.1).map(|it| it.0).collect();
+                looks == if is_first { [0, 8, 16] } else { [1, 9, 17] }
+            });
+            assert!(offered, "{is_first}");
         }
     }
 
     #[test]
     fn it_is_not_offered_for_a_while_when_somebody_has_kept_it() {
         let kept = |end: fn(Looking)| {
-            let poller = BusyPoller::new(BusyPoll::For(LONG));
-            let mut looking = wait(&poller, Duration::from_micros(50), 2, 9);
-            looking.begun = looking.begun.and_then(|begun| begun.checked_sub(Duration::from_millis(1)));
+            let poller = BusyPoller::default();
+            poller.offers.set_first(true);
+            let mut looking = wait(&poller, LONG);
+            looking.begun = Some(Instant::now());
+            looking.offered_at = looking.begun.and_then(|begun| begun.checked_sub(Duration::from_secs(60)));
             end(looking);
-            let mut next = poller.begin();
+            let mut next = poller.begin_for(LONG);
+            let first = next.just_offered;
             next.found_nothing();
-            next.offered == 0
+            !first && !next.just_offered
         };
         assert!(kept(|looking| looking.found(1)));
         assert!(kept(|mut looking| looking.found_nothing()));
         assert!(kept(|looking| looking.ends()));
         assert!(!kept(|_| {}));
+        assert!(!kept(|looking| looking.found(100_000_000)), "for each of so many that is little");
+    }
+
+    #[test]
+    fn who_waits_long_offers_it_again_in_the_end() {
+        let poller = BusyPoller::default();
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        assert!(poller.offers.were_taken(long_ago, Duration::from_millis(1), 1));
+        let mut looking = wait(&poller, LONG);
+        looking.found_nothing();
+        assert!(looking.just_offered);
     }
 
     #[test]
     fn a_wait_whose_time_is_over_says_nothing_of_looking() {
         let poller = BusyPoller::default();
-        wait(&poller, Duration::from_nanos(1), 1, 1).ends();
+        let mut looking = wait(&poller, LONG);
+        looking.found_nothing();
+        looking.ends();
         assert_eq!(poller.penalty.load(Ordering::Relaxed), 0);
     }
 }

@@ -354,6 +354,9 @@ impl Socket {
                     left => self.or_break_off(Err(cut_greeting(left))),
                 };
             }
+            if looking.is_none() && deadline.check_may_wait().is_ok() {
+                looking = Some(self.busy_poller.begin());
+            }
             match self.fill(messaging, inbox, place) {
                 Ok(Filled::InPlace(length)) => break Some(length),
                 Ok(Filled::Inbox) => {}

@@ -88,7 +88,7 @@ impl Socket {
         }
         self.check_unframed()?;
         let deadline = Deadline::from(timeout);
-        let mut looking = None;
+        let mut looking = deadline.check_may_wait().is_ok().then(|| self.busy_poller.begin());
         loop {
             if let Some(received) = self.receive_by(|stream| stream.receive(buffer), |received| *received)? {
                 looking.into_iter().for_each(|it: Looking| it.found(1));
@@ -166,7 +166,7 @@ impl Socket {
         looking: &mut Option<Looking<'socket>>,
         deadline: Deadline,
     ) -> bool {
-        let look = looking.get_or_insert_with(|| self.busy_poller.begin());
+        let Some(look) = looking else { return false };
         look.found_nothing();
         if !look.goes_on() {
             return false;

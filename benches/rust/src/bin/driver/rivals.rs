@@ -35,7 +35,7 @@ impl Drop for Rivals {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // It does nothing that panics but choosing its processor, which it has said then.
+            // Nothing in it panics.
             let _ = thread.join();
         }
     }
