@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Whether a wait looks again and again before it sleeps. A sleeping thread takes some 20 to 50 µs to wake on another processor, and
 /// whoever wakes it pays for that too, so where answers come at once looking for them is faster than sleeping. Between some of the looks
 /// the processor is offered to others: what is waited for may need it. Where it does, offering it and looking again costs less, too, than
-/// sleeping and being woken.
+/// sleeping and being woken. Where somebody else keeps it, nothing is offered for a while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BusyPoll {
     /// For at most 50 µs a wait, as long as that finds something for which it would have been better not to sleep. Each time that it

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 const TAKEN: Duration = Duration::from_micros(500);
 /// And so much more for each of the events that came of it.
 const TAKEN_FOR_EVENT: Duration = Duration::from_micros(5);
-/// For so many times as long nothing is offered then: where somebody always wants the processor, offers cost two per cent of the time.
-const PAUSE: u32 = 50;
+/// For so many times as long nothing is offered then, but no longer than that: where somebody always wants the processor, offers cost some
+/// six per cent of the time, and where it was the other side, which had much to do for once, that is soon forgotten.
+const PAUSE: (u32, Duration) = (16, Duration::from_millis(50));
 /// Of so many waits that would offer first, one looks first: that may have become enough.
 const WAITS_PER_TRIAL: u32 = 32;
 /// Of so many, one asks how long they took together. How long each offer took is asked only if that was long: two looks at the clock are
@@ -70,7 +71,8 @@ impl Offers {
     pub fn were_taken(&self, now: Instant, lasted: Duration, events: u32) -> bool {
         let is_taken = lasted >= TAKEN.saturating_add(TAKEN_FOR_EVENT.saturating_mul(events));
         if is_taken {
-            *self.pause.lock() = now.checked_add(lasted.saturating_mul(PAUSE));
+            let (times, longest) = PAUSE;
+            *self.pause.lock() = Some(now + lasted.saturating_mul(times).min(longest));
             self.took_long.store(true, Ordering::Relaxed);
             self.set_first(false);
         }
@@ -129,15 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_offered_for_a_multiple_of_what_was_taken() {
+    fn nothing_is_offered_for_a_multiple_of_what_was_taken_up_to_a_limit() {
         let now = Instant::now();
         let offers = quick();
         assert!(offers.may_go_on(now));
-        assert!(offers.were_taken(now, TAKEN, 0));
-        assert_eq!(offers.begin(), Offer::AfterLook);
-        let pause = Duration::from_millis(25);
-        assert!(!offers.may_go_on(now + pause - Duration::from_nanos(1)));
-        assert!(offers.may_go_on(now + pause));
+        for (taken, pause) in [(TAKEN, 8), (Duration::from_millis(3), 48), (Duration::MAX, 50)] {
+            assert!(offers.were_taken(now, taken, 0));
+            assert_eq!(offers.begin(), Offer::AfterLook);
+            let pause = Duration::from_millis(pause);
+            assert!(!offers.may_go_on(now + pause - Duration::from_nanos(1)));
+            assert!(offers.may_go_on(now + pause));
+        }
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl Scope {
         let name = format!("ping-pong, 1 among {idle} idle");
         let mut group = Group { idle, ..self.group(Section::Idle, name, placement, 1) };
         for system in self.systems().filter(|system| system.has_clients && idle < system.most_connections) {
-            let amount = self.amount(Section::Idle, 10_000);
+            let amount = self.amount(Section::Idle, 50_000);
             let arguments =
                 format!("measure=exchange placement={placement} connections=1 idle={idle} chunk=1 {amount}");
             group.series.push(self.series(system, system.name, arguments));
