@@ -71,10 +71,13 @@ impl BusyPoller {
             offers: 0,
             just_offered: false,
             offered_at: None,
+            is_sure: false,
         };
         if looking.goes_on()
-            && let Offer::First { measured } = self.offers.begin()
+            && let Offer::First { measured, sure } = self.offers.begin()
         {
+            // Others look for as long as they were told.
+            looking.is_sure = sure && self.mode == BusyPoll::Adaptive;
             looking.begun = measured.then(Instant::now);
             looking.offer_processor(looking.begun);
         }
@@ -105,6 +108,8 @@ pub(crate) struct Looking<'a> {
     /// It was, after the last look, and when, if that was asked.
     just_offered: bool,
     offered_at: Option<Instant>,
+    /// Something is to come of the first offer, or it sleeps.
+    is_sure: bool,
 }
 
 impl Looking<'_> {
@@ -119,11 +124,16 @@ impl Looking<'_> {
             return;
         }
         let now = Instant::now();
-        self.was_taken(now, 0);
+        let was_taken = self.was_taken(now, 0);
         self.just_offered = false;
+        if std::mem::take(&mut self.is_sure) && !was_taken {
+            self.left = Duration::ZERO;
+            self.poller.offers.failed();
+            return;
+        }
         if now - *self.begun.get_or_insert(now) >= self.left {
             self.left = Duration::ZERO;
-            self.poller.offers.set_first(false);
+            self.poller.offers.are_not_first();
             self.poller.learn(false);
         } else if self.looks_before_offer > 0 {
             self.looks_before_offer -= 1;
@@ -154,8 +164,8 @@ impl Looking<'_> {
         match self.begun {
             Some(begun) => self.learn(begun, count),
             // It would have been found without looking, too.
-            None if !self.just_offered => self.poller.offers.set_first(false),
-            None => {}
+            None if !self.just_offered => self.poller.offers.are_not_first(),
+            None => self.poller.offers.came_at_once(),
         }
     }
 
@@ -165,8 +175,11 @@ impl Looking<'_> {
         // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
         // interrupted for the first, and so took less time for each.
         let in_time = now - begun < self.left.saturating_mul(events);
-        if !self.was_taken(now, events) {
-            self.poller.offers.set_first(in_time && self.just_offered && self.offers == 1);
+        let was_taken = self.was_taken(now, events);
+        if in_time && self.just_offered && self.offers == 1 && !was_taken {
+            self.poller.offers.came_at_once();
+        } else {
+            self.poller.offers.are_not_first();
         }
         self.poller.learn(in_time);
     }
@@ -304,7 +317,7 @@ mod tests {
     fn who_offers_first_goes_on_as_long_as_something_comes_with_it() {
         let after = |looks: u32, left| {
             let poller = BusyPoller::default();
-            poller.offers.set_first(true);
+            poller.offers.came_at_once();
             let mut looking = poller.begin_for(LONG);
             assert!(looking.just_offered && looking.begun.is_none(), "not measured");
             looking.left = left;
@@ -319,7 +332,7 @@ mod tests {
         assert!(!after(2, Duration::from_nanos(1)), "the time for looking is over");
         // One that looks first, and finds something.
         let poller = BusyPoller::default();
-        poller.offers.set_first(true);
+        poller.offers.came_at_once();
         let looking = Looking { just_offered: false, ..poller.begin_for(LONG) };
         looking.found(1);
         assert!(!offers_first(&poller));
@@ -330,7 +343,9 @@ mod tests {
         for is_first in [false, true] {
             let offered = ever(|| {
                 let poller = BusyPoller::default();
-                poller.offers.set_first(is_first);
+                if is_first {
+                    poller.offers.came_at_once();
+                }
                 let mut looking = poller.begin_for(LONG);
                 let mut offered = vec![looking.just_offered];
                 for _ in 0..=2 * LOOKS_PER_OFFER {
@@ -345,10 +360,28 @@ mod tests {
     }
 
     #[test]
+    fn who_is_sure_sleeps_when_nothing_comes_of_the_offer() {
+        for (mode, sleeps) in [(BusyPoll::Adaptive, true), (BusyPoll::For(LONG), false)] {
+            let slept = ever(|| {
+                let poller = BusyPoller::new(mode);
+                for _ in 0..100 {
+                    poller.offers.came_at_once();
+                }
+                let mut looking = poller.begin();
+                looking.found_nothing();
+                let slept = !looking.goes_on();
+                // It is no reason not to look the next time.
+                slept && poller.begin().goes_on()
+            });
+            assert_eq!(slept, sleeps);
+        }
+    }
+
+    #[test]
     fn it_is_not_offered_for_a_while_when_somebody_has_kept_it() {
         let kept = |end: fn(Looking)| {
             let poller = BusyPoller::default();
-            poller.offers.set_first(true);
+            poller.offers.came_at_once();
             let mut looking = wait(&poller, LONG);
             looking.begun = Some(Instant::now());
             looking.offered_at = looking.begun.and_then(|begun| begun.checked_sub(Duration::from_secs(60)));

@@ -17,12 +17,18 @@ const WAITS_PER_TRIAL: u32 = 32;
 /// some per cent of a wait.
 const WAITS_PER_QUESTION: u32 = 8;
 
+/// After so many in a row that came at once, one that does not is the scheduler's doing: the other side has had more of the processor, and
+/// gets it only from who sleeps.
+const SURE_AFTER: u32 = 16;
+/// And no more than so many count, of which each that does not come takes so many away.
+const MOST_SURE: (u32, u32) = (64, 4);
+
 /// What the waits of one place have learnt of offering the processor. Several may use it at once: what they write over of one another
 /// is only a guess.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
-    /// The last time something came as soon as it was offered: the other side shares it, and a look before that is in vain.
-    first: AtomicBool,
+    /// How often in a row something came as soon as it was offered: the other side shares it, and a look before that is in vain.
+    at_once: AtomicU32,
     /// Waits that would have offered first.
     firsts: AtomicU32,
     /// When it was last asked how long these took.
@@ -37,16 +43,18 @@ pub(crate) struct Offers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     AfterLook,
-    /// Before the first look; measured if it is to be told how long that took.
+    /// Before the first look; measured if it is to be told how long that took, and sure if something is to come of it at once.
     First {
         measured: bool,
+        sure: bool,
     },
 }
 
 impl Offers {
     /// A wait begins that looks.
     pub fn begin(&self) -> Offer {
-        if !self.first.load(Ordering::Relaxed) {
+        let at_once = self.at_once.load(Ordering::Relaxed);
+        if at_once == 0 {
             return Offer::AfterLook;
         }
         let firsts = self.firsts.load(Ordering::Relaxed).wrapping_add(1);
@@ -59,7 +67,7 @@ impl Offers {
         if firsts.is_multiple_of(WAITS_PER_TRIAL) {
             return Offer::AfterLook;
         }
-        Offer::First { measured: self.took_long.load(Ordering::Relaxed) }
+        Offer::First { measured: self.took_long.load(Ordering::Relaxed), sure: at_once >= SURE_AFTER }
     }
 
     /// Whether it may be offered after a look.
@@ -74,14 +82,26 @@ impl Offers {
             let (times, longest) = PAUSE;
             *self.pause.lock() = Some(now + lasted.saturating_mul(times).min(longest));
             self.took_long.store(true, Ordering::Relaxed);
-            self.set_first(false);
+            self.are_not_first();
         }
         is_taken
     }
 
-    /// Whether the next waits offer it before they look.
-    pub fn set_first(&self, first: bool) {
-        self.first.store(first, Ordering::Relaxed);
+    /// Something came as soon as it was offered.
+    pub fn came_at_once(&self) {
+        let at_once = self.at_once.load(Ordering::Relaxed);
+        self.at_once.store((at_once + 1).min(MOST_SURE.0), Ordering::Relaxed);
+    }
+
+    /// Nothing came of one that was sure.
+    pub fn failed(&self) {
+        let at_once = self.at_once.load(Ordering::Relaxed);
+        self.at_once.store(at_once.saturating_sub(MOST_SURE.1), Ordering::Relaxed);
+    }
+
+    /// The next waits look first.
+    pub fn are_not_first(&self) {
+        self.at_once.store(0, Ordering::Relaxed);
     }
 }
 
@@ -94,7 +114,7 @@ mod tests {
     /// That offer first, and did not take long.
     fn quick() -> Offers {
         let offers = Offers::default();
-        offers.set_first(true);
+        offers.came_at_once();
         *offers.asked.lock() = Some(Instant::now() + HOUR);
         offers
     }
@@ -106,8 +126,33 @@ mod tests {
             let trials = (0..WAITS_PER_TRIAL).filter(|_| offers.begin() == Offer::AfterLook).count();
             assert_eq!(trials, 1);
         }
-        offers.set_first(false);
+        offers.are_not_first();
         assert!((0..WAITS_PER_TRIAL).all(|_| offers.begin() == Offer::AfterLook));
+    }
+
+    #[test]
+    fn who_is_sure_stays_so_for_a_while() {
+        let offers = quick();
+        let is_sure = |offers: &Offers| offers.begin() == Offer::First { measured: false, sure: true };
+        for _ in 2..SURE_AFTER {
+            offers.came_at_once();
+        }
+        assert!(!is_sure(&offers));
+        offers.came_at_once();
+        assert!(is_sure(&offers));
+        offers.failed();
+        assert!(!is_sure(&offers));
+        for _ in 0..1000 {
+            offers.came_at_once();
+        }
+        let mut failures = 0;
+        offers.firsts.store(0, Ordering::Relaxed);
+        while is_sure(&offers) {
+            offers.failed();
+            *offers.asked.lock() = Some(Instant::now() + HOUR);
+            failures += 1;
+        }
+        assert_eq!(failures, 13);
     }
 
     #[test]
@@ -117,7 +162,7 @@ mod tests {
         let measured = |offers: &Offers, asked: Option<Instant>| {
             *offers.asked.lock() = asked;
             offers.firsts.store(WAITS_PER_QUESTION - 1, Ordering::Relaxed);
-            (0..WAITS).filter(|_| offers.begin() == Offer::First { measured: true }).count()
+            (0..WAITS).filter(|_| offers.begin() == Offer::First { measured: true, sure: false }).count()
         };
         let offers = quick();
         assert_eq!(measured(&offers, None), WAITS, "it was not asked before");
@@ -125,9 +170,9 @@ mod tests {
         assert_eq!(measured(&offers, Some(Instant::now() - TAKEN)), WAITS);
         assert_eq!(measured(&offers, Some(Instant::now() + HOUR)), 0);
         assert!(offers.were_taken(Instant::now(), HOUR, 1));
-        offers.set_first(true);
+        offers.came_at_once();
         offers.firsts.store(WAITS_PER_QUESTION, Ordering::Relaxed);
-        assert_eq!(offers.begin(), Offer::First { measured: true });
+        assert_eq!(offers.begin(), Offer::First { measured: true, sure: false });
     }
 
     #[test]
