@@ -173,8 +173,8 @@ impl Looking<'_> {
         let now = Instant::now();
         let events = u32::try_from(count).unwrap_or(u32::MAX);
         // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
-        // interrupted for the first, and so took less time for each.
-        let in_time = now - begun < self.left.saturating_mul(events);
+        // interrupted for the first, and so took less time for each. None: a wake-up.
+        let in_time = now - begun < self.left.saturating_mul(events.max(1));
         let was_taken = self.was_taken(now, events);
         if in_time && self.just_offered && self.offers == 1 && !was_taken {
             self.poller.offers.came_at_once();
@@ -282,7 +282,7 @@ mod tests {
             looking.found(count);
             poller.penalty.load(Ordering::Relaxed) == 0
         };
-        for count in [1, 2] {
+        for count in [0, 1, 2] {
             assert!(pays(count, LONG, Duration::ZERO), "{count}");
             assert!(!pays(count, Duration::from_nanos(1), Duration::ZERO), "{count}");
         }
