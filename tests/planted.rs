@@ -6,7 +6,7 @@
 mod support;
 
 use moorline::{Framing, MessageOptions, Socket, SocketOptions};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use support::WATCHDOG;
 
 const LENGTH: usize = 64;
@@ -33,10 +33,18 @@ fn race() {
     let (socket, _peer) = lines();
     let shared = Shared(Box::leak(vec![b'x'; LENGTH].into_boxed_slice()).as_mut_ptr());
     let shared = &shared;
+    // Of a thread that had ended before the other one began, the sanitizer may have forgotten what it did.
+    let both_run = Barrier::new(2);
     std::thread::scope(|scope| {
-        scope.spawn(|| send_line(&socket, shared.0));
-        // SAFETY: it is there, but read meanwhile.
-        scope.spawn(|| unsafe { shared.0.write(b'y') });
+        scope.spawn(|| {
+            both_run.wait();
+            send_line(&socket, shared.0);
+        });
+        scope.spawn(|| {
+            both_run.wait();
+            // SAFETY: it is there, but read meanwhile.
+            unsafe { shared.0.write(b'y') };
+        });
     });
 }
 

@@ -11,6 +11,8 @@ enum { LENGTH = 64 };
 
 static moorline_socket* sender;
 static char* line;
+/* Of a thread that had ended before the other one began, the sanitizer may have forgotten what it did. */
+static pthread_barrier_t both_run;
 
 static void* send_line(void* unused) {
     (void)unused;
@@ -20,8 +22,14 @@ static void* send_line(void* unused) {
     return NULL;
 }
 
-static void* change_line(void* unused) {
+static void* send_line_meanwhile(void* unused) {
+    pthread_barrier_wait(&both_run);
+    return send_line(unused);
+}
+
+static void* change_line_meanwhile(void* unused) {
     (void)unused;
+    pthread_barrier_wait(&both_run);
     line[0] = 'y';
     return NULL;
 }
@@ -40,10 +48,12 @@ int main(int argc, char** argv) {
     memset(line, 'x', LENGTH);
     if (strcmp(argv[1], "race") == 0) {
         pthread_t threads[2];
-        pthread_create(&threads[0], NULL, send_line, NULL);
-        pthread_create(&threads[1], NULL, change_line, NULL);
+        pthread_barrier_init(&both_run, NULL, 2);
+        pthread_create(&threads[0], NULL, send_line_meanwhile, NULL);
+        pthread_create(&threads[1], NULL, change_line_meanwhile, NULL);
         pthread_join(threads[0], NULL);
         pthread_join(threads[1], NULL);
+        pthread_barrier_destroy(&both_run);
         free(line);
     } else {
         free(line);
