@@ -144,7 +144,14 @@ impl Inbox {
     }
 
     /// Nothing comes for now. Gives back room that others can use better.
+    #[inline]
     pub fn rest(&mut self) {
+        if !self.bytes.is_empty() {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
         if self.filled.is_empty() {
             room::give(std::mem::take(&mut self.bytes));
         } else if self.bytes.len() > MOST_SPARE * self.filled.len() + self.read_size {

@@ -138,6 +138,9 @@ impl Messaging {
         if !inbox.is_drained() {
             return true;
         }
+        if inbox.bytes().is_empty() {
+            return false;
+        }
         // The receive that made the greeting whole has taken it, so what is there before is a part of it.
         let greeted = self.awaited().is_none();
         // What is wrong with a message, the receive of it tells.
@@ -341,7 +344,8 @@ impl Socket {
         let mut ended = false;
         let mut looking = None;
         let found = loop {
-            if self.or_break_off(messaging.greeted(inbox))? {
+            // Mostly there is nothing yet.
+            if !inbox.bytes().is_empty() && self.or_break_off(messaging.greeted(inbox))? {
                 let first = if ended { inbox.last() } else { inbox.first() };
                 if self.or_break_off(first.map(|first| first.is_some()))? {
                     break None;

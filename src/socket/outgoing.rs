@@ -88,9 +88,10 @@ impl Outgoing {
 
     #[inline]
     fn flush_locked(&self, state: &mut State) -> Result<()> {
-        if state.outbox.is_empty() {
-            return Ok(());
-        }
+        if state.outbox.is_empty() { Ok(()) } else { self.flush_queue(state) }
+    }
+
+    fn flush_queue(&self, state: &mut State) -> Result<()> {
         let State { endpoint, outbox, .. } = state;
         let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
         let before = outbox.len();

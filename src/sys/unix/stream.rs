@@ -223,11 +223,19 @@ impl Stream {
     }
 
     /// As `receive_to_stop`, and takes at most so many descriptors that came with the bytes.
+    #[inline]
     pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>, bool), Error> {
-        if most == 0 {
-            let (received, stopped) = self.receive_to_stop(buffer)?;
-            return Ok((received, Vec::new(), stopped));
+        if most > 0 {
+            return self.receive_with_descriptors(buffer, most);
         }
+        self.receive_to_stop(buffer).map(|(received, stopped)| (received, Vec::new(), stopped))
+    }
+
+    fn receive_with_descriptors(
+        &self,
+        buffer: &mut [u8],
+        most: usize,
+    ) -> Result<(usize, Vec<OwnedFd>, bool), Error> {
         self.let_through(false).map_err(receive_error)?;
         let mut space = [MaybeUninit::uninit(); CONTROL_SPACE];
         let mut control = RecvAncillaryBuffer::new(&mut space[..control_space(most.min(DESCRIPTORS_LIMIT))]);
