@@ -7,6 +7,8 @@
 #include <QtCore/qmetaobject.h>
 #include <QtCore/qthread.h>
 
+#include <utility>
+
 namespace moorline {
 
 namespace {
@@ -70,26 +72,31 @@ void LateSubscribers::connected(const QMetaMethod &signal)
     }
 }
 
-void LateSubscribers::want(Event event)
+void LateSubscribers::want(quint32 events)
 {
-    if (!(missed_ & event))
+    events &= missed_;
+    if (!events)
         return;
     // From the event loop, when the caller has connected its other signals too.
     if (wanted_ == 0)
         QMetaObject::invokeMethod(socket_, [this] { replay(); }, Qt::QueuedConnection);
-    wanted_ |= event;
+    wanted_ |= events;
+}
+
+void LateSubscribers::leaveThread()
+{
+    want(std::exchange(untold_, 0));
 }
 
 void LateSubscribers::replay()
 {
-    const QPointer<LocalSocket> alive(socket_);
-    const quint32 wanted = wanted_;
-    wanted_ = 0;
+    const Watch watch(&socket_->d->watchable);
+    untold_ |= std::exchange(wanted_, 0);
     for (const Told &told : toldSignals()) {
-        // A slot may have deleted the socket, or made what was missed a matter of the past.
-        if (!alive)
-            return;
-        if (!(wanted & missed_ & told.event))
+        const bool isWanted = untold_ & told.event;
+        untold_ &= ~quint32(told.event);
+        // A slot may have made what was missed a matter of the past.
+        if (!isWanted || !(missed_ & told.event))
             continue;
         forget(told.event);
         if (told.event == ReadyRead) {
@@ -100,6 +107,8 @@ void LateSubscribers::replay()
         } else {
             told.signal.invoke(socket_, Qt::DirectConnection);
         }
+        if (!watch.isHere())
+            return;
     }
 }
 

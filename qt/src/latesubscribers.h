@@ -30,17 +30,20 @@ public:
     void forget(Event event) { missed_ &= ~quint32(event); }
     /// The connection is of no interest any more.
     void forgetAll() { missed_ = 0; }
+    /// The socket is being moved from the calling thread to another, where what is not told again yet will be.
+    void leaveThread();
     /// Somebody has connected to a signal. Any thread.
     void connected(const QMetaMethod &signal);
 
 private:
-    void want(Event event);
+    void want(quint32 events);
     void replay();
 
     LocalSocket *const socket_;
     const bool on_;
     quint32 missed_ = 0;
     quint32 wanted_ = 0;
+    quint32 untold_ = 0; ///< Of those that are being told again, the ones still to come.
     std::atomic<bool> readyReadHeard_ = false; ///< readyRead is emitted too often to ask each time.
 };
 

@@ -146,10 +146,13 @@ void LocalServer::incomingConnection(quintptr socketDescriptor)
 
 bool LocalServer::event(QEvent *event)
 {
-    if (event->type() == QEvent::ThreadChange && d->server) {
-        // The hub is this thread's. This event goes along, and joins the new one's.
-        d->leaveHub();
-        QMetaObject::invokeMethod(this, [this] { d->joinHub(); }, Qt::QueuedConnection);
+    if (event->type() == QEvent::ThreadChange) {
+        d->watchable.leaveThread();
+        if (d->server) {
+            // The hub is this thread's. This event goes along, and joins the new one's.
+            d->leaveHub();
+            QMetaObject::invokeMethod(this, [this] { d->joinHub(); }, Qt::QueuedConnection);
+        }
     }
     return QObject::event(event);
 }

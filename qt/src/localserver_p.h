@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "hub.h"
 #include "names.h"
+#include "watch.h"
 
 #include <moorline/qt/localserver.h>
 #include <moorline/qt/localsocket.h>
@@ -42,6 +43,7 @@ public:
     void resumeAccepting();
 
     LocalServer *const q;
+    Watchable watchable{q};
     ServerHandle server;
     SocketHandle unnamed; ///< Adopted in the place of a listening socket, which it is not.
     BoundName names;

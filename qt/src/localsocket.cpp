@@ -284,11 +284,8 @@ qint64 LocalSocket::writeData(const char *data, qint64 size)
 
 bool LocalSocket::event(QEvent *event)
 {
-    if (event->type() == QEvent::ThreadChange && d->channel.isOpen()) {
-        // The hub is this thread's. This event goes along, and joins the new one's.
-        d->channel.detach();
-        QMetaObject::invokeMethod(this, [this] { d->channel.schedule(); }, Qt::QueuedConnection);
-    }
+    if (event->type() == QEvent::ThreadChange)
+        d->leaveThread();
     return QIODevice::event(event);
 }
 

@@ -4,11 +4,11 @@
 
 #include "channel.h"
 #include "latesubscribers.h"
+#include "watch.h"
 
 #include <moorline/qt/localsocket.h>
 
 #include <QtCore/qdeadlinetimer.h>
-#include <QtCore/qpointer.h>
 #include <QtCore/qproperty.h>
 
 namespace moorline {
@@ -52,7 +52,11 @@ public:
     void setError(Error newError, const char *where, const QString &details = QString());
     void fail(Error newError, const char *where, const QString &details = QString());
 
+    /// The socket is being moved from the calling thread to another.
+    void leaveThread();
+
     LocalSocket *const q;
+    Watchable watchable{q};
     Channel channel{this};
     LateSubscribers late;
     State state = LocalSocket::UnconnectedState;
@@ -69,17 +73,21 @@ public:
     bool unbufferedAsked = false;
 
 private:
-    /// Tells, after slots have run, whether what was begun may go on. Made where something begins and handed down from there: each
-    /// takes the processor two atomic counts.
-    class Watch {
+    /// A watch over the socket and its connection.
+    class ConnectionWatch {
     public:
-        explicit Watch(LocalSocketPrivate *d) : d_(d), socket_(d->q), connection_(d->connection_) {}
-        bool isAlive() const { return !socket_.isNull(); }
-        bool holds() const { return isAlive() && d_->connection_ == connection_; }
+        explicit ConnectionWatch(LocalSocketPrivate *d) : watch_(&d->watchable), d_(d), connection_(d->connection_) {}
+
+        /// The socket is there, and in this thread.
+        bool isHere() const { return watch_.isHere(); }
+        /// The socket is there, maybe in another thread, with the same connection: its signals go on.
+        bool holds() const { return watch_.isAlive() && d_->connection_ == connection_; }
+        /// And in this thread: its bytes go on. The thread that it has been moved to comes back for them otherwise.
+        bool goesOn() const { return watch_.isHere() && d_->connection_ == connection_; }
 
     private:
+        const Watch watch_;
         LocalSocketPrivate *const d_;
-        const QPointer<LocalSocket> socket_;
         const quint64 connection_;
     };
     enum class Announce { Closing, Nothing };
@@ -90,11 +98,11 @@ private:
     void closeDevice();
     void end(Announce announce);
     void loseConnection(Announce announce);
-    qint64 sendSome(Announce announce, const Watch &watch);
-    void emitReadyRead(const Watch &watch);
-    void emitBytesWritten(qint64 bytes, const Watch &watch);
+    qint64 sendSome(Announce announce, const ConnectionWatch &watch);
+    void emitReadyRead(const ConnectionWatch &watch);
+    void emitBytesWritten(qint64 bytes, const ConnectionWatch &watch);
     bool isFull() const { return readBufferSize > 0 && channel.in.size() >= readBufferSize; }
-    void takeBytes(bool untilEnd, Announce announce, const Watch &watch);
+    void takeBytes(bool untilEnd, Announce announce, const ConnectionWatch &watch);
     Waited waitFor(quint32 interest, const QDeadlineTimer &deadline);
     quint32 wantedNow() const;
     bool handle(quint32 readiness, bool untilEnd);

@@ -57,7 +57,7 @@ void LocalServerPrivate::resumeAccepting()
 
 void LocalServerPrivate::acceptAll()
 {
-    const QPointer<LocalServer> alive(q);
+    const Watch watch(&watchable);
     const quint64 listening = listening_;
     while (server && listening == listening_) {
         hasPending(); // forgets those that were deleted
@@ -65,7 +65,7 @@ void LocalServerPrivate::acceptAll()
         if (paused_)
             return;
         const moorline_status status = acceptOne(0);
-        if (!alive)
+        if (!watch.isHere())
             return;
         if (status != MOORLINE_OK) {
             if (status != MOORLINE_WOULD_BLOCK && listening == listening_)
@@ -97,14 +97,14 @@ moorline_status LocalServerPrivate::acceptOne(qint64 timeoutMs)
 // The server goes on listening, whatever happens here.
 void LocalServerPrivate::acceptFailed(moorline_status status)
 {
-    const QPointer<LocalServer> alive(q);
+    const Watch watch(&watchable);
     const bool news = !acceptFails_;
     acceptFails_ = true;
     setError(serverErrorOf(status), "moorline::LocalServer::accept", failureDetails());
     if (news) {
         retryMs_ = shortestRetryMs;
     emit q->acceptError(error);
-        if (!alive || !server)
+        if (!watch.isHere() || !server)
             return;
     }
     acceptLater();
@@ -159,16 +159,16 @@ bool LocalServerPrivate::waitForNewConnection(int msecs, bool *timedOut)
             *timedOut = true;
         return false;
     }
-    const QPointer<LocalServer> alive(q);
+    const Watch watch(&watchable);
     const QDeadlineTimer deadline(msecs);
     const quint64 listening = listening_;
     moorline_status status = acceptOne(deadline.remainingTime());
     // The system says at once that it has no descriptors left, so this waits itself.
-    while (alive && listening == listening_ && status == MOORLINE_LIMIT_REACHED && !deadline.hasExpired()) {
+    while (watch.isHere() && listening == listening_ && status == MOORLINE_LIMIT_REACHED && !deadline.hasExpired()) {
         QThread::msleep(static_cast<unsigned long>(shortestRetryMs));
         status = acceptOne(deadline.remainingTime());
     }
-    if (!alive)
+    if (!watch.isHere())
         return false;
     if (status == MOORLINE_OK)
         return q->hasPendingConnections();

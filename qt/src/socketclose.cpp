@@ -19,9 +19,9 @@ void LocalSocketPrivate::disconnect()
         cancelConnecting();
         break;
     case LocalSocket::ConnectedState: {
-        const Watch watch(this);
+        const ConnectionWatch watch(this);
         setState(LocalSocket::ClosingState);
-        if (watch.holds() && channel.out.isEmpty())
+        if (watch.goesOn() && channel.out.isEmpty())
             end(Announce::Nothing);
         break;
     }
@@ -30,7 +30,7 @@ void LocalSocketPrivate::disconnect()
 
 void LocalSocketPrivate::close()
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     closeDevice();
     if (!watch.holds())
         return;
@@ -49,7 +49,7 @@ void LocalSocketPrivate::close()
     case LocalSocket::ClosingState:
         discards_ = true;
         setState(LocalSocket::ClosingState);
-        if (!watch.holds())
+        if (!watch.goesOn())
             return;
         if (channel.out.isEmpty()) {
             end(Announce::Nothing);
@@ -63,7 +63,7 @@ void LocalSocketPrivate::close()
 
 void LocalSocketPrivate::abort()
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     channel.in.clear();
     channel.out.clear();
     if (state == LocalSocket::ConnectingState) {
@@ -82,7 +82,7 @@ void LocalSocketPrivate::closeDevice()
 {
     if (!q->isOpen())
         return;
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     emit q->aboutToClose();
     if (!watch.holds())
         return;
@@ -92,7 +92,7 @@ void LocalSocketPrivate::closeDevice()
 
 void LocalSocketPrivate::cancelConnecting()
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     serverName.clear();
     setState(LocalSocket::UnconnectedState);
     if (watch.holds())
@@ -102,10 +102,10 @@ void LocalSocketPrivate::cancelConnecting()
 // The connection is over. What was received stays to be read.
 void LocalSocketPrivate::end(Announce announce)
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     if (announce == Announce::Closing && state == LocalSocket::ConnectedState) {
         setState(LocalSocket::ClosingState);
-        if (!watch.holds())
+        if (!watch.goesOn())
             return;
     }
     channel.close();
@@ -132,10 +132,10 @@ void LocalSocketPrivate::end(Announce announce)
 // The peer has gone, and all that it sent was received.
 void LocalSocketPrivate::loseConnection(Announce announce)
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     isUsable = false;
     fail(LocalSocket::PeerClosedError, "moorline::LocalSocket", fullServerName);
-    if (!watch.holds() || !isUp())
+    if (!watch.goesOn() || !isUp())
         return;
     isUsable = announce == Announce::Closing && q->isOpen();
     end(announce);

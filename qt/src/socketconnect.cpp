@@ -30,7 +30,7 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
     channel.out.clear();
     late.forgetAll();
     ++connection_;
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     q->setErrorString(QString());
     mode = openMode;
     retryMs_ = shortestRetryMs;
@@ -59,7 +59,7 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
         return;
     }
 
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     fail(connectError(status), connecting, failureDetails(name.full()));
     if (watch.holds()) {
         isUsable = false;
@@ -83,7 +83,7 @@ void LocalSocketPrivate::connectLater()
 
 void LocalSocketPrivate::becomeConnected(SocketHandle socket)
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     channel.open(std::move(socket));
     if (!channel.attach()) {
         channel.close();
@@ -122,7 +122,7 @@ bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenM
     channel.out.clear();
     late.forgetAll();
     ++connection_;
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     mode = openMode;
     written_ = 0;
     paused_ = peerHungUp_ = discards_ = false;

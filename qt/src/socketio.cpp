@@ -16,15 +16,15 @@ void LocalSocketPrivate::onReady(quint32 readiness)
 // the connection has ended, or the socket with it.
 bool LocalSocketPrivate::handle(quint32 readiness, bool untilEnd)
 {
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP)) {
         takeBytes(untilEnd, Announce::Closing, watch);
-        if (!watch.holds() || !isUp())
+        if (!watch.goesOn() || !isUp())
             return false;
     }
     if ((readiness & MOORLINE_WRITABLE) && !channel.out.isEmpty()) {
         sendSome(Announce::Closing, watch);
-        return watch.holds() && isUp();
+        return watch.goesOn() && isUp();
     }
     return true;
 }
@@ -33,15 +33,16 @@ void LocalSocketPrivate::onTurn()
 {
     if (!isUp() || !channel.attach())
         return;
-    const Watch watch(this);
-    if (!channel.out.isEmpty())
+    const ConnectionWatch watch(this);
+    // With nothing to send, too, if it was left at that by a slot that moved the socket to this thread.
+    if (!channel.out.isEmpty() || state == LocalSocket::ClosingState)
         sendSome(Announce::Closing, watch);
-    if (watch.holds() && isUp() && paused_ && !isFull())
+    if (watch.goesOn() && isUp() && paused_ && !isFull())
         takeBytes(peerHungUp_, Announce::Closing, watch);
 }
 
 // Takes what has come, and tells.
-void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch &watch)
+void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const ConnectionWatch &watch)
 {
     paused_ = isFull();
     if (paused_)
@@ -54,7 +55,7 @@ void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch
     } else if (result.bytes > 0) {
         ++arrivals;
         emitReadyRead(watch);
-        if (!watch.holds() || !isUp())
+        if (!watch.goesOn() || !isUp())
             return;
     }
     if (result.gone) {
@@ -67,6 +68,19 @@ void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch
     resumeReading();
 }
 
+void LocalSocketPrivate::leaveThread()
+{
+    watchable.leaveThread();
+    // The slots that run meanwhile are no longer in the way of others.
+    emittingReadyRead_ = emittingBytesWritten_ = false;
+    late.leaveThread();
+    if (channel.isOpen()) {
+        // The hub is this thread's. This event goes along, and joins the new one's.
+        channel.detach();
+        QMetaObject::invokeMethod(q, [this] { channel.schedule(); }, Qt::QueuedConnection);
+    }
+}
+
 void LocalSocketPrivate::resumeReading()
 {
     if (paused_ && !isFull())
@@ -75,10 +89,10 @@ void LocalSocketPrivate::resumeReading()
 
 void LocalSocketPrivate::emitReadyRead()
 {
-    emitReadyRead(Watch(this));
+    emitReadyRead(ConnectionWatch(this));
 }
 
-void LocalSocketPrivate::emitReadyRead(const Watch &watch)
+void LocalSocketPrivate::emitReadyRead(const ConnectionWatch &watch)
 {
     // What comes while a slot runs is told when that has returned, not inside it.
     if (emittingReadyRead_)
@@ -89,7 +103,7 @@ void LocalSocketPrivate::emitReadyRead(const Watch &watch)
         told = arrivals;
         late.telling(LateSubscribers::ReadyRead);
     emit q->readyRead();
-        if (!watch.isAlive())
+        if (!watch.isHere())
             return;
     } while (arrivals != told && q->bytesAvailable() > 0);
     emittingReadyRead_ = false;
@@ -97,17 +111,17 @@ void LocalSocketPrivate::emitReadyRead(const Watch &watch)
 
 bool LocalSocketPrivate::flush()
 {
-    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, Watch(this)) > 0;
+    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, ConnectionWatch(this)) > 0;
 }
 
 // Sends what the system takes, and tells.
-qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
+qint64 LocalSocketPrivate::sendSome(Announce announce, const ConnectionWatch &watch)
 {
     const Channel::Result result = channel.send();
     if (result.bytes > 0) {
         ++departures;
         emitBytesWritten(result.bytes, watch);
-        if (!watch.holds() || !isUp())
+        if (!watch.goesOn() || !isUp())
             return result.bytes;
     }
     if (result.gone) {
@@ -119,7 +133,7 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
     return result.bytes;
 }
 
-void LocalSocketPrivate::emitBytesWritten(qint64 bytes, const Watch &watch)
+void LocalSocketPrivate::emitBytesWritten(qint64 bytes, const ConnectionWatch &watch)
 {
     written_ += bytes;
     // What a slot flushes is told when that has returned, not inside it.
@@ -128,7 +142,7 @@ void LocalSocketPrivate::emitBytesWritten(qint64 bytes, const Watch &watch)
     emittingBytesWritten_ = true;
     while (written_ > 0) {
         emit q->bytesWritten(std::exchange(written_, 0));
-        if (!watch.isAlive())
+        if (!watch.isHere())
             return;
     }
     emittingBytesWritten_ = false;

@@ -34,9 +34,9 @@ void LocalSocketPrivate::tellTimeout(const char *where)
 bool LocalSocketPrivate::waitForConnected(const QDeadlineTimer &deadline)
 {
     if (state == LocalSocket::ConnectingState) {
-        const Watch watch(this);
+        const ConnectionWatch watch(this);
         tryToConnect(deadline.remainingTime(), Retry::No);
-        if (!watch.isAlive())
+        if (!watch.isHere())
             return false;
     }
     late.forget(LateSubscribers::Connected);
@@ -47,7 +47,7 @@ bool LocalSocketPrivate::waitForReadyRead(const QDeadlineTimer &deadline)
 {
     if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
         return false;
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     const quint64 before = arrivals;
     // A full buffer gets no more until something is read.
     while (isUp() && !isFull()) {
@@ -55,7 +55,7 @@ bool LocalSocketPrivate::waitForReadyRead(const QDeadlineTimer &deadline)
             tellTimeout("moorline::LocalSocket::waitForReadyRead");
             return false;
         }
-        if (!watch.holds())
+        if (!watch.goesOn())
             return false;
         if (arrivals != before) {
             late.forget(LateSubscribers::ReadyRead);
@@ -73,14 +73,14 @@ bool LocalSocketPrivate::waitForBytesWritten(const QDeadlineTimer &deadline)
     }
     if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
         return false;
-    const Watch watch(this);
+    const ConnectionWatch watch(this);
     const quint64 before = departures;
     while (isUp() && !channel.out.isEmpty()) {
         if (waitFor(wantedNow(), deadline) == Waited::TimedOut) {
             tellTimeout("moorline::LocalSocket::waitForBytesWritten");
             return false;
         }
-        if (!watch.holds())
+        if (!watch.goesOn())
             return false;
         if (departures != before)
             return true;
@@ -98,15 +98,15 @@ bool LocalSocketPrivate::waitForDisconnected(const QDeadlineTimer &deadline)
     }
     if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
         return false;
-    const Watch watch(this);
-    while (isUp() && watch.holds()) {
+    const ConnectionWatch watch(this);
+    while (isUp() && watch.goesOn()) {
         const quint32 wanted = wantedNow();
         // A full buffer hides the end until it is read.
         if (wanted == 0 || (peerHungUp_ && isFull()) || waitFor(wanted, deadline) == Waited::TimedOut) {
             tellTimeout("moorline::LocalSocket::waitForDisconnected");
             return false;
         }
-        if (!watch.isAlive())
+        if (!watch.isHere())
             return false;
     }
     late.forget(LateSubscribers::Disconnected);

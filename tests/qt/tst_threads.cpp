@@ -2,6 +2,8 @@
 #include "subject.h"
 
 #include <QtCore/QDir>
+#include <QtCore/QPointer>
+#include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 
 #include <atomic>
@@ -165,6 +167,103 @@ private slots:
         QVERIFY(second.wait(support::watchdogMs));
     }
 
+    // The slot goes on until the new thread has done all, and what its own thread had begun ends with it.
+    void movedByASlot()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        constexpr qint64 pieces = 200;
+        LocalServer server;
+        server.setSocketsParented(false);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        QSemaphore isMoved;
+        const std::unique_ptr<QThread> sender(QThread::create([&] {
+            LocalSocket socket;
+            socket.connectToServer(name);
+            for (qint64 piece = 0; piece < pieces; ++piece) {
+                socket.write(QByteArray(1000, 'm'));
+                socket.flush();
+                if (piece == 0)
+                    isMoved.tryAcquire(1, support::watchdogMs);
+            }
+            socket.disconnectFromServer();
+            if (socket.state() != LocalSocket::UnconnectedState)
+                socket.waitForDisconnected(support::watchdogMs);
+        }));
+        sender->start();
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        QPointer<LocalSocket> moved = server.nextPendingConnection();
+        QThread thread;
+        thread.start();
+        qint64 received = 0;
+        int elsewhere = 0;
+        QSemaphore deleted;
+        bool waited = false;
+        connect(moved, &QIODevice::readyRead, moved, [&] {
+            received += moved->readAll().size();
+            if (moved->thread() == &thread) {
+                elsewhere += QThread::currentThread() != &thread;
+            } else {
+                moved->moveToThread(&thread);
+                isMoved.release();
+                waited = deleted.tryAcquire(1, support::watchdogMs);
+            }
+        });
+        connect(moved, &LocalSocket::disconnected, moved, [&] {
+            elsewhere += QThread::currentThread() != &thread;
+            moved->deleteLater();
+        });
+        connect(moved, &QObject::destroyed, moved, [&] { deleted.release(); }, Qt::DirectConnection);
+        EVENTUALLY(waited);
+        QCOMPARE(received, pieces * 1000);
+        QCOMPARE(elsewhere, 0);
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+        QVERIFY(sender->wait(support::watchdogMs));
+    }
+
+    void movedByASlotWhileItEnds()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        Pair pair;
+        auto *moved = new LocalSocket;
+        moved->connectToServer(pair.server.serverName());
+        QVERIFY(pair.server.waitForNewConnection(support::watchdogMs));
+        QThread thread;
+        thread.start();
+        std::atomic<QThread *> endedIn = nullptr;
+        connect(moved, &QIODevice::bytesWritten, moved, [&] { moved->moveToThread(&thread); });
+        connect(moved, &LocalSocket::disconnected, moved, [&] { endedIn = QThread::currentThread(); });
+        moved->write("last words");
+        moved->disconnectFromServer();
+        QCOMPARE(moved->state(), LocalSocket::ClosingState);
+        EVENTUALLY(endedIn);
+        QCOMPARE(endedIn.load(), &thread);
+        connect(&thread, &QThread::finished, moved, &QObject::deleteLater);
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+    }
+
+    void movedByASlotThatIsToldLate()
+    {
+        NOT_WITH_QT("they tell nobody late");
+        Pair pair;
+        pair.client.write("gone by then");
+        pair.client.disconnectFromServer();
+        EVENTUALLY(pair.peer->state() == LocalSocket::UnconnectedState);
+        pair.peer->setParent(nullptr);
+        QThread thread;
+        thread.start();
+        std::atomic<QThread *> endedIn = nullptr;
+        connect(pair.peer, &QIODevice::readyRead, pair.peer, [&] { pair.peer->moveToThread(&thread); });
+        connect(pair.peer, &LocalSocket::disconnected, pair.peer, [&] { endedIn = QThread::currentThread(); });
+        EVENTUALLY(endedIn);
+        QCOMPARE(endedIn.load(), &thread);
+        connect(&thread, &QThread::finished, pair.peer, &QObject::deleteLater);
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+    }
+
     void movedServer()
     {
         auto *server = new LocalServer;
@@ -181,6 +280,47 @@ private slots:
         LocalSocket late;
         late.connectToServer(name);
         EVENTUALLY(connections == 2);
+        connect(&thread, &QThread::finished, server, &QObject::deleteLater);
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+    }
+
+    void serverMovedByASlot()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        constexpr int count = 3;
+        auto *server = new LocalServer;
+        const QString name = support::uniqueName();
+        QVERIFY(server->listen(name));
+        std::vector<std::unique_ptr<LocalSocket>> clients;
+        for (int i = 0; i < count; ++i) {
+            clients.push_back(std::make_unique<LocalSocket>());
+            clients.back()->connectToServer(name);
+            QVERIFY(clients.back()->waitForConnected(support::watchdogMs));
+        }
+        QThread thread;
+        thread.start();
+        // The new thread stops at its first connection until the slot's thread has come back to its event loop.
+        QSemaphore isAtWork;
+        QSemaphore isBack;
+        std::atomic<int> told = 0;
+        std::atomic<int> elsewhere = 0;
+        int inThread = 0;
+        connect(server, &LocalServer::newConnection, server, [&] {
+            if (server->thread() != &thread) {
+                server->moveToThread(&thread);
+                isAtWork.tryAcquire(1, support::watchdogMs);
+                QMetaObject::invokeMethod(this, [&] { isBack.release(); }, Qt::QueuedConnection);
+            } else if (QThread::currentThread() != &thread) {
+                ++elsewhere;
+            } else if (++inThread == 1) {
+                isAtWork.release();
+                isBack.tryAcquire(1, support::watchdogMs);
+            }
+            ++told;
+        });
+        EVENTUALLY(told == count);
+        QCOMPARE(elsewhere.load(), 0);
         connect(&thread, &QThread::finished, server, &QObject::deleteLater);
         thread.quit();
         QVERIFY(thread.wait(support::watchdogMs));
