@@ -128,7 +128,8 @@ QByteArray ByteQueue::takeAll()
     }
     // Not squeezed: that would make malloc(3) map and unmap large pieces again and again, which it stops doing when it gets one back
     // as large as it was.
-    memory_.resize(end_);
+    if (memory_.size() != end_)
+        memory_.resize(end_);
     start_ = end_ = 0;
     return std::exchange(memory_, QByteArray());
 }
