@@ -147,12 +147,14 @@ void LocalServer::incomingConnection(quintptr socketDescriptor)
 bool LocalServer::event(QEvent *event)
 {
     if (event->type() == QEvent::ThreadChange) {
-        d->watchable.leaveThread();
+        d->watchable.end();
         if (d->server) {
             // The hub is this thread's. This event goes along, and joins the new one's.
             d->leaveHub();
             QMetaObject::invokeMethod(this, [this] { d->joinHub(); }, Qt::QueuedConnection);
         }
+    } else if (event->type() == QEvent::Timer && d->onTimer(static_cast<QTimerEvent *>(event)->timerId())) {
+        return true;
     }
     return QObject::event(event);
 }

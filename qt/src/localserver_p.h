@@ -39,11 +39,12 @@ public:
     void onTurn() override;
     void joinHub();
     void leaveHub();
+    bool onTimer(int id);
     /// Accepts, if it has been stopped by the limit of pending connections.
     void resumeAccepting();
 
     LocalServer *const q;
-    Watchable watchable{q};
+    Watchable watchable;
     ServerHandle server;
     SocketHandle unnamed; ///< Adopted in the place of a listening socket, which it is not.
     BoundName names;
@@ -72,8 +73,8 @@ private:
     quint64 listening_ = 0; ///< Counts the listens, so that a slot that closes or listens anew is noticed.
     bool paused_ = false; ///< Stopped by the limit of pending connections.
     bool acceptFails_ = false;
-    bool retryArmed_ = false;
     int retryMs_ = 0;
+    int retryTimer_ = 0; ///< Of the next try to accept, one of the server's own; none if 0.
 };
 
 } // namespace moorline

@@ -62,8 +62,9 @@ void LocalSocket::connectToServer(const QString &name, OpenMode openMode)
 
 bool LocalSocket::open(OpenMode openMode)
 {
+    const Watch watch(&d->watchable);
     connectToServer(openMode);
-    return isOpen();
+    return watch.isHere() && isOpen();
 }
 
 void LocalSocket::disconnectFromServer()
@@ -286,6 +287,8 @@ bool LocalSocket::event(QEvent *event)
 {
     if (event->type() == QEvent::ThreadChange)
         d->leaveThread();
+    else if (event->type() == QEvent::Timer && d->onTimer(static_cast<QTimerEvent *>(event)->timerId()))
+        return true;
     return QIODevice::event(event);
 }
 

@@ -25,6 +25,7 @@ public:
     void connectTo(OpenMode mode);
     enum class Retry { Later, No };
     void tryToConnect(qint64 timeoutMs, Retry retry);
+    bool onTimer(int id);
     bool setDescriptor(qintptr descriptor, State newState, OpenMode mode);
 
     // Leaving: socketclose.cpp.
@@ -41,6 +42,9 @@ public:
     void resumeReading();
     void emitReadyRead();
 
+    // Going on, also in another thread: socketsteps.cpp.
+    void leaveThread();
+
     // Waiting: socketwait.cpp.
     bool waitForConnected(const QDeadlineTimer &deadline);
     bool waitForReadyRead(const QDeadlineTimer &deadline);
@@ -52,11 +56,8 @@ public:
     void setError(Error newError, const char *where, const QString &details = QString());
     void fail(Error newError, const char *where, const QString &details = QString());
 
-    /// The socket is being moved from the calling thread to another.
-    void leaveThread();
-
     LocalSocket *const q;
-    Watchable watchable{q};
+    Watchable watchable;
     Channel channel{this};
     LateSubscribers late;
     State state = LocalSocket::UnconnectedState;
@@ -80,22 +81,36 @@ private:
 
         /// The socket is there, and in this thread.
         bool isHere() const { return watch_.isHere(); }
-        /// The socket is there, maybe in another thread, with the same connection: its signals go on.
-        bool holds() const { return watch_.isAlive() && d_->connection_ == connection_; }
-        /// And in this thread: its bytes go on. The thread that it has been moved to comes back for them otherwise.
-        bool goesOn() const { return watch_.isHere() && d_->connection_ == connection_; }
+        /// And it has the same connection, so that what was begun goes on.
+        bool goesOn() const { return isHere() && d_->connection_ == connection_; }
 
     private:
         const Watch watch_;
         LocalSocketPrivate *const d_;
         const quint64 connection_;
     };
+    /// What is still to be done of a change of states, in this order, when the slots that are told of it have run: here, or in the thread
+    /// that one of them has moved the socket to.
+    enum Step : quint32 {
+        GiveUpConnecting = 1,
+        TellConnected = 2,
+        TellFinished = 4,
+        TellDisconnected = 8,
+        DropUnsent = 16,
+        TellClosing = 32,
+        CloseDevice = 64,
+        CloseConnection = 128,
+        EndIfSent = 256,
+    };
     enum class Announce { Closing, Nothing };
     enum class Waited { Ready, TimedOut, Gone };
 
+    void beginConnection(OpenMode openMode);
     void becomeConnected(SocketHandle socket);
     void connectLater();
-    void closeDevice();
+    void takeSteps(const ConnectionWatch &watch);
+    void take(Step step);
+    void goOnHere();
     void end(Announce announce);
     void loseConnection(Announce announce);
     qint64 sendSome(Announce announce, const ConnectionWatch &watch);
@@ -109,10 +124,14 @@ private:
     void tellTimeout(const char *where);
 
     quint64 connection_ = 0; ///< Counts the connections, so that a slot that makes a new one is noticed.
+    quint32 steps_ = 0; ///< Those to be taken.
     int retryMs_ = 0;
+    int retryTimer_ = 0; ///< Of the next try to connect, one of the socket's own; none if 0.
+    quint64 toldArrivals_ = 0; ///< What arrivals was when readyRead was emitted last.
     qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.
     bool paused_ = false; ///< The read buffer is full, or its share is used up.
     bool peerHungUp_ = false;
+    bool lossTold_ = false;
     bool discards_ = false; ///< Closed while bytes are sent still: nobody will read.
     bool emittingReadyRead_ = false;
     bool emittingBytesWritten_ = false;

@@ -5,9 +5,9 @@
 #include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qdeadlinetimer.h>
 #include <QtCore/qthread.h>
-#include <QtCore/qtimer.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace moorline {
 
@@ -113,17 +113,22 @@ void LocalServerPrivate::acceptFailed(moorline_status status)
 void LocalServerPrivate::acceptLater()
 {
     // Without an event loop to come back to, waitForNewConnection() tries again.
-    if (retryArmed_ || !QAbstractEventDispatcher::instance())
+    if (retryTimer_ != 0 || !QAbstractEventDispatcher::instance())
         return;
-    retryArmed_ = true;
-    QTimer::singleShot(std::max(retryMs_, shortestRetryMs), q, [this, listening = listening_] {
-        retryArmed_ = false;
-        if (listening != listening_)
-            return;
-        joinHub();
-        acceptAll();
-    });
-    retryMs_ = std::min(std::max(retryMs_, shortestRetryMs) * 2, longestRetryMs);
+    retryMs_ = std::max(retryMs_, shortestRetryMs);
+    retryTimer_ = q->startTimer(retryMs_);
+    retryMs_ = std::min(retryMs_ * 2, longestRetryMs);
+}
+
+// False if the timer is not ours.
+bool LocalServerPrivate::onTimer(int id)
+{
+    if (retryTimer_ == 0 || id != retryTimer_)
+        return false;
+    q->killTimer(std::exchange(retryTimer_, 0));
+    joinHub();
+    acceptAll();
+    return true;
 }
 
 bool LocalServerPrivate::hasPending()

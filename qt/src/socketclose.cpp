@@ -31,41 +31,15 @@ void LocalSocketPrivate::disconnect()
 void LocalSocketPrivate::close()
 {
     const ConnectionWatch watch(this);
-    closeDevice();
-    if (!watch.holds())
-        return;
-    channel.in.clear();
-    switch (state) {
-    case LocalSocket::UnconnectedState:
-        isUsable = false;
-        serverName.clear();
-        fullServerName.clear();
-        channel.close();
-        break;
-    case LocalSocket::ConnectingState:
-        cancelConnecting();
-        break;
-    case LocalSocket::ConnectedState:
-    case LocalSocket::ClosingState:
-        discards_ = true;
-        setState(LocalSocket::ClosingState);
-        if (!watch.goesOn())
-            return;
-        if (channel.out.isEmpty()) {
-            end(Announce::Nothing);
-        } else {
-            serverName.clear();
-            fullServerName.clear();
-        }
-        break;
-    }
+    steps_ |= TellClosing | CloseDevice | CloseConnection;
+    takeSteps(watch);
 }
 
 void LocalSocketPrivate::abort()
 {
-    const ConnectionWatch watch(this);
     channel.in.clear();
     channel.out.clear();
+    steps_ |= TellClosing | CloseDevice;
     if (state == LocalSocket::ConnectingState) {
         cancelConnecting();
     } else {
@@ -73,30 +47,15 @@ void LocalSocketPrivate::abort()
         late.forgetAll();
         end(Announce::Nothing);
     }
-    if (watch.holds())
-        closeDevice();
-}
-
-// What QIODevice::close() does; but that goes on with an object that a slot of its signal has deleted.
-void LocalSocketPrivate::closeDevice()
-{
-    if (!q->isOpen())
-        return;
-    const ConnectionWatch watch(this);
-    emit q->aboutToClose();
-    if (!watch.holds())
-        return;
-    const QSignalBlocker blocker(q);
-    q->QIODevice::close();
 }
 
 void LocalSocketPrivate::cancelConnecting()
 {
     const ConnectionWatch watch(this);
     serverName.clear();
+    steps_ |= TellFinished;
     setState(LocalSocket::UnconnectedState);
-    if (watch.holds())
-        emit q->readChannelFinished();
+    takeSteps(watch);
 }
 
 // The connection is over. What was received stays to be read.
@@ -113,20 +72,12 @@ void LocalSocketPrivate::end(Announce announce)
     serverName.clear();
     fullServerName.clear();
     paused_ = false;
+    steps_ |= DropUnsent;
     if (state != LocalSocket::UnconnectedState) {
+        steps_ |= TellFinished | TellDisconnected;
         setState(LocalSocket::UnconnectedState);
-        if (!watch.holds())
-            return;
-        late.telling(LateSubscribers::Finished);
-        emit q->readChannelFinished();
-        if (!watch.holds())
-            return;
-        late.telling(LateSubscribers::Disconnected);
-        emit q->disconnected();
-        if (!watch.holds())
-            return;
     }
-    channel.out.clear();
+    takeSteps(watch);
 }
 
 // The peer has gone, and all that it sent was received.
@@ -134,7 +85,9 @@ void LocalSocketPrivate::loseConnection(Announce announce)
 {
     const ConnectionWatch watch(this);
     isUsable = false;
-    fail(LocalSocket::PeerClosedError, "moorline::LocalSocket", fullServerName);
+    // The thread that a slot moves the socket to finds it out anew.
+    if (!std::exchange(lossTold_, true))
+        fail(LocalSocket::PeerClosedError, "moorline::LocalSocket", fullServerName);
     if (!watch.goesOn() || !isUp())
         return;
     isUsable = announce == Announce::Closing && q->isOpen();

@@ -4,9 +4,9 @@
 #include "names.h"
 
 #include <QtCore/qabstracteventdispatcher.h>
-#include <QtCore/qtimer.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace moorline {
 
@@ -29,16 +29,23 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
     channel.in.clear();
     channel.out.clear();
     late.forgetAll();
-    ++connection_;
+    beginConnection(openMode);
     const ConnectionWatch watch(this);
     q->setErrorString(QString());
-    mode = openMode;
     retryMs_ = shortestRetryMs;
-    written_ = 0;
-    paused_ = peerHungUp_ = discards_ = false;
     setState(LocalSocket::ConnectingState);
-    if (watch.holds())
+    if (watch.goesOn())
         tryToConnect(0, Retry::Later);
+}
+
+void LocalSocketPrivate::beginConnection(OpenMode openMode)
+{
+    ++connection_;
+    mode = openMode;
+    steps_ = 0;
+    written_ = 0;
+    toldArrivals_ = arrivals;
+    paused_ = peerHungUp_ = lossTold_ = discards_ = false;
 }
 
 // One try, after which the socket may be gone.
@@ -60,25 +67,29 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     }
 
     const ConnectionWatch watch(this);
+    steps_ |= GiveUpConnecting;
     fail(connectError(status), connecting, failureDetails(name.full()));
-    if (watch.holds()) {
-        isUsable = false;
-        serverName.clear();
-        fullServerName.clear();
-        setState(LocalSocket::UnconnectedState);
-    }
+    takeSteps(watch);
 }
 
 void LocalSocketPrivate::connectLater()
 {
     // Without an event loop to come back to, waitForConnected() tries again.
-    if (!QAbstractEventDispatcher::instance())
+    if (retryTimer_ != 0 || !QAbstractEventDispatcher::instance())
         return;
-    QTimer::singleShot(retryMs_, q, [this, connection = connection_] {
-        if (connection == connection_ && state == LocalSocket::ConnectingState)
-            tryToConnect(0, Retry::Later);
-    });
+    retryTimer_ = q->startTimer(retryMs_);
     retryMs_ = std::min(retryMs_ * 2, longestRetryMs);
+}
+
+// False if the timer is not ours.
+bool LocalSocketPrivate::onTimer(int id)
+{
+    if (retryTimer_ == 0 || id != retryTimer_)
+        return false;
+    q->killTimer(std::exchange(retryTimer_, 0));
+    if (state == LocalSocket::ConnectingState)
+        tryToConnect(0, Retry::Later);
+    return true;
 }
 
 void LocalSocketPrivate::becomeConnected(SocketHandle socket)
@@ -87,21 +98,14 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
     channel.open(std::move(socket));
     if (!channel.attach()) {
         channel.close();
+        steps_ |= GiveUpConnecting;
         fail(LocalSocket::SocketResourceError, connecting, failureDetails());
-        if (watch.holds())
-            setState(LocalSocket::UnconnectedState);
-        return;
+    } else {
+        isUsable = true;
+        steps_ |= TellConnected;
+        setState(LocalSocket::ConnectedState);
     }
-    isUsable = true;
-    setState(LocalSocket::ConnectedState);
-    if (!watch.holds())
-        return;
-    unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
-    // The channel is the buffer.
-    if (mode != QIODevice::NotOpen)
-        q->QIODevice::open(mode | QIODevice::Unbuffered);
-    late.telling(LateSubscribers::Connected);
-    emit q->connected();
+    takeSteps(watch);
 }
 
 bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenMode openMode)
@@ -121,11 +125,7 @@ bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenM
     channel.in.clear();
     channel.out.clear();
     late.forgetAll();
-    ++connection_;
-    const ConnectionWatch watch(this);
-    mode = openMode;
-    written_ = 0;
-    paused_ = peerHungUp_ = discards_ = false;
+    beginConnection(openMode);
     channel.open(SocketHandle(adopted));
     isUsable = channel.isOpen();
     unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);

@@ -68,19 +68,6 @@ void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Conne
     resumeReading();
 }
 
-void LocalSocketPrivate::leaveThread()
-{
-    watchable.leaveThread();
-    // The slots that run meanwhile are no longer in the way of others.
-    emittingReadyRead_ = emittingBytesWritten_ = false;
-    late.leaveThread();
-    if (channel.isOpen()) {
-        // The hub is this thread's. This event goes along, and joins the new one's.
-        channel.detach();
-        QMetaObject::invokeMethod(q, [this] { channel.schedule(); }, Qt::QueuedConnection);
-    }
-}
-
 void LocalSocketPrivate::resumeReading()
 {
     if (paused_ && !isFull())
@@ -98,14 +85,13 @@ void LocalSocketPrivate::emitReadyRead(const ConnectionWatch &watch)
     if (emittingReadyRead_)
         return;
     emittingReadyRead_ = true;
-    quint64 told;
     do {
-        told = arrivals;
+        toldArrivals_ = arrivals;
         late.telling(LateSubscribers::ReadyRead);
     emit q->readyRead();
         if (!watch.isHere())
             return;
-    } while (arrivals != told && q->bytesAvailable() > 0);
+    } while (arrivals != toldArrivals_ && q->bytesAvailable() > 0);
     emittingReadyRead_ = false;
 }
 

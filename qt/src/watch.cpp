@@ -4,18 +4,10 @@
 
 namespace moorline {
 
-Watchable::~Watchable()
+void Watchable::end()
 {
-    for (const Watch *watch = innermost_; watch; watch = watch->outer_)
+    for (const Watch *watch = std::exchange(innermost_, nullptr); watch; watch = watch->outer_)
         watch->watched_ = nullptr;
-}
-
-void Watchable::leaveThread()
-{
-    for (const Watch *watch = std::exchange(innermost_, nullptr); watch; watch = watch->outer_) {
-        watch->watched_ = nullptr;
-        watch->moved_ = object_;
-    }
 }
 
 Watch::Watch(Watchable *watched) : watched_(watched), outer_(std::exchange(watched->innermost_, this))

@@ -2,8 +2,7 @@
 #ifndef MOORLINE_QT_WATCH_H
 #define MOORLINE_QT_WATCH_H
 
-#include <QtCore/qobject.h>
-#include <QtCore/qpointer.h>
+#include <QtCore/qglobal.h>
 
 namespace moorline {
 
@@ -12,17 +11,16 @@ class Watch;
 /// What an object has that slots may delete or move to another thread while its own functions are on the stack.
 class Watchable {
 public:
-    explicit Watchable(QObject *object) : object_(object) {}
-    ~Watchable();
+    Watchable() = default;
+    ~Watchable() { end(); }
     Q_DISABLE_COPY_MOVE(Watchable)
 
-    /// The object is being moved from the calling thread to another.
-    void leaveThread();
+    /// Ends the watches: the object goes, or is being moved from the calling thread to another.
+    void end();
 
 private:
     friend class Watch;
 
-    QObject *const object_;
     const Watch *innermost_ = nullptr; ///< Of those on the stack of the object's thread.
 };
 
@@ -36,14 +34,11 @@ public:
 
     /// The object is there, and in this thread.
     bool isHere() const { return watched_ != nullptr; }
-    /// The object is there, maybe in another thread.
-    bool isAlive() const { return isHere() || !moved_.isNull(); }
 
 private:
     friend class Watchable;
 
     mutable Watchable *watched_;
-    mutable QPointer<QObject> moved_;
     const Watch *const outer_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <QtCore/QCoreApplication>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QThread>
 #include <QtTest/QtTest>
 
 #include <functional>
@@ -37,6 +38,17 @@ public:
 
 private:
     QList<int> taken_;
+};
+
+/// A thread with an event loop, which ends with it. To be made after what its slots use.
+class LoopThread : public QThread {
+public:
+    LoopThread() { start(); }
+    ~LoopThread() override
+    {
+        quit();
+        wait();
+    }
 };
 
 /// Collects the warnings and other messages meanwhile.

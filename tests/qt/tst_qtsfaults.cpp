@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 
@@ -243,6 +244,24 @@ private slots:
         ::close(accepted);
     }
 
+    void fullBacklogAndAMove()
+    {
+        const QString path = inTemp(support::uniqueName());
+        FullServer server(path);
+        auto *socket = new LocalSocket;
+        std::atomic<QThread *> connectedIn = nullptr;
+        connect(socket, &LocalSocket::connected, socket, [&] { connectedIn = QThread::currentThread(); }, Qt::DirectConnection);
+        socket->connectToServer(path);
+        QCOMPARE(socket->state(), LocalSocket::ConnectingState);
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        socket->moveToThread(&thread);
+        const int accepted = server.acceptOne();
+        EVENTUALLY(connectedIn);
+        QCOMPARE(connectedIn.load(), &thread);
+        ::close(accepted);
+    }
+
     void fullBacklogGivenUp()
     {
         const QString path = inTemp(support::uniqueName());
@@ -309,6 +328,49 @@ private slots:
         QCOMPARE(*static_cast<const int *>(acceptErrors[0][0].constData()), int(QAbstractSocket::SocketResourceError));
         EVENTUALLY(newConnections.size() == 2);
         QVERIFY(QFileInfo::exists(inTemp(name)));
+    }
+
+    void noDescriptorsAndAMove()
+    {
+        auto *server = new LocalServer;
+        const QString name = support::uniqueName();
+        QVERIFY(server->listen(name));
+        std::atomic<int> failures = 0;
+        std::atomic<int> connections = 0;
+        std::atomic<QThread *> lastIn = nullptr;
+        QSemaphore mayGoOn;
+        QObject inThread;
+        support::LoopThread thread;
+        inThread.moveToThread(&thread);
+        connect(&thread, &QThread::finished, server, &QObject::deleteLater);
+        connect(server, &LocalServer::acceptError, server, [&] { ++failures; }, Qt::DirectConnection);
+        connect(
+            server, &LocalServer::newConnection, server,
+            [&] {
+                lastIn = QThread::currentThread();
+                ++connections;
+            },
+            Qt::DirectConnection);
+        LocalSocket early;
+        early.connectToServer(name);
+        EVENTUALLY(connections == 1);
+        LocalSocket socket;
+        {
+            support::DescriptorShortage shortage(1);
+            socket.connectToServer(name);
+            QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+            EVENTUALLY(failures == 1);
+            QMetaObject::invokeMethod(&inThread, [&] { mayGoOn.tryAcquire(1, support::watchdogMs); }, Qt::QueuedConnection);
+            server->moveToThread(&thread);
+        }
+        // Timers of a thread come in the order of their times: the next try would be before this one.
+        QEventLoop loop;
+        QTimer::singleShot(200, &loop, &QEventLoop::quit);
+        loop.exec();
+        QCOMPARE(connections.load(), 1);
+        mayGoOn.release();
+        EVENTUALLY(connections == 2);
+        QCOMPARE(lastIn.load(), &thread);
     }
 
     void noDescriptorsToConnect()

@@ -2,7 +2,6 @@
 #include "subject.h"
 
 #include <QtCore/QDir>
-#include <QtCore/QPointer>
 #include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 
@@ -167,8 +166,114 @@ private slots:
         QVERIFY(second.wait(support::watchdogMs));
     }
 
-    // The slot goes on until the new thread has done all, and what its own thread had begun ends with it.
-    void movedByASlot()
+    void movedByASlotOfAnySignal_data()
+    {
+        QTest::addColumn<QStringList>("events");
+        QTest::addColumn<int>("at");
+        const QStringList connecting = {"Connecting"};
+        const QStringList talking = connecting + QStringList{"Connected", "connected", "bytesWritten", "readyRead"};
+        const QStringList ending = {"Closing", "Unconnected", "readChannelFinished", "disconnected"};
+        const QList<std::pair<QString, QStringList>> all = {
+            {"refused", connecting + QStringList{"errorOccurred", "Unconnected"}},
+            {"left", talking + ending},
+            {"closed", talking + QStringList{"aboutToClose"} + ending},
+            {"left by the peer", talking + QStringList{"errorOccurred"} + ending},
+        };
+        for (const auto &[how, events] : all) {
+            for (int at = 0; at < events.size(); ++at)
+                QTest::addRow("%s: %d, %s", qPrintable(how), at, qPrintable(events[at])) << events << at;
+        }
+    }
+
+    // What happens is the same as without the move, each once, and after it in the new thread. The slot goes on meanwhile.
+    void movedByASlotOfAnySignal()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        QFETCH(QStringList, events);
+        QFETCH(int, at);
+        const bool refused = events[1] == "errorOccurred";
+        const bool leftByPeer = !refused && events.contains("errorOccurred");
+        const QString name = support::uniqueName();
+        QSemaphore listening;
+        const std::unique_ptr<QThread> other(QThread::create([&] {
+            LocalServer server;
+            if (!refused)
+                server.listen(name);
+            listening.release();
+            if (refused || !server.waitForNewConnection(support::watchdogMs))
+                return;
+            LocalSocket *peer = server.nextPendingConnection();
+            peer->waitForReadyRead(support::watchdogMs);
+            peer->write("answer");
+            peer->waitForBytesWritten(support::watchdogMs);
+            if (leftByPeer)
+                peer->disconnectFromServer();
+            else if (peer->state() != LocalSocket::UnconnectedState)
+                peer->waitForDisconnected(support::watchdogMs);
+        }));
+        other->start();
+        QVERIFY(listening.tryAcquire(1, support::watchdogMs));
+
+        auto *socket = new LocalSocket;
+        QStringList told;
+        int elsewhere = 0;
+        bool waited = true;
+        QSemaphore done;
+        std::atomic<bool> isDone = false;
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        const auto tell = [&](const QString &event) {
+            const auto index = int(told.size());
+            told += event;
+            elsewhere += QThread::currentThread() != socket->thread();
+            if (event == "connected") {
+                socket->write("hello");
+            } else if (event == "readyRead") {
+                socket->readAll();
+                if (events.contains("aboutToClose"))
+                    socket->close();
+                else if (!leftByPeer)
+                    socket->disconnectFromServer();
+            }
+            if (index == events.size() - 1) {
+                done.release();
+                isDone = true;
+            }
+            if (index == at) {
+                socket->moveToThread(&thread);
+                if (index < events.size() - 1)
+                    waited = done.tryAcquire(1, support::watchdogMs);
+            }
+        };
+        const auto on = [&](auto signal, const QString &event) {
+            connect(socket, signal, socket, [tell, event] { tell(event); }, Qt::DirectConnection);
+        };
+        connect(
+            socket, &LocalSocket::stateChanged, socket,
+            [tell](LocalSocket::LocalSocketState state) {
+                tell(state == LocalSocket::ConnectingState      ? "Connecting"
+                         : state == LocalSocket::ConnectedState ? "Connected"
+                         : state == LocalSocket::ClosingState   ? "Closing"
+                                                                : "Unconnected");
+            },
+            Qt::DirectConnection);
+        on(&LocalSocket::errorOccurred, "errorOccurred");
+        on(&LocalSocket::connected, "connected");
+        on(&QIODevice::bytesWritten, "bytesWritten");
+        on(&QIODevice::readyRead, "readyRead");
+        on(&QIODevice::aboutToClose, "aboutToClose");
+        on(&QIODevice::readChannelFinished, "readChannelFinished");
+        on(&LocalSocket::disconnected, "disconnected");
+        socket->connectToServer(name);
+        EVENTUALLY(isDone);
+        QVERIFY(waited);
+        QCOMPARE(told, events);
+        QCOMPARE(elsewhere, 0);
+        QVERIFY(other->wait(support::watchdogMs));
+    }
+
+    // The new thread deletes it while the slot goes on.
+    void movedByASlotAndDeleted()
     {
         NOT_WITH_QT("this is not theirs to promise");
         constexpr qint64 pieces = 200;
@@ -192,36 +297,41 @@ private slots:
         }));
         sender->start();
         QVERIFY(server.waitForNewConnection(support::watchdogMs));
-        QPointer<LocalSocket> moved = server.nextPendingConnection();
-        QThread thread;
-        thread.start();
+        LocalSocket *moved = server.nextPendingConnection();
+        QObject inThread;
         qint64 received = 0;
         int elsewhere = 0;
-        QSemaphore deleted;
-        bool waited = false;
-        connect(moved, &QIODevice::readyRead, moved, [&] {
-            received += moved->readAll().size();
-            if (moved->thread() == &thread) {
+        QSemaphore isDeleted;
+        std::atomic<bool> waited = false;
+        support::LoopThread thread;
+        inThread.moveToThread(&thread);
+        connect(
+            moved, &QIODevice::readyRead, moved,
+            [&, moved] {
+                received += moved->readAll().size();
+                elsewhere += QThread::currentThread() != moved->thread();
+                if (moved->thread() != &thread) {
+                    moved->moveToThread(&thread);
+                    isMoved.release();
+                    waited = isDeleted.tryAcquire(1, support::watchdogMs);
+                }
+            },
+            Qt::DirectConnection);
+        connect(
+            moved, &LocalSocket::disconnected, moved,
+            [&, moved] {
                 elsewhere += QThread::currentThread() != &thread;
-            } else {
-                moved->moveToThread(&thread);
-                isMoved.release();
-                waited = deleted.tryAcquire(1, support::watchdogMs);
-            }
-        });
-        connect(moved, &LocalSocket::disconnected, moved, [&] {
-            elsewhere += QThread::currentThread() != &thread;
-            moved->deleteLater();
-        });
-        connect(moved, &QObject::destroyed, moved, [&] { deleted.release(); }, Qt::DirectConnection);
+                moved->deleteLater();
+                QMetaObject::invokeMethod(&inThread, [&] { isDeleted.release(); }, Qt::QueuedConnection);
+            },
+            Qt::DirectConnection);
         EVENTUALLY(waited);
         QCOMPARE(received, pieces * 1000);
         QCOMPARE(elsewhere, 0);
-        thread.quit();
-        QVERIFY(thread.wait(support::watchdogMs));
         QVERIFY(sender->wait(support::watchdogMs));
     }
 
+    // It is closing, and its last bytes have just gone.
     void movedByASlotWhileItEnds()
     {
         NOT_WITH_QT("this is not theirs to promise");
@@ -229,19 +339,64 @@ private slots:
         auto *moved = new LocalSocket;
         moved->connectToServer(pair.server.serverName());
         QVERIFY(pair.server.waitForNewConnection(support::watchdogMs));
-        QThread thread;
-        thread.start();
         std::atomic<QThread *> endedIn = nullptr;
-        connect(moved, &QIODevice::bytesWritten, moved, [&] { moved->moveToThread(&thread); });
-        connect(moved, &LocalSocket::disconnected, moved, [&] { endedIn = QThread::currentThread(); });
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, moved, &QObject::deleteLater);
+        connect(moved, &QIODevice::bytesWritten, moved, [&] { moved->moveToThread(&thread); }, Qt::DirectConnection);
+        connect(moved, &LocalSocket::disconnected, moved, [&] { endedIn = QThread::currentThread(); }, Qt::DirectConnection);
         moved->write("last words");
         moved->disconnectFromServer();
         QCOMPARE(moved->state(), LocalSocket::ClosingState);
         EVENTUALLY(endedIn);
         QCOMPARE(endedIn.load(), &thread);
-        connect(&thread, &QThread::finished, moved, &QObject::deleteLater);
-        thread.quit();
-        QVERIFY(thread.wait(support::watchdogMs));
+    }
+
+    // What is told of a slot's own doings waits until the slot returns, which is another thread's then.
+    void movedByASlotThatIsOwedSignals()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        Pair pair;
+        auto *moved = new LocalSocket;
+        moved->connectToServer(pair.server.serverName());
+        QVERIFY(pair.server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = pair.server.nextPendingConnection();
+        std::atomic<qint64> written = 0;
+        std::atomic<qint64> readable = 0;
+        int elsewhere = 0;
+        support::LoopThread first;
+        support::LoopThread second;
+        connect(&second, &QThread::finished, moved, &QObject::deleteLater);
+        connect(
+            moved, &QIODevice::readyRead, moved,
+            [&] {
+                elsewhere += QThread::currentThread() != moved->thread();
+                if (moved->thread() == &first) {
+                    readable = moved->bytesAvailable();
+                    return;
+                }
+                peer->write("another");
+                peer->flush();
+                moved->waitForReadyRead(support::watchdogMs);
+                moved->moveToThread(&first);
+            },
+            Qt::DirectConnection);
+        connect(
+            moved, &QIODevice::bytesWritten, moved,
+            [&](qint64 bytes) {
+                elsewhere += QThread::currentThread() != moved->thread();
+                if (moved->thread() == &first) {
+                    moved->write("more");
+                    moved->flush();
+                    moved->moveToThread(&second);
+                }
+                written += bytes;
+            },
+            Qt::DirectConnection);
+        peer->write("one");
+        EVENTUALLY(readable == 10);
+        QMetaObject::invokeMethod(moved, [&] { moved->write("first"); }, Qt::QueuedConnection);
+        EVENTUALLY(written == 9);
+        QCOMPARE(elsewhere, 0);
     }
 
     void movedByASlotThatIsToldLate()
@@ -252,16 +407,14 @@ private slots:
         pair.client.disconnectFromServer();
         EVENTUALLY(pair.peer->state() == LocalSocket::UnconnectedState);
         pair.peer->setParent(nullptr);
-        QThread thread;
-        thread.start();
         std::atomic<QThread *> endedIn = nullptr;
-        connect(pair.peer, &QIODevice::readyRead, pair.peer, [&] { pair.peer->moveToThread(&thread); });
-        connect(pair.peer, &LocalSocket::disconnected, pair.peer, [&] { endedIn = QThread::currentThread(); });
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, pair.peer, &QObject::deleteLater);
+        connect(pair.peer, &QIODevice::readyRead, pair.peer, [&] { pair.peer->moveToThread(&thread); }, Qt::DirectConnection);
+        connect(
+            pair.peer, &LocalSocket::disconnected, pair.peer, [&] { endedIn = QThread::currentThread(); }, Qt::DirectConnection);
         EVENTUALLY(endedIn);
         QCOMPARE(endedIn.load(), &thread);
-        connect(&thread, &QThread::finished, pair.peer, &QObject::deleteLater);
-        thread.quit();
-        QVERIFY(thread.wait(support::watchdogMs));
     }
 
     void movedServer()
@@ -298,32 +451,32 @@ private slots:
             clients.back()->connectToServer(name);
             QVERIFY(clients.back()->waitForConnected(support::watchdogMs));
         }
-        QThread thread;
-        thread.start();
         // The new thread stops at its first connection until the slot's thread has come back to its event loop.
         QSemaphore isAtWork;
         QSemaphore isBack;
         std::atomic<int> told = 0;
         std::atomic<int> elsewhere = 0;
         int inThread = 0;
-        connect(server, &LocalServer::newConnection, server, [&] {
-            if (server->thread() != &thread) {
-                server->moveToThread(&thread);
-                isAtWork.tryAcquire(1, support::watchdogMs);
-                QMetaObject::invokeMethod(this, [&] { isBack.release(); }, Qt::QueuedConnection);
-            } else if (QThread::currentThread() != &thread) {
-                ++elsewhere;
-            } else if (++inThread == 1) {
-                isAtWork.release();
-                isBack.tryAcquire(1, support::watchdogMs);
-            }
-            ++told;
-        });
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, server, &QObject::deleteLater);
+        connect(
+            server, &LocalServer::newConnection, server,
+            [&] {
+                if (server->thread() != &thread) {
+                    server->moveToThread(&thread);
+                    isAtWork.tryAcquire(1, support::watchdogMs);
+                    QMetaObject::invokeMethod(this, [&] { isBack.release(); }, Qt::QueuedConnection);
+                } else if (QThread::currentThread() != &thread) {
+                    ++elsewhere;
+                } else if (++inThread == 1) {
+                    isAtWork.release();
+                    isBack.tryAcquire(1, support::watchdogMs);
+                }
+                ++told;
+            },
+            Qt::DirectConnection);
         EVENTUALLY(told == count);
         QCOMPARE(elsewhere.load(), 0);
-        connect(&thread, &QThread::finished, server, &QObject::deleteLater);
-        thread.quit();
-        QVERIFY(thread.wait(support::watchdogMs));
     }
 
     void deletedAfterTheirThread()

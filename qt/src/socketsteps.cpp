@@ -1,0 +1,123 @@
+// What is left of a change of states when slots that were told of it have run, and what goes on in the thread that one of them has moved
+// the socket to.
+#include "errors.h"
+#include "localsocket_p.h"
+
+#include <QtCore/qobject.h>
+
+#include <utility>
+
+namespace moorline {
+
+void LocalSocketPrivate::takeSteps(const ConnectionWatch &watch)
+{
+    while (watch.goesOn() && steps_ != 0) {
+        const quint32 first = steps_ & (~steps_ + 1);
+        // Not to be taken again by a slot that comes here, too.
+        steps_ &= ~first;
+        take(Step(first));
+    }
+}
+
+void LocalSocketPrivate::take(Step step)
+{
+    switch (step) {
+    case GiveUpConnecting:
+        isUsable = false;
+        serverName.clear();
+        fullServerName.clear();
+        setState(LocalSocket::UnconnectedState);
+        break;
+    case TellConnected:
+        if (!isUp())
+            break;
+        unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
+        // The channel is the buffer.
+        if (mode != QIODevice::NotOpen)
+            q->QIODevice::open(mode | QIODevice::Unbuffered);
+        late.telling(LateSubscribers::Connected);
+    emit q->connected();
+        break;
+    case TellFinished:
+        late.telling(LateSubscribers::Finished);
+        emit q->readChannelFinished();
+        break;
+    case TellDisconnected:
+        late.telling(LateSubscribers::Disconnected);
+        emit q->disconnected();
+        break;
+    case DropUnsent:
+        channel.out.clear();
+        break;
+    // The two are what QIODevice::close() does; but that goes on with an object that a slot of its signal has deleted.
+    case TellClosing:
+        if (q->isOpen())
+            emit q->aboutToClose();
+        break;
+    case CloseDevice:
+        if (q->isOpen()) {
+            const QSignalBlocker blocker(q);
+            q->QIODevice::close();
+        }
+        break;
+    case CloseConnection:
+        channel.in.clear();
+        if (state == LocalSocket::UnconnectedState) {
+            isUsable = false;
+            serverName.clear();
+            fullServerName.clear();
+            channel.close();
+        } else if (state == LocalSocket::ConnectingState) {
+            cancelConnecting();
+        } else {
+            discards_ = true;
+            steps_ |= EndIfSent;
+            setState(LocalSocket::ClosingState);
+        }
+        break;
+    case EndIfSent:
+        if (channel.out.isEmpty()) {
+            end(Announce::Nothing);
+        } else {
+            serverName.clear();
+            fullServerName.clear();
+        }
+        break;
+    }
+}
+
+void LocalSocketPrivate::leaveThread()
+{
+    watchable.end();
+    // The slots that run meanwhile are no longer in the way of others.
+    emittingReadyRead_ = emittingBytesWritten_ = false;
+    late.leaveThread();
+    // The hub is this thread's.
+    channel.detach();
+    // This event goes along.
+    QMetaObject::invokeMethod(q, [this, connection = connection_] {
+        if (connection == connection_)
+            goOnHere();
+    }, Qt::QueuedConnection);
+}
+
+void LocalSocketPrivate::goOnHere()
+{
+    const ConnectionWatch watch(this);
+    takeSteps(watch);
+    if (watch.goesOn() && state == LocalSocket::ConnectingState && retryTimer_ == 0)
+        tryToConnect(0, Retry::Later);
+    // What a slot had kept from being told.
+    if (watch.goesOn())
+        emitBytesWritten(0, watch);
+    if (watch.goesOn() && arrivals != toldArrivals_ && q->bytesAvailable() > 0)
+        emitReadyRead(watch);
+    if (!watch.goesOn() || !isUp() || !channel.isOpen())
+        return;
+    if (channel.attach())
+        channel.schedule();
+    else
+        fail(LocalSocket::SocketResourceError, "moorline::LocalSocket", failureDetails());
+}
+
+} // namespace moorline
