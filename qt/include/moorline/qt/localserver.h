@@ -18,7 +18,7 @@ class LocalServerPrivate;
 /// A local server with the interface and the behaviour of QLocalServer; Qt's documentation of that class holds here.
 ///
 /// The differences, each of them on purpose, are in docs/migrating-from-qlocalsocket.md. As any QObject it belongs to one
-/// thread. It may be deleted at any time, also in a slot of its own signals.
+/// thread; it may be moved to another one, and deleted, at any time, also in a slot of its own signals.
 class MOORLINE_QT_EXPORT LocalServer : public QObject {
     Q_OBJECT
     Q_PROPERTY(SocketOptions socketOptions READ socketOptions WRITE setSocketOptions BINDABLE bindableSocketOptions)
@@ -101,7 +101,8 @@ public:
     // What QLocalServer does not have.
 
     /// Whether the sockets that nextPendingConnection() hands out are the server's children, as they are by default. Those
-    /// that are not can be moved to other threads, and are the caller's to delete.
+    /// that are not can be moved to other threads, and are the caller's to delete; while they wait to be handed out they stay in the
+    /// thread that accepted them, also when the server is moved.
     void setSocketsParented(bool parented);
     /// Whether they are.
     bool socketsParented() const;

@@ -28,8 +28,8 @@ struct PeerCredentials {
 /// A local socket with the interface and the behaviour of QLocalSocket; Qt's documentation of that class holds here.
 ///
 /// The differences, each of them on purpose, are in docs/migrating-from-qlocalsocket.md. As any QObject it belongs to one
-/// thread; it may be moved to another one, connected or not. Nothing blocks but the wait functions, each until its
-/// deadline. It may be deleted at any time, also in a slot of its own signals.
+/// thread; it may be moved to another one, connected or not, and deleted, at any time, also in a slot of its own signals: what
+/// is left to tell is told in the new thread. Nothing blocks but the wait functions, each until its deadline.
 class MOORLINE_QT_EXPORT LocalSocket : public QIODevice {
     Q_OBJECT
     Q_PROPERTY(SocketOptions socketOptions READ socketOptions WRITE setSocketOptions BINDABLE bindableSocketOptions)
