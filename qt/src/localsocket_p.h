@@ -90,7 +90,7 @@ private:
         const quint64 connection_;
     };
     /// What is still to be done of a change of states, in this order, when the slots that are told of it have run: here, or in the thread
-    /// that one of them has moved the socket to.
+    /// that one of them has moved the socket to. Who sets some takes them; a slot that comes here leaves those of its caller alone.
     enum Step : quint32 {
         GiveUpConnecting = 1,
         TellConnected = 2,
@@ -108,7 +108,7 @@ private:
     void beginConnection(OpenMode openMode);
     void becomeConnected(SocketHandle socket);
     void connectLater();
-    void takeSteps(const ConnectionWatch &watch);
+    void takeSteps(const ConnectionWatch &watch, quint32 steps);
     void take(Step step);
     void goOnHere();
     void end(Announce announce);
@@ -125,7 +125,7 @@ private:
 
     quint64 connection_ = 0; ///< Counts the connections, so that a slot that makes a new one is noticed.
     quint32 steps_ = 0; ///< Those to be taken.
-    int retryMs_ = 0;
+    int retryMs_ = 0; ///< Until the next try to connect; 0 if the connection is not for us to make.
     int retryTimer_ = 0; ///< Of the next try to connect, one of the socket's own; none if 0.
     quint64 toldArrivals_ = 0; ///< What arrivals was when readyRead was emitted last.
     qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.

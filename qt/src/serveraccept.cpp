@@ -59,7 +59,7 @@ void LocalServerPrivate::acceptAll()
 {
     const Watch watch(&watchable);
     const quint64 listening = listening_;
-    while (server && listening == listening_) {
+    while (server && !unnamed && listening == listening_) {
         hasPending(); // forgets those that were deleted
         paused_ = pending_.size() >= maxPending;
         if (paused_)

@@ -99,6 +99,9 @@ void LocalServerPrivate::close()
         return;
     ++listening_;
     leaveHub();
+    if (retryTimer_ != 0)
+        q->killTimer(std::exchange(retryTimer_, 0));
+    retryMs_ = 0;
     server.reset();
     unnamed.reset();
     names = {};

@@ -32,11 +32,12 @@ void LocalSocketPrivate::close()
 {
     const ConnectionWatch watch(this);
     steps_ |= TellClosing | CloseDevice | CloseConnection;
-    takeSteps(watch);
+    takeSteps(watch, TellClosing | CloseDevice | CloseConnection | EndIfSent);
 }
 
 void LocalSocketPrivate::abort()
 {
+    const ConnectionWatch watch(this);
     channel.in.clear();
     channel.out.clear();
     steps_ |= TellClosing | CloseDevice;
@@ -47,6 +48,7 @@ void LocalSocketPrivate::abort()
         late.forgetAll();
         end(Announce::Nothing);
     }
+    takeSteps(watch, TellClosing | CloseDevice);
 }
 
 void LocalSocketPrivate::cancelConnecting()
@@ -55,7 +57,10 @@ void LocalSocketPrivate::cancelConnecting()
     serverName.clear();
     steps_ |= TellFinished;
     setState(LocalSocket::UnconnectedState);
-    takeSteps(watch);
+    takeSteps(watch, TellFinished);
+    // There was nothing of which somebody could want to know later.
+    if (watch.goesOn())
+        late.forget(LateSubscribers::Finished);
 }
 
 // The connection is over. What was received stays to be read.
@@ -72,12 +77,11 @@ void LocalSocketPrivate::end(Announce announce)
     serverName.clear();
     fullServerName.clear();
     paused_ = false;
-    steps_ |= DropUnsent;
-    if (state != LocalSocket::UnconnectedState) {
-        steps_ |= TellFinished | TellDisconnected;
-        setState(LocalSocket::UnconnectedState);
-    }
-    takeSteps(watch);
+    const bool wasConnected = state != LocalSocket::UnconnectedState;
+    const quint32 steps = DropUnsent | (wasConnected ? quint32(TellFinished | TellDisconnected) : 0u);
+    steps_ |= steps;
+    setState(LocalSocket::UnconnectedState);
+    takeSteps(watch, steps);
 }
 
 // The peer has gone, and all that it sent was received.

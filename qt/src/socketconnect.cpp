@@ -34,7 +34,7 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
     q->setErrorString(QString());
     retryMs_ = shortestRetryMs;
     setState(LocalSocket::ConnectingState);
-    if (watch.goesOn())
+    if (watch.goesOn() && state == LocalSocket::ConnectingState)
         tryToConnect(0, Retry::Later);
 }
 
@@ -43,6 +43,9 @@ void LocalSocketPrivate::beginConnection(OpenMode openMode)
     ++connection_;
     mode = openMode;
     steps_ = 0;
+    retryMs_ = 0;
+    if (retryTimer_ != 0)
+        q->killTimer(std::exchange(retryTimer_, 0));
     written_ = 0;
     toldArrivals_ = arrivals;
     paused_ = peerHungUp_ = lossTold_ = discards_ = false;
@@ -69,7 +72,7 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     const ConnectionWatch watch(this);
     steps_ |= GiveUpConnecting;
     fail(connectError(status), connecting, failureDetails(name.full()));
-    takeSteps(watch);
+    takeSteps(watch, GiveUpConnecting);
 }
 
 void LocalSocketPrivate::connectLater()
@@ -105,7 +108,7 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
         steps_ |= TellConnected;
         setState(LocalSocket::ConnectedState);
     }
-    takeSteps(watch);
+    takeSteps(watch, GiveUpConnecting | TellConnected);
 }
 
 bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenMode openMode)

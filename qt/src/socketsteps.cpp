@@ -9,11 +9,12 @@
 
 namespace moorline {
 
-void LocalSocketPrivate::takeSteps(const ConnectionWatch &watch)
+// Takes those of these steps that are to be taken.
+void LocalSocketPrivate::takeSteps(const ConnectionWatch &watch, quint32 steps)
 {
-    while (watch.goesOn() && steps_ != 0) {
-        const quint32 first = steps_ & (~steps_ + 1);
-        // Not to be taken again by a slot that comes here, too.
+    while (watch.goesOn() && (steps_ & steps) != 0) {
+        const quint32 left = steps_ & steps;
+        const quint32 first = left & (~left + 1);
         steps_ &= ~first;
         take(Step(first));
     }
@@ -76,6 +77,8 @@ void LocalSocketPrivate::take(Step step)
         }
         break;
     case EndIfSent:
+        if (!isUp())
+            break;
         if (channel.out.isEmpty()) {
             end(Announce::Nothing);
         } else {
@@ -104,8 +107,8 @@ void LocalSocketPrivate::leaveThread()
 void LocalSocketPrivate::goOnHere()
 {
     const ConnectionWatch watch(this);
-    takeSteps(watch);
-    if (watch.goesOn() && state == LocalSocket::ConnectingState && retryTimer_ == 0)
+    takeSteps(watch, ~quint32(0));
+    if (watch.goesOn() && state == LocalSocket::ConnectingState && retryMs_ > 0 && retryTimer_ == 0)
         tryToConnect(0, Retry::Later);
     // What a slot had kept from being told.
     if (watch.goesOn())
@@ -114,10 +117,13 @@ void LocalSocketPrivate::goOnHere()
         emitReadyRead(watch);
     if (!watch.goesOn() || !isUp() || !channel.isOpen())
         return;
-    if (channel.attach())
+    if (channel.attach()) {
         channel.schedule();
-    else
-        fail(LocalSocket::SocketResourceError, "moorline::LocalSocket", failureDetails());
+        return;
+    }
+    fail(LocalSocket::SocketResourceError, "moorline::LocalSocket", failureDetails());
+    if (watch.goesOn())
+        end(Announce::Nothing);
 }
 
 } // namespace moorline

@@ -43,6 +43,47 @@ class tst_Connection : public QObject {
     Q_OBJECT
 
 private slots:
+    void aboutToCloseSeesAllOpenWhateverItsSlotsDo()
+    {
+        Pair pair;
+        pair.peer->write("unread");
+        EVENTUALLY(pair.client.bytesAvailable() == 6);
+        bool open = false;
+        QByteArray unread;
+        connect(&pair.client, &QIODevice::aboutToClose, this, [&] {
+            pair.client.disconnectFromServer();
+            open = pair.client.isOpen();
+            unread = pair.client.readAll();
+        });
+        pair.client.close();
+        QVERIFY(open);
+        QCOMPARE(unread, "unread");
+        QCOMPARE(pair.client.state(), LocalSocket::UnconnectedState);
+        QVERIFY(!pair.client.isOpen());
+    }
+
+    void givenUpInASlotThatIsToldOfTheAttempt()
+    {
+        NOT_WITH_QT("they go on connecting");
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        int errors = 0;
+        int connected = 0;
+        connect(&socket, &LocalSocket::errorOccurred, this, [&] { ++errors; });
+        connect(&socket, &LocalSocket::connected, this, [&] { ++connected; });
+        connect(&socket, &LocalSocket::stateChanged, this, [&](LocalSocket::LocalSocketState state) {
+            if (state == LocalSocket::ConnectingState)
+                socket.abort();
+        });
+        socket.connectToServer(name);
+        support::settle();
+        QCOMPARE(errors, 0);
+        QCOMPARE(connected, 0);
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+    }
+
     void fresh()
     {
         LocalSocket socket;

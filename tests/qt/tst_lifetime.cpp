@@ -86,6 +86,19 @@ private slots:
         QCOMPARE(QByteArray(report), QByteArray());
     }
 
+    void nothingIsToldOfASocketThatASlotHasDeleted()
+    {
+        Pair pair;
+        auto *socket = new LocalSocket;
+        socket->connectToServer(pair.server.serverName());
+        QVERIFY(pair.server.waitForNewConnection(support::watchdogMs));
+        int told = 0;
+        connect(socket, &QIODevice::readChannelFinished, this, [&] { delete socket; });
+        connect(socket, &LocalSocket::disconnected, this, [&] { ++told; });
+        socket->disconnectFromServer();
+        QCOMPARE(told, 0);
+    }
+
     void deletedInASlot_data()
     {
         QTest::addColumn<int>("signal");

@@ -330,6 +330,34 @@ private slots:
         QVERIFY(QFileInfo::exists(inTemp(name)));
     }
 
+    void noDescriptorsAndAnotherListen()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        QSignalSpy acceptErrors(&server, &LocalServer::acceptError);
+        QSignalSpy newConnections(&server, &LocalServer::newConnection);
+        LocalSocket early;
+        early.connectToServer(name);
+        EVENTUALLY(newConnections.size() == 1);
+        LocalSocket socket;
+        {
+            const support::DescriptorShortage shortage(1);
+            socket.connectToServer(name);
+            EVENTUALLY(acceptErrors.size() == 1);
+            server.close();
+        }
+        int ends[2] = {-1, -1};
+        QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        QVERIFY(server.listen(qintptr(ends[0])));
+        // Timers of a thread come in the order of their times: the next try would be before this one.
+        QEventLoop loop;
+        QTimer::singleShot(200, &loop, &QEventLoop::quit);
+        loop.exec();
+        QCOMPARE(acceptErrors.size(), 1);
+        ::close(ends[1]);
+    }
+
     void noDescriptorsAndAMove()
     {
         auto *server = new LocalServer;
