@@ -99,6 +99,14 @@ private slots:
         QCOMPARE(told, 0);
     }
 
+    void deletedWhileItOpens()
+    {
+        auto *socket = new LocalSocket;
+        socket->setServerName(support::uniqueName());
+        connect(socket, &LocalSocket::errorOccurred, this, [&] { delete socket; });
+        QVERIFY(!socket->open());
+    }
+
     void deletedInASlot_data()
     {
         QTest::addColumn<int>("signal");

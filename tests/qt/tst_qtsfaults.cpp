@@ -401,6 +401,29 @@ private slots:
         QCOMPARE(lastIn.load(), &thread);
     }
 
+    // Without descriptors for the thread's hub it would hear of nothing.
+    void noDescriptorsInTheNewThread()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        auto *socket = new LocalSocket;
+        std::atomic<LocalSocket::LocalSocketError> error = LocalSocket::UnknownSocketError;
+        std::atomic<bool> ended = false;
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        connect(
+            socket, &LocalSocket::errorOccurred, socket, [&](LocalSocket::LocalSocketError told) { error = told; },
+            Qt::DirectConnection);
+        connect(socket, &LocalSocket::disconnected, socket, [&] { ended = true; }, Qt::DirectConnection);
+        socket->connectToServer(name);
+        QCOMPARE(socket->state(), LocalSocket::ConnectedState);
+        const support::DescriptorShortage shortage;
+        socket->moveToThread(&thread);
+        EVENTUALLY(ended);
+        QCOMPARE(error.load(), LocalSocket::SocketResourceError);
+    }
+
     void noDescriptorsToConnect()
     {
         LocalServer server;

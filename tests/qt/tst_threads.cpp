@@ -417,6 +417,23 @@ private slots:
         QCOMPARE(endedIn.load(), &thread);
     }
 
+    // Its connection is somebody else's to make.
+    void movedWhileSomebodyElseConnectsIt()
+    {
+        NOT_WITH_QT("this is not theirs to promise");
+        auto *socket = new LocalSocket;
+        std::atomic<int> told = 0;
+        connect(socket, &LocalSocket::stateChanged, socket, [&] { ++told; }, Qt::DirectConnection);
+        connect(socket, &LocalSocket::errorOccurred, socket, [&] { ++told; }, Qt::DirectConnection);
+        socket->setSocketDescriptor(-1, LocalSocket::ConnectingState);
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        socket->moveToThread(&thread);
+        QMetaObject::invokeMethod(socket, [] {}, Qt::BlockingQueuedConnection);
+        QCOMPARE(told.load(), 0);
+        QCOMPARE(socket->state(), LocalSocket::ConnectingState);
+    }
+
     void movedServer()
     {
         auto *server = new LocalServer;
