@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "hub.h"
 #include "names.h"
+#include "retrytimer.h"
 #include "watch.h"
 
 #include <moorline/qt/localserver.h>
@@ -65,7 +66,6 @@ private:
     moorline_status acceptOne(qint64 timeoutMs);
     void acceptAll();
     void acceptFailed(moorline_status status);
-    void acceptLater();
 
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;
@@ -73,8 +73,7 @@ private:
     quint64 listening_ = 0; ///< Counts the listens, so that a slot that closes or listens anew is noticed.
     bool paused_ = false; ///< Stopped by the limit of pending connections.
     bool acceptFails_ = false;
-    int retryMs_ = 0;
-    int retryTimer_ = 0; ///< Of the next try to accept, one of the server's own; none if 0.
+    RetryTimer retry_{q, 10, 1000}; ///< After an accept that failed.
 };
 
 } // namespace moorline

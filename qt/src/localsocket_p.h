@@ -4,6 +4,7 @@
 
 #include "channel.h"
 #include "latesubscribers.h"
+#include "retrytimer.h"
 #include "watch.h"
 
 #include <moorline/qt/localsocket.h>
@@ -107,7 +108,6 @@ private:
 
     void beginConnection(OpenMode openMode);
     void becomeConnected(SocketHandle socket);
-    void connectLater();
     void takeSteps(const ConnectionWatch &watch, quint32 steps);
     void take(Step step);
     void goOnHere();
@@ -125,12 +125,12 @@ private:
 
     quint64 connection_ = 0; ///< Counts the connections, so that a slot that makes a new one is noticed.
     quint32 steps_ = 0; ///< Those to be taken.
-    int retryMs_ = 0; ///< Until the next try to connect; 0 if the connection is not for us to make.
-    int retryTimer_ = 0; ///< Of the next try to connect, one of the socket's own; none if 0.
+    RetryTimer retry_{q, 1, 100}; ///< While the server's backlog is full.
     quint64 toldArrivals_ = 0; ///< What arrivals was when readyRead was emitted last.
     qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.
     bool paused_ = false; ///< The read buffer is full, or its share is used up.
     bool peerHungUp_ = false;
+    bool connects_ = false; ///< The connection is for us to make.
     bool lossTold_ = false;
     bool discards_ = false; ///< Closed while bytes are sent still: nobody will read.
     bool emittingReadyRead_ = false;

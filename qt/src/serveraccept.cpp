@@ -2,19 +2,14 @@
 #include "errors.h"
 #include "localserver_p.h"
 
-#include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qdeadlinetimer.h>
 #include <QtCore/qthread.h>
-
-#include <algorithm>
-#include <utility>
 
 namespace moorline {
 
 namespace {
-// How long to wait after an accept that failed; twice as long each time.
-constexpr int shortestRetryMs = 10;
-constexpr int longestRetryMs = 1000;
+// Between two tries while it waits without an event loop.
+constexpr unsigned long pollMs = 10;
 }
 
 void LocalServerPrivate::joinHub()
@@ -23,7 +18,7 @@ void LocalServerPrivate::joinHub()
         return;
     hub_ = Hub::ofThisThread();
     if (!hub_) {
-        acceptLater(); // without descriptors for a hub, the tries alone
+        retry_.start(); // without descriptors for a hub, the tries alone
         return;
     }
     token_ = hub_->add(this);
@@ -82,7 +77,7 @@ moorline_status LocalServerPrivate::acceptOne(qint64 timeoutMs)
     if (status != MOORLINE_OK)
         return status;
     acceptFails_ = false;
-    retryMs_ = shortestRetryMs;
+    retry_.reset();
     intptr_t descriptor = -1;
     status = moorline_socket_release_descriptor(socket, &descriptor);
     if (status != MOORLINE_OK)
@@ -102,30 +97,19 @@ void LocalServerPrivate::acceptFailed(moorline_status status)
     acceptFails_ = true;
     setError(serverErrorOf(status), "moorline::LocalServer::accept", failureDetails());
     if (news) {
-        retryMs_ = shortestRetryMs;
+        retry_.reset();
     emit q->acceptError(error);
         if (!watch.isHere() || !server)
             return;
     }
-    acceptLater();
-}
-
-void LocalServerPrivate::acceptLater()
-{
-    // Without an event loop to come back to, waitForNewConnection() tries again.
-    if (retryTimer_ != 0 || !QAbstractEventDispatcher::instance())
-        return;
-    retryMs_ = std::max(retryMs_, shortestRetryMs);
-    retryTimer_ = q->startTimer(retryMs_);
-    retryMs_ = std::min(retryMs_ * 2, longestRetryMs);
+    retry_.start();
 }
 
 // False if the timer is not ours.
 bool LocalServerPrivate::onTimer(int id)
 {
-    if (retryTimer_ == 0 || id != retryTimer_)
+    if (!retry_.hasExpired(id))
         return false;
-    q->killTimer(std::exchange(retryTimer_, 0));
     joinHub();
     acceptAll();
     return true;
@@ -170,7 +154,7 @@ bool LocalServerPrivate::waitForNewConnection(int msecs, bool *timedOut)
     moorline_status status = acceptOne(deadline.remainingTime());
     // The system says at once that it has no descriptors left, so this waits itself.
     while (watch.isHere() && listening == listening_ && status == MOORLINE_LIMIT_REACHED && !deadline.hasExpired()) {
-        QThread::msleep(static_cast<unsigned long>(shortestRetryMs));
+        QThread::msleep(pollMs);
         status = acceptOne(deadline.remainingTime());
     }
     if (!watch.isHere())

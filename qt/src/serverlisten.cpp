@@ -99,9 +99,7 @@ void LocalServerPrivate::close()
         return;
     ++listening_;
     leaveHub();
-    if (retryTimer_ != 0)
-        q->killTimer(std::exchange(retryTimer_, 0));
-    retryMs_ = 0;
+    retry_.stop();
     server.reset();
     unnamed.reset();
     names = {};

@@ -3,18 +3,10 @@
 #include "localsocket_p.h"
 #include "names.h"
 
-#include <QtCore/qabstracteventdispatcher.h>
-
-#include <algorithm>
-#include <utility>
-
 namespace moorline {
 
 namespace {
 constexpr char connecting[] = "moorline::LocalSocket::connectToServer";
-// How long to wait before the next try while the server's backlog is full; twice as long each time.
-constexpr int shortestRetryMs = 1;
-constexpr int longestRetryMs = 100;
 }
 
 void LocalSocketPrivate::connectTo(OpenMode openMode)
@@ -32,7 +24,7 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
     beginConnection(openMode);
     const ConnectionWatch watch(this);
     q->setErrorString(QString());
-    retryMs_ = shortestRetryMs;
+    connects_ = true;
     setState(LocalSocket::ConnectingState);
     if (watch.goesOn() && state == LocalSocket::ConnectingState)
         tryToConnect(0, Retry::Later);
@@ -43,12 +35,10 @@ void LocalSocketPrivate::beginConnection(OpenMode openMode)
     ++connection_;
     mode = openMode;
     steps_ = 0;
-    retryMs_ = 0;
-    if (retryTimer_ != 0)
-        q->killTimer(std::exchange(retryTimer_, 0));
+    retry_.stop();
     written_ = 0;
     toldArrivals_ = arrivals;
-    paused_ = peerHungUp_ = lossTold_ = discards_ = false;
+    paused_ = peerHungUp_ = connects_ = lossTold_ = discards_ = false;
 }
 
 // One try, after which the socket may be gone.
@@ -65,7 +55,7 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     // The backlog is full: the server is there and will have time for us.
     if (status == MOORLINE_WOULD_BLOCK || status == MOORLINE_TIMED_OUT) {
         if (retry == Retry::Later)
-            connectLater();
+            retry_.start();
         return;
     }
 
@@ -75,21 +65,11 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     takeSteps(watch, GiveUpConnecting);
 }
 
-void LocalSocketPrivate::connectLater()
-{
-    // Without an event loop to come back to, waitForConnected() tries again.
-    if (retryTimer_ != 0 || !QAbstractEventDispatcher::instance())
-        return;
-    retryTimer_ = q->startTimer(retryMs_);
-    retryMs_ = std::min(retryMs_ * 2, longestRetryMs);
-}
-
 // False if the timer is not ours.
 bool LocalSocketPrivate::onTimer(int id)
 {
-    if (retryTimer_ == 0 || id != retryTimer_)
+    if (!retry_.hasExpired(id))
         return false;
-    q->killTimer(std::exchange(retryTimer_, 0));
     if (state == LocalSocket::ConnectingState)
         tryToConnect(0, Retry::Later);
     return true;

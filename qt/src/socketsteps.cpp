@@ -108,7 +108,7 @@ void LocalSocketPrivate::goOnHere()
 {
     const ConnectionWatch watch(this);
     takeSteps(watch, ~quint32(0));
-    if (watch.goesOn() && state == LocalSocket::ConnectingState && retryMs_ > 0 && retryTimer_ == 0)
+    if (watch.goesOn() && state == LocalSocket::ConnectingState && connects_ && !retry_.isRunning())
         tryToConnect(0, Retry::Later);
     // What a slot had kept from being told.
     if (watch.goesOn())

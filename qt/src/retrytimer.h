@@ -1,0 +1,63 @@
+// When to try again what is not possible yet.
+#ifndef MOORLINE_QT_RETRYTIMER_H
+#define MOORLINE_QT_RETRYTIMER_H
+
+#include <QtCore/qabstracteventdispatcher.h>
+#include <QtCore/qobject.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace moorline {
+
+/// Waits longer each time. The timer is the object's own, so it goes along where that is moved to another thread; the object's event()
+/// asks hasExpired() of each timer event.
+class RetryTimer {
+public:
+    RetryTimer(QObject *object, int shortestMs, int longestMs)
+        : object_(object), shortestMs_(shortestMs), longestMs_(longestMs), nextMs_(shortestMs)
+    {
+    }
+    Q_DISABLE_COPY_MOVE(RetryTimer)
+
+    bool isRunning() const { return id_ != 0; }
+
+    /// Without an event loop to come back to it does not run, and the functions that wait try again.
+    void start()
+    {
+        if (isRunning() || !QAbstractEventDispatcher::instance())
+            return;
+        id_ = object_->startTimer(nextMs_);
+        nextMs_ = std::min(nextMs_ * 2, longestMs_);
+    }
+
+    /// The next wait is the shortest again.
+    void reset() { nextMs_ = shortestMs_; }
+
+    void stop()
+    {
+        reset();
+        if (isRunning())
+            object_->killTimer(std::exchange(id_, 0));
+    }
+
+    /// Whether it is this timer, which does not run any more then.
+    bool hasExpired(int id)
+    {
+        if (!isRunning() || id != id_)
+            return false;
+        object_->killTimer(std::exchange(id_, 0));
+        return true;
+    }
+
+private:
+    QObject *const object_;
+    const int shortestMs_;
+    const int longestMs_;
+    int nextMs_;
+    int id_ = 0;
+};
+
+} // namespace moorline
+
+#endif
