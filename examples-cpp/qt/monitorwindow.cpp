@@ -29,7 +29,7 @@ QTreeWidget *makeList(const QStringList &columns, QWidget *parent)
     list->header()->setStretchLastSection(false);
     return list;
 }
-}
+} // namespace
 
 Chart::Chart(QWidget *parent) : QWidget(parent)
 {
@@ -148,8 +148,9 @@ void MonitorWindow::listClients()
     qint64 received = 0;
     for (const auto &client : clients_) {
         received += client->received;
-        auto *item = new QTreeWidgetItem(traffic_, {client->socket.fullServerName(), locale().formattedDataSize(client->sent),
-                                                    locale().formattedDataSize(client->received)});
+        auto *item = new QTreeWidgetItem(traffic_,
+                                         {client->socket.fullServerName(), locale().formattedDataSize(client->sent),
+                                          locale().formattedDataSize(client->received)});
         item->setTextAlignment(1, Qt::AlignRight);
         item->setTextAlignment(2, Qt::AlignRight);
     }

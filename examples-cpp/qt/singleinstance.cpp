@@ -11,7 +11,7 @@ namespace {
 // A peer that sends more, or never comes to an end, is not one of ours.
 constexpr qint64 mostBytes = 1024 * 1024;
 constexpr char received = '!';
-}
+} // namespace
 
 SingleInstance::Role SingleInstance::claim(const QString &name, const QStringList &arguments, int timeoutMs)
 {
@@ -60,7 +60,7 @@ void SingleInstance::accept()
             if (stream.commitTransaction()) {
                 socket->putChar(received);
                 socket->disconnectFromServer();
-    emit argumentsReceived(arguments);
+                emit argumentsReceived(arguments);
             } else if (stream.status() == QDataStream::ReadCorruptData || socket->bytesAvailable() >= mostBytes) {
                 socket->abort();
             }

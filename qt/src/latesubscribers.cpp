@@ -103,7 +103,7 @@ void LateSubscribers::replay()
             if (socket_->bytesAvailable() > 0)
                 socket_->d->emitReadyRead();
         } else if (told.event == Error) {
-    emit socket_->errorOccurred(socket_->error());
+            emit socket_->errorOccurred(socket_->error());
         } else {
             told.signal.invoke(socket_, Qt::DirectConnection);
         }

@@ -163,10 +163,13 @@ void LocalServer::connectNotify(const QMetaMethod &signal)
 {
     // Whoever connects late is told, from the event loop, of the connections that wait.
     if (signal == QMetaMethod::fromSignal(&LocalServer::newConnection)) {
-        QMetaObject::invokeMethod(this, [this] {
-            if (std::exchange(d->newConnectionMissed, false) && hasPendingConnections())
-                emit newConnection();
-        }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this,
+            [this] {
+                if (std::exchange(d->newConnectionMissed, false) && hasPendingConnections())
+                    emit newConnection();
+            },
+            Qt::QueuedConnection);
     }
     QObject::connectNotify(signal);
 }

@@ -76,7 +76,7 @@ public:
         const moorline_status status = native.connect(0, &handle, &options);
         if (status == MOORLINE_OK) {
             open(SocketHandle(handle));
-        emit q->connected();
+            emit q->connected();
         } else if (status == MOORLINE_WOULD_BLOCK) {
             QTimer::singleShot(retryMs, q, [this, name, wanted = attempt] {
                 if (wanted == attempt)
@@ -130,7 +130,8 @@ public:
     void end(moorline_status status)
     {
         const bool ordinary = status == MOORLINE_OK || (status == MOORLINE_DISCONNECTED && queue.isEmpty());
-        const QString failure = ordinary ? QString() : QLatin1String(moorline_status_name(status)) + QLatin1String(": ") + failureDetails();
+        const QString failure
+            = ordinary ? QString() : QLatin1String(moorline_status_name(status)) + QLatin1String(": ") + failureDetails();
         drop();
         queue.clear();
         emit q->ended(failure);
@@ -142,7 +143,8 @@ public:
         const quint64 now = attempt;
         for (int told = 0; told < fairShare; ++told) {
             size_t length = 0;
-            moorline_status status = moorline_socket_receive_message(socket.get(), buffer.data(), static_cast<size_t>(buffer.size()), 0, &length);
+            moorline_status status
+                = moorline_socket_receive_message(socket.get(), buffer.data(), static_cast<size_t>(buffer.size()), 0, &length);
             if (status == MOORLINE_BUFFER_TOO_SMALL) {
                 buffer.resize(static_cast<qsizetype>(length));
                 status = moorline_socket_receive_message(socket.get(), buffer.data(), length, 0, &length);

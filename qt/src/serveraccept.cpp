@@ -10,7 +10,7 @@ namespace moorline {
 namespace {
 // Between two tries while it waits without an event loop.
 constexpr unsigned long pollMs = 10;
-}
+} // namespace
 
 void LocalServerPrivate::joinHub()
 {
@@ -98,7 +98,7 @@ void LocalServerPrivate::acceptFailed(moorline_status status)
     setError(serverErrorOf(status), "moorline::LocalServer::accept", failureDetails());
     if (news) {
         retry_.reset();
-    emit q->acceptError(error);
+        emit q->acceptError(error);
         if (!watch.isHere() || !server)
             return;
     }

@@ -26,7 +26,7 @@ moorline_connection *handleOf(Service::Connection connection)
     // NOLINTNEXTLINE(performance-no-int-to-ptr): nothing is reached through it.
     return reinterpret_cast<moorline_connection *>(static_cast<quintptr>(connection));
 }
-}
+} // namespace
 
 class ServicePrivate {
 public:
@@ -78,8 +78,7 @@ public:
 static void onConnected(void *context, moorline_connection *connection)
 {
     auto *d = ServicePrivate::from(context);
-    d->tell([q = d->q, id = idOf(connection)] {
-    emit q->connected(id); });
+    d->tell([q = d->q, id = idOf(connection)] { emit q->connected(id); });
 }
 
 static void onReceived(void *context, moorline_connection *connection, const void *data, size_t length)

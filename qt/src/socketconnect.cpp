@@ -13,7 +13,7 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
 {
     if (state == LocalSocket::ConnectedState || state == LocalSocket::ConnectingState) {
         q->setErrorString(errorText(connecting, LocalSocket::OperationError));
-    emit q->errorOccurred(LocalSocket::OperationError);
+        emit q->errorOccurred(LocalSocket::OperationError);
         return;
     }
     handOver(); // what a connection that is closing has not sent yet

@@ -88,7 +88,7 @@ void LocalSocketPrivate::emitReadyRead(const ConnectionWatch &watch)
     do {
         toldArrivals_ = arrivals;
         late.telling(LateSubscribers::ReadyRead);
-    emit q->readyRead();
+        emit q->readyRead();
         if (!watch.isHere())
             return;
     } while (arrivals != toldArrivals_ && q->bytesAvailable() > 0);

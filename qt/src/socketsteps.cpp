@@ -37,7 +37,7 @@ void LocalSocketPrivate::take(Step step)
         if (mode != QIODevice::NotOpen)
             q->QIODevice::open(mode | QIODevice::Unbuffered);
         late.telling(LateSubscribers::Connected);
-    emit q->connected();
+        emit q->connected();
         break;
     case TellFinished:
         late.telling(LateSubscribers::Finished);
@@ -98,10 +98,13 @@ void LocalSocketPrivate::leaveThread()
     // The hub is this thread's.
     channel.detach();
     // This event goes along.
-    QMetaObject::invokeMethod(q, [this, connection = connection_] {
-        if (connection == connection_)
-            goOnHere();
-    }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        q,
+        [this, connection = connection_] {
+            if (connection == connection_)
+                goOnHere();
+        },
+        Qt::QueuedConnection);
 }
 
 void LocalSocketPrivate::goOnHere()

@@ -295,7 +295,7 @@ private slots:
                     allTold = told == 10;
                 }
                 if (told == 10)
-        emit tenTold();
+                    emit tenTold();
             });
         }
         for (LocalSocket *peer : peers) {
