@@ -120,9 +120,13 @@ fn a_limit_of_the_other_side_is_respected_once_it_is_known() {
     let small = socket_options(MessageOptions { max_message: 10, ..MessageOptions::new(Framing::Checked) });
     let near = Socket::adopt(near.into_raw_fd(), &large).unwrap();
     let far = Socket::adopt(far.into_raw_fd(), &small).unwrap();
+    assert_eq!(near.max_message().unwrap(), MessageOptions::new(Framing::Checked).max_message);
+    assert_eq!(far.max_message().unwrap(), 10);
     assert_eq!(status(near.send_message(b"12345678901", WATCHDOG)), Status::MessageTooLarge);
+    assert_eq!(near.max_message().unwrap(), 10);
     near.send_message(b"1234567890", WATCHDOG).unwrap();
     assert_eq!(receive(&far), b"1234567890");
+    assert_eq!(far.max_message().unwrap(), 10);
 }
 
 #[test]
@@ -479,6 +483,7 @@ fn parts_of_messages_are_not_for_the_caller() {
     assert_eq!(status(far.receive(&mut [0; 1], WATCHDOG)), Status::InvalidState);
     let (plain, _) = Socket::pair(&SocketOptions::default()).unwrap();
     assert_eq!(status(plain.send_message(b"x", WATCHDOG)), Status::InvalidState);
+    assert_eq!(plain.max_message().map_err(|error| error.status()), Err(Status::InvalidState));
 }
 
 #[test]

@@ -536,6 +536,7 @@ impl Call {
                     let text = buffer.as_mut_ptr().cast();
                     check(c::moorline_socket_peer_application(socket, text, ROOM, &mut number, &mut word));
                     check(c::moorline_socket_may_have_message(socket, &mut word));
+                    check(c::moorline_socket_max_message(socket, &mut number));
                     let status = c::moorline_socket_peer_process(socket, &mut descriptor);
                     check(status);
                     if status == 0 {

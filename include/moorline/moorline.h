@@ -1642,6 +1642,21 @@ moorline_status moorline_socket_set_validator(moorline_socket *socket,
                                               void *context);
 
 /**
+ * The largest message that both sides take, as far as is known: the other side of checked frames tells its own with its part of
+ * the handshake, which a send or a receive takes note of; of others only this side's is known.
+ *
+ * @param socket       a socket with messages
+ * @param max_message  out: bytes
+ * @return MOORLINE_OK; MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+ *         MOORLINE_WRONG_KIND
+ *
+ * Does not block. Any thread.
+ */
+MOORLINE_NODISCARD
+moorline_status moorline_socket_max_message(const moorline_socket *socket,
+                                            size_t *max_message);
+
+/**
  * What the other side of checked frames said that it is, once it has.
  *
  * @param socket    a socket with checked frames

@@ -359,6 +359,32 @@ pub unsafe extern "C" fn moorline_socket_set_validator(
     })
 }
 
+/// The largest message that both sides take, as far as is known: the other side of checked frames tells its own with its part of
+/// the handshake, which a send or a receive takes note of; of others only this side's is known.
+///
+/// @param socket       a socket with messages
+/// @param max_message  out: bytes
+/// @return MOORLINE_OK; MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+///         MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_socket_max_message(
+    socket: *const moorline_socket,
+    max_message: *mut usize,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let max_message = unsafe { Out::zeroed(max_message) }.required("max_message")?;
+        max_message.set(handle::get::<Socket>(socket)?.max_message()?);
+        Ok(())
+    })
+}
+
 /// What the other side of checked frames said that it is, once it has.
 ///
 /// @param socket    a socket with checked frames

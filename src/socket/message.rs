@@ -503,6 +503,16 @@ impl Socket {
         Ok(())
     }
 
+    /// The largest message that both sides take, as far as is known: the other side of checked frames tells its own with its part of
+    /// the handshake, of others only this side's is known.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState`: the socket has no framing.
+    pub fn max_message(&self) -> Result<usize> {
+        Ok(self.messaging()?.limit())
+    }
+
     /// What the other side of checked frames said that it is, once it has.
     ///
     /// # Errors

@@ -132,6 +132,14 @@ static moorline_status socket_may_have_message(void *handle)
     return status;
 }
 
+static moorline_status socket_max_message(void *handle)
+{
+    size_t max_message = POISON;
+    moorline_status status = moorline_socket_max_message(handle, &max_message);
+    CHECK_NUMBER(max_message, 0);
+    return status;
+}
+
 static moorline_status socket_peer_application(void *handle)
 {
     char buffer[8] = "poison";
@@ -274,6 +282,7 @@ static const struct function core_functions[] = {
     {"moorline_socket_receive_message_with_descriptors", SOCKET, socket_receive_message_with_descriptors},
     {"moorline_socket_set_validator", SOCKET, socket_set_validator},
     {"moorline_socket_may_have_message", SOCKET, socket_may_have_message},
+    {"moorline_socket_max_message", SOCKET, socket_max_message},
     {"moorline_socket_peer_application", SOCKET, socket_peer_application},
     {"moorline_socket_shutdown", SOCKET, socket_shutdown},
     {"moorline_socket_peer_process", SOCKET, socket_peer_process},

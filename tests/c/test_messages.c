@@ -103,6 +103,10 @@ static void a_length_is_not_believed(void)
     messages.max_message = 10;
     moorline_socket *socket = NULL;
     int plain = make_half(&messages, &socket);
+    size_t max_message = 0;
+    CHECK_OK(moorline_socket_max_message(socket, &max_message));
+    CHECK_NUMBER(max_message, 10);
+    CHECK_STATUS(moorline_socket_max_message(socket, NULL), MOORLINE_INVALID_ARGUMENT);
     CHECK_STATUS(moorline_socket_send_message(socket, "12345678901", 11, -1), MOORLINE_MESSAGE_TOO_LARGE);
     raw_write_all(plain, "\377\377\377\377", 4);
     char buffer[16];

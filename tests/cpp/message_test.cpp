@@ -154,6 +154,7 @@ TEST_F(MessageTest, OptionMaxMessage) {
     MessageOptions messages = Framing::big_endian;
     messages.max_message = 10;
     auto [socket, plain] = half(messages);
+    EXPECT_EQ(must(socket.max_message()), 10u);
     EXPECT_OK(socket.send_message("1234567890", patience));
     EXPECT_FAILS(socket.send_message("12345678901", patience), Status::message_too_large);
     write_all(plain, std::string("\0\0\0\x0b", 4));

@@ -300,6 +300,18 @@ public:
         });
     }
 
+    /// Bytes of the largest message that both sides take, as far as is known: the other side of checked frames tells its own
+    /// with its part of the handshake, which a send or a receive takes note of; of others only this side's is known. Never
+    /// blocks. Errors: invalid_state (no framing), stale_handle, invalid_argument (empty).
+    [[nodiscard]] Result<std::size_t> max_message() const noexcept {
+        std::size_t bytes = 0;
+        const moorline_status status = moorline_socket_max_message(native_handle(), &bytes);
+        if (status != MOORLINE_OK) {
+            return detail::failure(status);
+        }
+        return bytes;
+    }
+
     /// What the other side of checked frames said that it is. Never blocks. Errors: would_block (it has not said so
     /// yet), invalid_state (no checked frames), stale_handle, invalid_argument (empty).
     [[nodiscard]] Result<Application> peer_application() const noexcept {

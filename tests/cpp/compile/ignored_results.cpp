@@ -38,6 +38,7 @@ void ignore(Server& server, Socket& socket, Poller& poller, Service& service, Co
     socket.receive_message_with_descriptors(timeout);  // warns
     socket.set_validator({});  // warns
     socket.take_exception();  // warns
+    socket.max_message();  // warns
     socket.peer_application();  // warns
     socket.release();  // warns
     socket.flush(timeout);  // warns

@@ -52,7 +52,7 @@ static void talk_in_messages() {
     CHECK(first.send_message_with_descriptors("good", {1}, patience) && first.send_message("bad", patience));
     const auto received = second.receive_message_with_descriptors(patience);
     CHECK(received && received->data == "good" && received->descriptors.size() == 1);
-    CHECK(second.peer_application());
+    CHECK(second.peer_application() && second.max_message());
     CHECK(second.receive_message(patience).error().status() == moorline::Status::refused);
     CHECK(second.take_exception() == nullptr);
 }
