@@ -70,7 +70,6 @@ private:
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;
     QList<QPointer<LocalSocket>> pending_;
-    quint64 listening_ = 0; ///< Counts the listens, so that a slot that closes or listens anew is noticed.
     bool paused_ = false; ///< Stopped by the limit of pending connections.
     bool acceptFails_ = false;
     RetryTimer retry_{q, 10, 1000}; ///< After an accept that failed.

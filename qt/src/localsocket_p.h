@@ -75,21 +75,6 @@ public:
     bool unbufferedAsked = false;
 
 private:
-    /// A watch over the socket and its connection.
-    class ConnectionWatch {
-    public:
-        explicit ConnectionWatch(LocalSocketPrivate *d) : watch_(&d->watchable), d_(d), connection_(d->connection_) {}
-
-        /// The socket is there, and in this thread.
-        bool isHere() const { return watch_.isHere(); }
-        /// And it has the same connection, so that what was begun goes on.
-        bool goesOn() const { return isHere() && d_->connection_ == connection_; }
-
-    private:
-        const Watch watch_;
-        LocalSocketPrivate *const d_;
-        const quint64 connection_;
-    };
     /// What is still to be done of a change of states, in this order, when the slots that are told of it have run: here, or in the thread
     /// that one of them has moved the socket to. Who sets some takes them; a slot that comes here leaves those of its caller alone.
     enum Step : quint32 {
@@ -108,22 +93,21 @@ private:
 
     void beginConnection(OpenMode openMode);
     void becomeConnected(SocketHandle socket);
-    void takeSteps(const ConnectionWatch &watch, quint32 steps);
+    void takeSteps(const Watch &watch, quint32 steps);
     void take(Step step);
     void goOnHere();
     void end(Announce announce);
     void loseConnection(Announce announce);
-    qint64 sendSome(Announce announce, const ConnectionWatch &watch);
-    void emitReadyRead(const ConnectionWatch &watch);
-    void emitBytesWritten(qint64 bytes, const ConnectionWatch &watch);
+    qint64 sendSome(Announce announce, const Watch &watch);
+    void emitReadyRead(const Watch &watch);
+    void emitBytesWritten(qint64 bytes, const Watch &watch);
     bool isFull() const { return readBufferSize > 0 && channel.in.size() >= readBufferSize; }
-    void takeBytes(bool untilEnd, Announce announce, const ConnectionWatch &watch);
+    void takeBytes(bool untilEnd, Announce announce, const Watch &watch);
     Waited waitFor(quint32 interest, const QDeadlineTimer &deadline);
     quint32 wantedNow() const;
     bool handle(quint32 readiness, bool untilEnd);
     void tellTimeout(const char *where);
 
-    quint64 connection_ = 0; ///< Counts the connections, so that a slot that makes a new one is noticed.
     quint32 steps_ = 0; ///< Those to be taken.
     RetryTimer retry_{q, 1, 100}; ///< While the server's backlog is full.
     quint64 toldArrivals_ = 0; ///< What arrivals was when readyRead was emitted last.

@@ -53,8 +53,7 @@ void LocalServerPrivate::resumeAccepting()
 void LocalServerPrivate::acceptAll()
 {
     const Watch watch(&watchable);
-    const quint64 listening = listening_;
-    while (server && !unnamed && listening == listening_) {
+    while (server && !unnamed && watch.goesOn()) {
         hasPending(); // forgets those that were deleted
         paused_ = pending_.size() >= maxPending;
         if (paused_)
@@ -63,7 +62,7 @@ void LocalServerPrivate::acceptAll()
         if (!watch.isHere())
             return;
         if (status != MOORLINE_OK) {
-            if (status != MOORLINE_WOULD_BLOCK && listening == listening_)
+            if (status != MOORLINE_WOULD_BLOCK && watch.goesOn())
                 acceptFailed(status);
             return;
         }
@@ -150,10 +149,9 @@ bool LocalServerPrivate::waitForNewConnection(int msecs, bool *timedOut)
     }
     const Watch watch(&watchable);
     const QDeadlineTimer deadline(msecs);
-    const quint64 listening = listening_;
     moorline_status status = acceptOne(deadline.remainingTime());
     // The system says at once that it has no descriptors left, so this waits itself.
-    while (watch.isHere() && listening == listening_ && status == MOORLINE_LIMIT_REACHED && !deadline.hasExpired()) {
+    while (watch.goesOn() && status == MOORLINE_LIMIT_REACHED && !deadline.hasExpired()) {
         QThread::msleep(pollMs);
         status = acceptOne(deadline.remainingTime());
     }
@@ -164,7 +162,7 @@ bool LocalServerPrivate::waitForNewConnection(int msecs, bool *timedOut)
     if (status == MOORLINE_TIMED_OUT || status == MOORLINE_WOULD_BLOCK) {
         if (timedOut)
             *timedOut = true;
-    } else if (listening == listening_) {
+    } else if (watch.goesOn()) {
         acceptFailed(status);
     }
     return false;

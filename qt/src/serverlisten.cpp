@@ -78,7 +78,7 @@ bool LocalServerPrivate::finishListening(moorline_status status, const BoundName
         server.reset();
         return false;
     }
-    ++listening_;
+    watchable.renew();
     names = bound;
     error = QAbstractSocket::UnknownSocketError;
     errorString.clear();
@@ -97,7 +97,7 @@ void LocalServerPrivate::close()
 {
     if (!server)
         return;
-    ++listening_;
+    watchable.renew();
     leaveHub();
     retry_.stop();
     server.reset();

@@ -19,7 +19,7 @@ void LocalSocketPrivate::disconnect()
         cancelConnecting();
         break;
     case LocalSocket::ConnectedState: {
-        const ConnectionWatch watch(this);
+        const Watch watch(&watchable);
         setState(LocalSocket::ClosingState);
         if (watch.goesOn() && channel.out.isEmpty())
             end(Announce::Nothing);
@@ -30,14 +30,14 @@ void LocalSocketPrivate::disconnect()
 
 void LocalSocketPrivate::close()
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     steps_ |= TellClosing | CloseDevice | CloseConnection;
     takeSteps(watch, TellClosing | CloseDevice | CloseConnection | EndIfSent);
 }
 
 void LocalSocketPrivate::abort()
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     channel.in.clear();
     channel.out.clear();
     steps_ |= TellClosing | CloseDevice;
@@ -53,7 +53,7 @@ void LocalSocketPrivate::abort()
 
 void LocalSocketPrivate::cancelConnecting()
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     serverName.clear();
     steps_ |= TellFinished;
     setState(LocalSocket::UnconnectedState);
@@ -66,7 +66,7 @@ void LocalSocketPrivate::cancelConnecting()
 // The connection is over. What was received stays to be read.
 void LocalSocketPrivate::end(Announce announce)
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     if (announce == Announce::Closing && state == LocalSocket::ConnectedState) {
         setState(LocalSocket::ClosingState);
         if (!watch.goesOn())
@@ -87,7 +87,7 @@ void LocalSocketPrivate::end(Announce announce)
 // The peer has gone, and all that it sent was received.
 void LocalSocketPrivate::loseConnection(Announce announce)
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     isUsable = false;
     // The thread that a slot moves the socket to finds it out anew.
     if (!std::exchange(lossTold_, true))

@@ -22,7 +22,7 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
     channel.out.clear();
     late.forgetAll();
     beginConnection(openMode);
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     q->setErrorString(QString());
     connects_ = true;
     setState(LocalSocket::ConnectingState);
@@ -32,7 +32,7 @@ void LocalSocketPrivate::connectTo(OpenMode openMode)
 
 void LocalSocketPrivate::beginConnection(OpenMode openMode)
 {
-    ++connection_;
+    watchable.renew();
     mode = openMode;
     steps_ = 0;
     retry_.stop();
@@ -59,7 +59,7 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
         return;
     }
 
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     steps_ |= GiveUpConnecting;
     fail(connectError(status), connecting, failureDetails(name.full()));
     takeSteps(watch, GiveUpConnecting);
@@ -77,7 +77,7 @@ bool LocalSocketPrivate::onTimer(int id)
 
 void LocalSocketPrivate::becomeConnected(SocketHandle socket)
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     channel.open(std::move(socket));
     if (!channel.attach()) {
         channel.close();

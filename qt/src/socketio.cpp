@@ -16,7 +16,7 @@ void LocalSocketPrivate::onReady(quint32 readiness)
 // the connection has ended, or the socket with it.
 bool LocalSocketPrivate::handle(quint32 readiness, bool untilEnd)
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP)) {
         takeBytes(untilEnd, Announce::Closing, watch);
         if (!watch.goesOn() || !isUp())
@@ -33,7 +33,7 @@ void LocalSocketPrivate::onTurn()
 {
     if (!isUp() || !channel.attach())
         return;
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     // With nothing to send, too, if it was left at that by a slot that moved the socket to this thread.
     if (!channel.out.isEmpty() || state == LocalSocket::ClosingState)
         sendSome(Announce::Closing, watch);
@@ -42,7 +42,7 @@ void LocalSocketPrivate::onTurn()
 }
 
 // Takes what has come, and tells.
-void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const ConnectionWatch &watch)
+void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch &watch)
 {
     paused_ = isFull();
     if (paused_)
@@ -76,10 +76,10 @@ void LocalSocketPrivate::resumeReading()
 
 void LocalSocketPrivate::emitReadyRead()
 {
-    emitReadyRead(ConnectionWatch(this));
+    emitReadyRead(Watch(&watchable));
 }
 
-void LocalSocketPrivate::emitReadyRead(const ConnectionWatch &watch)
+void LocalSocketPrivate::emitReadyRead(const Watch &watch)
 {
     // What comes while a slot runs is told when that has returned, not inside it.
     if (emittingReadyRead_)
@@ -97,11 +97,11 @@ void LocalSocketPrivate::emitReadyRead(const ConnectionWatch &watch)
 
 bool LocalSocketPrivate::flush()
 {
-    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, ConnectionWatch(this)) > 0;
+    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, Watch(&watchable)) > 0;
 }
 
 // Sends what the system takes, and tells.
-qint64 LocalSocketPrivate::sendSome(Announce announce, const ConnectionWatch &watch)
+qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
 {
     const Channel::Result result = channel.send();
     if (result.bytes > 0) {
@@ -119,7 +119,7 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const ConnectionWatch &wa
     return result.bytes;
 }
 
-void LocalSocketPrivate::emitBytesWritten(qint64 bytes, const ConnectionWatch &watch)
+void LocalSocketPrivate::emitBytesWritten(qint64 bytes, const Watch &watch)
 {
     written_ += bytes;
     // What a slot flushes is told when that has returned, not inside it.

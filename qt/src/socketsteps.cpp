@@ -10,7 +10,7 @@
 namespace moorline {
 
 // Takes those of these steps that are to be taken.
-void LocalSocketPrivate::takeSteps(const ConnectionWatch &watch, quint32 steps)
+void LocalSocketPrivate::takeSteps(const Watch &watch, quint32 steps)
 {
     while (watch.goesOn() && (steps_ & steps) != 0) {
         const quint32 left = steps_ & steps;
@@ -100,8 +100,8 @@ void LocalSocketPrivate::leaveThread()
     // This event goes along.
     QMetaObject::invokeMethod(
         q,
-        [this, connection = connection_] {
-            if (connection == connection_)
+        [this, generation = watchable.generation()] {
+            if (generation == watchable.generation())
                 goOnHere();
         },
         Qt::QueuedConnection);
@@ -109,7 +109,7 @@ void LocalSocketPrivate::leaveThread()
 
 void LocalSocketPrivate::goOnHere()
 {
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     takeSteps(watch, ~quint32(0));
     if (watch.goesOn() && state == LocalSocket::ConnectingState && connects_ && !retry_.isRunning())
         tryToConnect(0, Retry::Later);

@@ -34,7 +34,7 @@ void LocalSocketPrivate::tellTimeout(const char *where)
 bool LocalSocketPrivate::waitForConnected(const QDeadlineTimer &deadline)
 {
     if (state == LocalSocket::ConnectingState) {
-        const ConnectionWatch watch(this);
+        const Watch watch(&watchable);
         tryToConnect(deadline.remainingTime(), Retry::No);
         if (!watch.isHere())
             return false;
@@ -47,7 +47,7 @@ bool LocalSocketPrivate::waitForReadyRead(const QDeadlineTimer &deadline)
 {
     if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
         return false;
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     const quint64 before = arrivals;
     // A full buffer gets no more until something is read.
     while (isUp() && !isFull()) {
@@ -73,7 +73,7 @@ bool LocalSocketPrivate::waitForBytesWritten(const QDeadlineTimer &deadline)
     }
     if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
         return false;
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     const quint64 before = departures;
     while (isUp() && !channel.out.isEmpty()) {
         if (waitFor(wantedNow(), deadline) == Waited::TimedOut) {
@@ -98,7 +98,7 @@ bool LocalSocketPrivate::waitForDisconnected(const QDeadlineTimer &deadline)
     }
     if (state == LocalSocket::ConnectingState && !waitForConnected(deadline))
         return false;
-    const ConnectionWatch watch(this);
+    const Watch watch(&watchable);
     while (isUp() && watch.goesOn()) {
         const quint32 wanted = wantedNow();
         // A full buffer hides the end until it is read.

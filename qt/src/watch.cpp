@@ -10,7 +10,8 @@ void Watchable::end()
         watch->watched_ = nullptr;
 }
 
-Watch::Watch(Watchable *watched) : watched_(watched), outer_(std::exchange(watched->innermost_, this))
+Watch::Watch(Watchable *watched)
+    : watched_(watched), outer_(std::exchange(watched->innermost_, this)), generation_(watched->generation_)
 {
 }
 

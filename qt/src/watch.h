@@ -18,9 +18,14 @@ public:
     /// Ends the watches: the object goes, or is being moved from the calling thread to another.
     void end();
 
+    /// The object connects or listens anew, or has ceased to: what was begun before does not go on.
+    void renew() { ++generation_; }
+    quint64 generation() const { return generation_; }
+
 private:
     friend class Watch;
 
+    quint64 generation_ = 0;
     const Watch *innermost_ = nullptr; ///< Of those on the stack of the object's thread.
 };
 
@@ -34,12 +39,15 @@ public:
 
     /// The object is there, and in this thread.
     bool isHere() const { return watched_ != nullptr; }
+    /// And it has the connection, or listens, as when this was made.
+    bool goesOn() const { return watched_ && watched_->generation_ == generation_; }
 
 private:
     friend class Watchable;
 
     mutable Watchable *watched_;
     const Watch *const outer_;
+    const quint64 generation_;
 };
 
 } // namespace moorline
