@@ -1,16 +1,19 @@
 // Whole messages as signals.
+#include "fullserver.h"
 #include "subject.h"
 
 #include <moorline/qt/MessageSocket>
 
 #include <QtCore/QDataStream>
 #include <QtCore/QElapsedTimer>
+#include <QtCore/QSemaphore>
 #include <QtCore/QTimer>
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -37,6 +40,9 @@ struct MessagePair {
             qFatal("no connection");
     }
 };
+
+/// What a client is told when the peer sends "0", it answers with three messages that come back, and leaves.
+const QStringList eventsOfAnExchange = {"connected", "0", "drained", "1", "2", "3", "ended"};
 
 QElapsedTimer startedTimer()
 {
@@ -132,6 +138,282 @@ private slots:
         EVENTUALLY(ended.size() == 1);
         QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("MESSAGE_TOO_LARGE")), qPrintable(ended[0][0].toString()));
         QCOMPARE(received.size(), 0);
+    }
+
+    void notALine()
+    {
+        MessagePair pair(MessageSocket::Framing::Lines);
+        QSignalSpy received(&pair.peer, &MessageSocket::messageReceived);
+        QVERIFY(!pair.client.sendMessage("two\nlines"));
+        QVERIFY(!pair.client.sendMessage("the peer would drop this\r"));
+        QVERIFY(pair.client.sendMessage("one \r line"));
+        EVENTUALLY(received.size() == 1);
+        QCOMPARE(received[0][0].toByteArray(), QByteArray("one \r line"));
+        QVERIFY(pair.client.isConnected());
+    }
+
+    void theOtherSidesLimit()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        MessageSocket client(MessageSocket::Framing::Checked);
+        MessageSocket peer(MessageSocket::Framing::Checked);
+        peer.setMaxMessageSize(1000);
+        QSignalSpy connected(&client, &MessageSocket::connected);
+        QSignalSpy ended(&client, &MessageSocket::ended);
+        QSignalSpy received(&peer, &MessageSocket::messageReceived);
+        client.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        QVERIFY(peer.takeOver(server.nextPendingConnection()));
+        EVENTUALLY(connected.size() == 1);
+        QVERIFY(!client.sendMessage(QByteArray(1001, 'x')));
+        QVERIFY(client.sendMessage(QByteArray(1000, 'x')));
+        EVENTUALLY(received.size() == 1);
+        QCOMPARE(ended.size(), 0);
+    }
+
+    void limitsAreForTheNextConnection()
+    {
+        MessagePair pair;
+        pair.client.setMaxMessageSize(1);
+        QVERIFY(pair.client.sendMessage("two"));
+        support::Messages warnings;
+        pair.client.setMaxMessageSize(0);
+        pair.client.setMaxMessageSize(quint64{1} << 32);
+        pair.client.setHandshakeTimeout(0);
+        QCOMPARE(warnings.take().size(), 3);
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        pair.client.connectToServer(name);
+        QVERIFY(pair.client.isConnected());
+        QVERIFY(!pair.client.sendMessage("two"));
+        QVERIFY(pair.client.sendMessage("1"));
+    }
+
+    void connectedIsToldAfterTheHandshake()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        MessageSocket client(MessageSocket::Framing::Checked);
+        QSignalSpy connected(&client, &MessageSocket::connected);
+        client.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        // The client's part, with a name of no bytes; the same is right for ours.
+        EVENTUALLY(peer->bytesAvailable() == 21);
+        support::settle();
+        QCOMPARE(connected.size(), 0);
+        peer->write(peer->readAll());
+        EVENTUALLY(connected.size() == 1);
+        support::settle();
+        QCOMPARE(connected.size(), 1);
+    }
+
+    void aHandshakeThatNeverComes_data()
+    {
+        QTest::addColumn<bool>("ofTheServer");
+        QTest::newRow("the server's") << true;
+        QTest::newRow("the client's") << false;
+    }
+
+    void aHandshakeThatNeverComes()
+    {
+        QFETCH(bool, ofTheServer);
+        constexpr int timeoutMs = 30;
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        MessageSocket messages(MessageSocket::Framing::Checked);
+        messages.setHandshakeTimeout(timeoutMs);
+        QSignalSpy connected(&messages, &MessageSocket::connected);
+        QSignalSpy ended(&messages, &MessageSocket::ended);
+        LocalSocket client;
+        const QElapsedTimer begun = startedTimer();
+        if (ofTheServer)
+            messages.connectToServer(name);
+        else
+            client.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        if (!ofTheServer)
+            QVERIFY(messages.takeOver(server.nextPendingConnection()));
+        EVENTUALLY(ended.size() == 1);
+        QVERIFY(begun.elapsed() >= timeoutMs);
+        QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("TIMED_OUT")), qPrintable(ended[0][0].toString()));
+        QVERIFY2(ended[0][0].toString().contains(QStringLiteral("handshake")), qPrintable(ended[0][0].toString()));
+        QCOMPARE(connected.size(), 0);
+    }
+
+    void leftBeforeTheHandshake()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        MessageSocket client(MessageSocket::Framing::Checked);
+        QSignalSpy connected(&client, &MessageSocket::connected);
+        QSignalSpy ended(&client, &MessageSocket::ended);
+        client.connectToServer(name);
+        QVERIFY(client.sendMessage("in vain"));
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        server.nextPendingConnection()->abort();
+        EVENTUALLY(ended.size() == 1);
+        QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("DISCONNECTED")), qPrintable(ended[0][0].toString()));
+        QCOMPARE(connected.size(), 0);
+        QCOMPARE(client.bytesToWrite(), 0u);
+    }
+
+    void fullBacklog_data()
+    {
+        QTest::addColumn<bool>("moves");
+        QTest::newRow("in one thread") << false;
+        QTest::newRow("moved meanwhile") << true;
+    }
+
+    void fullBacklog()
+    {
+        QFETCH(bool, moves);
+        const FullServer server;
+        auto *socket = new MessageSocket;
+        std::atomic<QThread *> connectedIn = nullptr;
+        connect(socket, &MessageSocket::connected, socket, [&] { connectedIn = QThread::currentThread(); }, Qt::DirectConnection);
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        socket->connectToServer(server.path);
+        QVERIFY(!socket->isConnected());
+        if (moves)
+            socket->moveToThread(&thread);
+        const int accepted = server.acceptOne();
+        EVENTUALLY(connectedIn);
+        QCOMPARE(connectedIn.load(), moves ? &thread : QThread::currentThread());
+        ::close(accepted);
+        if (!moves)
+            delete socket;
+    }
+
+    void fullBacklogGivenUp()
+    {
+        const FullServer server;
+        MessageSocket socket;
+        QSignalSpy connected(&socket, &MessageSocket::connected);
+        socket.connectToServer(server.path);
+        socket.disconnectFromServer();
+        const int accepted = server.acceptOne();
+        QEventLoop loop;
+        QTimer::singleShot(20, &loop, &QEventLoop::quit);
+        loop.exec();
+        QCOMPARE(connected.size(), 0);
+        QVERIFY(!socket.isConnected());
+        ::close(accepted);
+    }
+
+    // Without descriptors for the thread's hub it would hear of nothing.
+    void noDescriptorsInTheNewThread()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        auto *socket = new MessageSocket;
+        QString failure;
+        std::atomic<bool> ended = false;
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        connect(
+            socket, &MessageSocket::ended, socket,
+            [&](const QString &told) {
+                failure = told;
+                ended = true;
+            },
+            Qt::DirectConnection);
+        socket->connectToServer(name);
+        QVERIFY(socket->isConnected());
+        const support::DescriptorShortage shortage;
+        socket->moveToThread(&thread);
+        EVENTUALLY(ended);
+        QVERIFY2(failure.startsWith(QStringLiteral("LIMIT_REACHED")), qPrintable(failure));
+    }
+
+    void movedByASlotOfAnySignal_data()
+    {
+        QTest::addColumn<int>("framing");
+        QTest::addColumn<int>("at");
+        for (int at = 0; at < eventsOfAnExchange.size(); ++at) {
+            const QByteArray event = eventsOfAnExchange[at].toLatin1();
+            QTest::addRow("big endian: %s", event.constData()) << int(MessageSocket::Framing::BigEndian) << at;
+            QTest::addRow("checked: %s", event.constData()) << int(MessageSocket::Framing::Checked) << at;
+        }
+    }
+
+    // What happens is the same as without the move, each once, and after it in the new thread. The slot goes on meanwhile.
+    void movedByASlotOfAnySignal()
+    {
+        QFETCH(int, framing);
+        QFETCH(int, at);
+        const QString name = support::uniqueName();
+        QSemaphore listening;
+        const std::unique_ptr<QThread> other(QThread::create([&] {
+            QEventLoop loop;
+            LocalServer server;
+            MessageSocket peer{MessageSocket::Framing(framing)};
+            connect(&server, &LocalServer::newConnection, &loop, [&] {
+                peer.takeOver(server.nextPendingConnection());
+                // So the other side hears of the connection and of a message at once.
+                peer.sendMessage("0");
+            });
+            connect(&peer, &MessageSocket::messageReceived, &loop, [&](const QByteArray &message) { peer.sendMessage(message); });
+            connect(&peer, &MessageSocket::ended, &loop, &QEventLoop::quit);
+            server.listen(name);
+            listening.release();
+            loop.exec();
+        }));
+        other->start();
+        QVERIFY(listening.tryAcquire(1, support::watchdogMs));
+
+        auto *socket = new MessageSocket{MessageSocket::Framing(framing)};
+        QStringList told;
+        int elsewhere = 0;
+        bool waited = true;
+        QSemaphore done;
+        std::atomic<bool> isDone = false;
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        const auto tell = [&](const QString &event) {
+            const qsizetype index = told.size();
+            told += event;
+            elsewhere += QThread::currentThread() != socket->thread();
+            const bool isLast = index == eventsOfAnExchange.size() - 1;
+            if (event == QLatin1String("0")) {
+                for (const char *message : {"1", "2", "3"})
+                    socket->sendMessage(message);
+            } else if (event == QLatin1String("3")) {
+                socket->disconnectFromServer();
+            }
+            if (isLast) {
+                done.release();
+                isDone = true;
+            }
+            if (index == at) {
+                socket->moveToThread(&thread);
+                if (!isLast)
+                    waited = done.tryAcquire(1, support::watchdogMs);
+            }
+        };
+        const auto on = [&](auto signal, const QString &event) {
+            connect(socket, signal, socket, [tell, event] { tell(event); }, Qt::DirectConnection);
+        };
+        on(&MessageSocket::connected, QStringLiteral("connected"));
+        on(&MessageSocket::drained, QStringLiteral("drained"));
+        on(&MessageSocket::ended, QStringLiteral("ended"));
+        connect(
+            socket, &MessageSocket::messageReceived, socket,
+            [tell](const QByteArray &message) { tell(QString::fromLatin1(message)); }, Qt::DirectConnection);
+        socket->connectToServer(name);
+        EVENTUALLY(isDone);
+        QVERIFY(waited);
+        QCOMPARE(told, eventsOfAnExchange);
+        QCOMPARE(elsewhere, 0);
+        QVERIFY(other->wait(support::watchdogMs));
     }
 
     void nobodyListens()

@@ -1,4 +1,5 @@
 // What Qt's own classes get wrong, each shown not to happen here.
+#include "fullserver.h"
 #include "subject.h"
 
 #include <QtCore/QDir>
@@ -9,12 +10,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstring>
 #include <memory>
 
 namespace {
@@ -29,28 +28,6 @@ quint64 inodeOf(const QString &path)
     struct stat status = {};
     return ::lstat(QFile::encodeName(path).constData(), &status) == 0 ? status.st_ino : 0;
 }
-
-/// A listening socket whose backlog is full: nobody accepts.
-class FullServer {
-public:
-    explicit FullServer(const QString &path)
-    {
-        sockaddr_un address = {};
-        address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, QFile::encodeName(path).constData());
-        descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (::bind(descriptor, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0 || ::listen(descriptor, 0) != 0)
-            qFatal("cannot listen");
-        first.connectToServer(path);
-    }
-
-    ~FullServer() { ::close(descriptor); }
-
-    int acceptOne() const { return ::accept(descriptor, nullptr, nullptr); }
-
-    int descriptor;
-    LocalSocket first;
-};
 
 /// Processor time of this thread, in milliseconds.
 qint64 processorMs()
@@ -219,12 +196,11 @@ private slots:
 
     void fullBacklog()
     {
-        const QString path = inTemp(support::uniqueName());
-        FullServer server(path);
+        FullServer server;
         LocalSocket socket;
         QSignalSpy connected(&socket, &LocalSocket::connected);
         QSignalSpy errors(&socket, &LocalSocket::errorOccurred);
-        socket.connectToServer(path);
+        socket.connectToServer(server.path);
         QCOMPARE(socket.state(), LocalSocket::ConnectingState);
         QVERIFY(!socket.waitForConnected(20));
         QCOMPARE(socket.state(), LocalSocket::ConnectingState);
@@ -246,12 +222,11 @@ private slots:
 
     void fullBacklogAndAMove()
     {
-        const QString path = inTemp(support::uniqueName());
-        FullServer server(path);
+        FullServer server;
         auto *socket = new LocalSocket;
         std::atomic<QThread *> connectedIn = nullptr;
         connect(socket, &LocalSocket::connected, socket, [&] { connectedIn = QThread::currentThread(); }, Qt::DirectConnection);
-        socket->connectToServer(path);
+        socket->connectToServer(server.path);
         QCOMPARE(socket->state(), LocalSocket::ConnectingState);
         support::LoopThread thread;
         connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
@@ -264,12 +239,11 @@ private slots:
 
     void fullBacklogGivenUp()
     {
-        const QString path = inTemp(support::uniqueName());
-        FullServer server(path);
+        FullServer server;
         for (const bool closes : {true, false}) {
             LocalSocket socket;
             QSignalSpy connected(&socket, &LocalSocket::connected);
-            socket.connectToServer(path);
+            socket.connectToServer(server.path);
             QCOMPARE(socket.state(), LocalSocket::ConnectingState);
             if (closes)
                 socket.close();
@@ -286,10 +260,9 @@ private slots:
 
     void fullBacklogAndAWait()
     {
-        const QString path = inTemp(support::uniqueName());
-        FullServer server(path);
+        FullServer server;
         LocalSocket socket;
-        socket.connectToServer(path);
+        socket.connectToServer(server.path);
         QCOMPARE(socket.state(), LocalSocket::ConnectingState);
         int accepted = -1;
         const std::unique_ptr<QThread> thread(QThread::create([&] { accepted = server.acceptOne(); }));

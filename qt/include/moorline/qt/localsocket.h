@@ -16,7 +16,7 @@ namespace moorline {
 
 class LocalServer;
 class LocalSocketPrivate;
-class MessageSocket;
+class MessageSocketPrivate;
 
 /// Who is at the other end of a socket, as the system tells.
 struct PeerCredentials {
@@ -179,7 +179,7 @@ protected:
 private:
     friend class LocalSocketPrivate;
     friend class LateSubscribers;
-    friend class MessageSocket;
+    friend class MessageSocketPrivate;
     Q_DISABLE_COPY(LocalSocket)
     const std::unique_ptr<LocalSocketPrivate> d;
 };

@@ -16,8 +16,8 @@ class LocalSocket;
 class MessageSocketPrivate;
 
 /// A connection on which both sides send messages. The limit of a message is checked before memory is taken for it, and
-/// each is sent whole. It belongs to one thread and stays there while it is connected; it may be deleted in any slot. Nothing
-/// blocks.
+/// each is sent whole. It belongs to the thread that it lives in, needs that one's event loop, and may be moved to another one or
+/// deleted at any time, in any slot, too: what it is at goes on there. Nothing blocks.
 class MOORLINE_QT_EXPORT MessageSocket : public QObject {
     Q_OBJECT
 
@@ -35,22 +35,29 @@ public:
     /// Drops what is not sent yet; disconnectFromServer() first if it matters.
     ~MessageSocket() override;
 
-    /// Bytes of a message at most, either way; 16 MiB by default. For the next connection.
+    /// Bytes of a message at most, either way, 1 to 4,294,967,295; 16 MiB by default. For the next connection.
     void setMaxMessageSize(quint64 bytes);
+    /// How many milliseconds the other side may take for its part of the handshake of Checked; 10,000 by default. For the next
+    /// connection.
+    void setHandshakeTimeout(int msecs);
 
-    /// Connects to a server; connected() or ended() tells the outcome. Tries again while the server's backlog is full.
+    /// Connects to a server; connected() or ended() tells the outcome. Tries again while the server's backlog is full. A connection
+    /// that it has is dropped, as by the destructor.
     void connectToServer(const QString &name);
-    /// Takes over a connected socket's connection, as one of LocalServer::nextPendingConnection(); the socket is then
-    /// unconnected. False if it is not connected, or has bytes that were not read or not sent yet.
+    /// Takes over a connected socket's connection, as one of LocalServer::nextPendingConnection(); the socket, of the same
+    /// thread, is then unconnected. connected() does not tell of it. False if it is not connected, or has bytes that were not read
+    /// or not sent yet.
     bool takeOver(LocalSocket *socket);
-    /// Whether it is connected.
+    /// Whether it is connected, and not being disconnected.
     bool isConnected() const;
 
-    /// Queues a message. False if it is not connected, or the message is larger than either side takes.
+    /// Queues a message. False, and nothing happens, if it is not connected, if the message is larger than either side takes, or
+    /// if it is not a line where each is one: it has a line feed, or a carriage return at its end. How much the other side takes
+    /// is only known to Checked, when the handshake is done; a larger message that was queued before ends the connection.
     bool sendMessage(const QByteArray &message);
     /// Bytes of the messages that are queued.
     quint64 bytesToWrite() const;
-    /// Ends the connection when everything queued is sent; ended() tells.
+    /// Ends the connection when everything queued is sent; ended() tells. An attempt to connect is given up, and nothing tells.
     void disconnectFromServer();
 
 Q_SIGNALS:
@@ -61,8 +68,12 @@ Q_SIGNALS:
     /// Everything queued was sent.
     void drained();
     /// The connection is over, or was not made. The text is empty if either side ended it in the ordinary way; otherwise it
-    /// says what was wrong: a message too large, one that is malformed, a peer of another version.
+    /// says what was wrong: a message too large, one that is malformed, a peer of another version, or one that is late with the
+    /// handshake.
     void ended(const QString &failure);
+
+protected:
+    bool event(QEvent *event) override;
 
 private:
     Q_DISABLE_COPY(MessageSocket)

@@ -1,0 +1,121 @@
+// How messages come and go while a MessageSocket is connected.
+#include "messagesocket_p.h"
+
+#include <utility>
+
+namespace moorline {
+
+namespace {
+// So many messages of one peer's are told before it is the others' turn again.
+constexpr int fairShare = 256;
+constexpr size_t shortMessage = 4096;
+} // namespace
+
+void MessageSocketPrivate::onReady(quint32 readiness)
+{
+    const Watch watch(&watchable_);
+    if (readiness & MOORLINE_HANGUP)
+        peerHungUp_ = true;
+    if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP))
+        receive();
+    if (watch.goesOn() && (readiness & MOORLINE_WRITABLE))
+        sendSome();
+}
+
+void MessageSocketPrivate::onTurn()
+{
+    const Watch watch(&watchable_);
+    watchHandshake();
+    if (std::exchange(unfinished_, false))
+        receive();
+    if (watch.goesOn())
+        sendSome();
+}
+
+void MessageSocketPrivate::receive()
+{
+    const Watch watch(&watchable_);
+    for (int told = 0; told < fairShare; ++told) {
+        // A slot that is told of the connection may move the socket, and the message is then told in the new thread.
+        if (!untold_) {
+            const moorline_status status = takeMessage();
+            if (status != MOORLINE_OK && status != MOORLINE_WOULD_BLOCK)
+                return end(status);
+        }
+        if (shakesHands_) {
+            tellConnected();
+            if (!watch.goesOn())
+                return;
+        }
+        if (!untold_)
+            return;
+        emit q->messageReceived(*std::exchange(untold_, std::nullopt));
+        if (!watch.goesOn())
+            return;
+        quint32 more = 1;
+        (void)moorline_socket_may_have_message(socket_.get(), &more);
+        if (!more && !peerHungUp_)
+            return;
+    }
+    unfinished_ = true;
+    hub_->schedule(token_);
+}
+
+moorline_status MessageSocketPrivate::takeMessage()
+{
+    char little[shortMessage];
+    size_t length = 0;
+    moorline_status status = moorline_socket_receive_message(socket_.get(), little, sizeof(little), 0, &length);
+    if (status == MOORLINE_OK) {
+        untold_ = QByteArray(little, static_cast<qsizetype>(length));
+    } else if (status == MOORLINE_BUFFER_TOO_SMALL) {
+        QByteArray message(static_cast<qsizetype>(length), Qt::Uninitialized);
+        status = moorline_socket_receive_message(socket_.get(), message.data(), length, 0, &length);
+        if (status == MOORLINE_OK)
+            untold_ = std::move(message);
+    }
+    return status;
+}
+
+bool MessageSocketPrivate::send(const QByteArray &message)
+{
+    size_t limit = 0;
+    if (!isConnected() || moorline_socket_max_message(socket_.get(), &limit) != MOORLINE_OK
+        || static_cast<size_t>(message.size()) > limit)
+        return false;
+    if (options.framing == MOORLINE_FRAMING_LINES && (message.contains('\n') || message.endsWith('\r')))
+        return false;
+    queue_.append(message);
+    queued += static_cast<quint64>(message.size());
+    undrained_ = true;
+    schedule();
+    return true;
+}
+
+void MessageSocketPrivate::sendSome()
+{
+    moorline_status status = MOORLINE_OK;
+    while (status == MOORLINE_OK && !queue_.isEmpty()) {
+        const QByteArray &first = queue_.first();
+        status = moorline_socket_send_message(socket_.get(), first.constData(), static_cast<size_t>(first.size()), 0);
+        if (status == MOORLINE_OK)
+            queued -= static_cast<quint64>(queue_.takeFirst().size());
+    }
+    if (status == MOORLINE_OK)
+        status = moorline_socket_flush(socket_.get(), 0);
+    const bool blocked = status == MOORLINE_WOULD_BLOCK;
+    if (blocked != writableWatched_) {
+        writableWatched_ = blocked;
+        (void)hub_->change(socket_.get(), MOORLINE_READABLE | (blocked ? quint32(MOORLINE_WRITABLE) : 0u), token_);
+    }
+    if (blocked)
+        return;
+    if (status == MOORLINE_DISCONNECTED) // what the peer sent before it went comes first
+        return receive();
+    if (status != MOORLINE_OK || closing_)
+        return end(status);
+    if (std::exchange(undrained_, false))
+        emit q->drained();
+}
+
+} // namespace moorline
