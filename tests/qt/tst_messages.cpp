@@ -246,8 +246,16 @@ private slots:
         QCOMPARE(connected.size(), 0);
     }
 
+    void leftBeforeTheHandshake_data()
+    {
+        QTest::addColumn<bool>("hasSent");
+        QTest::newRow("with a message that is not sent") << true;
+        QTest::newRow("with none") << false;
+    }
+
     void leftBeforeTheHandshake()
     {
+        QFETCH(bool, hasSent);
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
@@ -255,7 +263,8 @@ private slots:
         QSignalSpy connected(&client, &MessageSocket::connected);
         QSignalSpy ended(&client, &MessageSocket::ended);
         client.connectToServer(name);
-        QVERIFY(client.sendMessage("in vain"));
+        if (hasSent)
+            QVERIFY(client.sendMessage("in vain"));
         QVERIFY(server.waitForNewConnection(support::watchdogMs));
         server.nextPendingConnection()->abort();
         EVENTUALLY(ended.size() == 1);
@@ -332,6 +341,40 @@ private slots:
         socket->moveToThread(&thread);
         EVENTUALLY(ended);
         QVERIFY2(failure.startsWith(QStringLiteral("LIMIT_REACHED")), qPrintable(failure));
+    }
+
+    // The old thread has messages in hand when the slot of the first one returns.
+    void movedAmongManyMessages()
+    {
+        constexpr int count = 2000;
+        MessageSocket client;
+        auto *moved = new MessageSocket;
+        support::LoopThread thread;
+        connect(&thread, &QThread::finished, moved, &QObject::deleteLater);
+        std::atomic<int> told = 0;
+        std::atomic<bool> inOrder = true;
+        std::atomic<int> elsewhere = 0;
+        connect(
+            moved, &MessageSocket::messageReceived, moved,
+            [&, moved](const QByteArray &message) {
+                inOrder = inOrder && message == QByteArray::number(told.load());
+                elsewhere += QThread::currentThread() != moved->thread();
+                ++told;
+                if (moved->thread() != &thread)
+                    moved->moveToThread(&thread);
+            },
+            Qt::DirectConnection);
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        client.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        QVERIFY(moved->takeOver(server.nextPendingConnection()));
+        for (int i = 0; i < count; ++i)
+            QVERIFY(client.sendMessage(QByteArray::number(i)));
+        EVENTUALLY(told == count);
+        QVERIFY(inOrder);
+        QCOMPARE(elsewhere.load(), 0);
     }
 
     void movedByASlotOfAnySignal_data()
