@@ -88,6 +88,15 @@ impl Greeting {
         Ok(Some((Greeting { application, max_message: number(8) }, end)))
     }
 
+    /// How many bytes a greeting has still to have that begins with these, as far as they say.
+    pub fn missing(bytes: &[u8]) -> usize {
+        let end = match bytes.get(FIXED - 1) {
+            Some(name_length) => FIXED + usize::from(*name_length) + CHECK,
+            None => FIXED,
+        };
+        end.saturating_sub(bytes.len())
+    }
+
     /// That the peer is the same application, of the same version.
     pub fn check(&self, theirs: &Greeting) -> Result<()> {
         if self.application == theirs.application {

@@ -203,11 +203,20 @@ impl Inbox {
         &mut self,
         receive: impl FnOnce(&mut [u8]) -> std::result::Result<(usize, Vec<Descriptor>, bool), E>,
     ) -> std::result::Result<usize, E> {
+        self.fill_at_most(usize::MAX, receive)
+    }
+
+    /// As [`Inbox::fill`], with a buffer of so many bytes at most.
+    pub fn fill_at_most<E>(
+        &mut self,
+        most: usize,
+        receive: impl FnOnce(&mut [u8]) -> std::result::Result<(usize, Vec<Descriptor>, bool), E>,
+    ) -> std::result::Result<usize, E> {
         self.make_room(self.read_size);
-        let room = self.bytes.len() - self.filled.end;
+        let room = most.min(self.bytes.len() - self.filled.end);
         // It fails when there is nothing.
         self.drained = true;
-        let (received, descriptors, stopped) = receive(&mut self.bytes[self.filled.end..])?;
+        let (received, descriptors, stopped) = receive(&mut self.bytes[self.filled.end..][..room])?;
         self.add(received, received == room, stopped);
         if !descriptors.is_empty() {
             let position = (self.taken + self.filled.len() as u64).saturating_sub(1);
@@ -253,7 +262,7 @@ impl Inbox {
         if received > 0 {
             self.begun = self.begun.or_else(|| self.now());
             self.filled.end += received;
-            if filled_room {
+            if filled_room && received >= self.read_size {
                 self.read_size = READ_SIZES.1.min(2 * self.read_size);
             }
         }

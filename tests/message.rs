@@ -341,6 +341,17 @@ fn descriptors_come_with_their_message_and_no_more_than_allowed() {
     assert!(far.receive_message(WATCHDOG).unwrap().descriptors.is_empty());
 }
 
+/// Who sends looks for the handshake, and the descriptors that come with it are no fewer for that.
+#[test]
+fn too_many_descriptors_that_a_send_finds_end_the_connection() {
+    let options = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::Checked) };
+    let (socket, peer) = against_plain(options);
+    let (descriptor, _) = UnixStream::pair().unwrap();
+    support::descriptors::send_with(&peer, b"MOOR", &[descriptor.as_fd(); 5]).unwrap();
+    assert_eq!(status(socket.send_message(b"x", WATCHDOG)), Status::LimitReached);
+    assert_eq!(status(socket.receive_message(WATCHDOG)), Status::Closed);
+}
+
 #[test]
 fn descriptors_come_with_long_messages_too() {
     let (near, far) =
@@ -473,6 +484,37 @@ fn what_is_behind_descriptors_is_not_overlooked() {
         assert!(far.may_have_message().unwrap(), "{allowed} allowed");
         assert_eq!(receive(&far), b"behind");
         assert!(!far.may_have_message().unwrap());
+    }
+}
+
+/// A poller tells of what has not been received.
+#[test]
+fn a_send_that_looks_for_the_handshake_leaves_the_messages_behind_it() {
+    let (near, far) = pair(MessageOptions::new(Framing::Checked));
+    near.send_message(b"message", WATCHDOG).unwrap();
+    far.send_message(b"answer", WATCHDOG).unwrap();
+    assert_eq!(far.peer_application().unwrap(), Application::default(), "it has the handshake");
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    poller.add(&far, Interest::READABLE_EDGE, 1).unwrap();
+    let mut events = [Event::default(); 1];
+    assert_eq!(poller.wait(&mut events, WATCHDOG).unwrap(), 1);
+    assert_eq!(receive(&far), b"message");
+}
+
+#[test]
+fn a_message_that_was_read_along_with_another_is_not_waited_for() {
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        for message in [b"one", b"two"] {
+            near.send_message(message, WATCHDOG).unwrap();
+        }
+        assert_eq!(receive(&far), b"one");
+        for writable in [false, true] {
+            let ready = far.wait(Interest { writable, ..Interest::READABLE }, WATCHDOG).unwrap();
+            assert_eq!((ready.readable, ready.writable), (true, writable));
+        }
+        assert_eq!(receive(&far), b"two");
+        assert_eq!(status(far.wait(Interest::READABLE, Timeout::None)), Status::WouldBlock);
     }
 }
 

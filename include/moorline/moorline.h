@@ -643,7 +643,8 @@ typedef struct {
    */
   uint32_t idle_timeout_ms;
   /**
-   * Milliseconds that a connection which closes may take to send what is queued. 0: 10,000.
+   * Milliseconds that a connection which closes may be without sending anything of what is queued; the rest is dropped then.
+   * 0: 10,000.
    */
   uint32_t linger_ms;
   /**

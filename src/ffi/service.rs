@@ -46,7 +46,8 @@ pub struct moorline_service_options {
     /// Milliseconds that a connection may be without a byte in either direction before it ends with MOORLINE_TIMED_OUT. 0: for
     /// ever.
     pub idle_timeout_ms: u32,
-    /// Milliseconds that a connection which closes may take to send what is queued. 0: 10,000.
+    /// Milliseconds that a connection which closes may be without sending anything of what is queued; the rest is dropped then.
+    /// 0: 10,000.
     pub linger_ms: u32,
     /// Zero.
     pub reserved: u32,

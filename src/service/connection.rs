@@ -95,6 +95,10 @@ impl Connection {
         timeout: Timeout,
     ) -> Result<()> {
         let answer = self.0.socket.send_message_with(message, descriptors, timeout);
+        if answer.is_err() && self.0.socket.broken_off().is_some() {
+            // Nothing else tells the worker.
+            self.ask();
+        }
         self.ask_if_queued();
         answer
     }

@@ -134,7 +134,7 @@ pub struct ServiceOptions {
     pub policy: Policy,
     /// Connections accepted in a second at most, on average; more wait in the backlog. None: as many as come.
     pub connection_rate: Option<u32>,
-    /// How long a connection that closes may take to send what is queued.
+    /// How long a connection that closes may be without sending anything of what is queued; the rest is dropped then.
     pub linger: Duration,
     /// What the deadlines of the connections run on; how long a stop may take is the system's time always.
     pub clock: Clock,

@@ -67,6 +67,8 @@ pub(super) struct Messaging {
     greeting: Option<Greeting>,
     /// What the other side said first.
     peer: OnceLock<Greeting>,
+    /// What the other side did wrong.
+    broken_off: OnceLock<Status>,
     made: Instant,
     /// Held for a whole receive, so that several threads get whole messages.
     inbox: Mutex<Inbox>,
@@ -93,6 +95,7 @@ impl Messaging {
             options: options.clone(),
             greeting,
             peer: OnceLock::new(),
+            broken_off: OnceLock::new(),
             made: options.clock.now(),
             inbox: Mutex::new(Inbox::new(
                 Parser::new(framing, max_message),
@@ -135,26 +138,31 @@ impl Messaging {
 
     /// Whether another receive may find a message without waiting.
     fn may_have_more(&self, inbox: &mut Inbox) -> bool {
-        if !inbox.is_drained() {
-            return true;
-        }
-        if inbox.bytes().is_empty() {
-            return false;
-        }
-        // The receive that made the greeting whole has taken it, so what is there before is a part of it.
-        let greeted = self.awaited().is_none();
-        // What is wrong with a message, the receive of it tells.
-        greeted && !matches!(inbox.first(), Ok(None))
+        !inbox.is_drained() || self.has_message(inbox)
+    }
+
+    /// Whether a receive finds a message, or what is wrong with one, without asking the system.
+    fn has_message(&self, inbox: &mut Inbox) -> bool {
+        // Who made the greeting whole has taken it, so what is there before is a part of it.
+        !inbox.bytes().is_empty() && self.awaited().is_none() && !matches!(inbox.first(), Ok(None))
+    }
+
+    /// Until when the peer has to have done its part of the handshake, if that is expected.
+    fn greeting_due(&self) -> Option<Instant> {
+        self.awaited().and_then(|_| self.made.checked_add(self.options.handshake_timeout))
+    }
+
+    /// Until when the rest of a message has to come, of which this side has a part.
+    fn rest_due(&self, inbox: &Inbox) -> Option<Instant> {
+        inbox.begun()?.checked_add(self.options.message_timeout?)
     }
 
     /// Until when the peer has to go on, and what it is late with otherwise.
     fn due(&self, inbox: &Inbox) -> Option<(Instant, &'static str)> {
         if self.awaited().is_some() {
-            let due = self.made.checked_add(self.options.handshake_timeout)?;
-            return Some((due, "its part of the handshake"));
+            return self.greeting_due().map(|due| (due, "its part of the handshake"));
         }
-        let due = inbox.begun()?.checked_add(self.options.message_timeout?)?;
-        Some((due, "the rest of a message"))
+        self.rest_due(inbox).map(|due| (due, "the rest of a message"))
     }
 }
 
@@ -164,6 +172,13 @@ enum Filled {
     Inbox,
     /// The place of a message, with one of so many bytes.
     InPlace(usize),
+}
+
+/// What becomes of a connection whose peer is late.
+#[derive(Clone, Copy)]
+enum Lateness {
+    EndsIt,
+    IsTheCallers,
 }
 
 /// A received message.
@@ -225,21 +240,32 @@ impl Socket {
         Ok(())
     }
 
-    /// Reads the other side's greeting if it has come, for its limit, unless another thread is reading anyway.
+    /// Reads the other side's greeting if it has come, for its limit, unless another thread is reading anyway. Nothing behind it: who
+    /// waits with a poller is to be told of that.
     fn look_for_greeting(&self, messaging: &Messaging) -> Result<()> {
         if messaging.awaited().is_none() {
             return Ok(());
         }
         let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(()) };
         messaging.more.store(true, Ordering::Release);
-        match self.fill(messaging, &mut inbox, &mut []) {
-            Err(error) if error.status() == Status::Closed => return Err(error),
-            // That nothing came, or that the peer has left, is what a receive tells.
-            _ => {}
-        }
-        let greeted = self.or_break_off(messaging.greeted(&mut inbox)).map(drop);
+        let greeted = loop {
+            let missing = Greeting::missing(inbox.bytes());
+            if missing == 0 {
+                break self.or_break_off(messaging.greeted(&mut inbox));
+            }
+            let most = messaging.options.max_descriptors;
+            let receive =
+                |stream: &Stream| inbox.fill_at_most(missing, |room| stream.receive_with(room, most));
+            match self.receive_by(receive, |received| *received) {
+                Ok(Some(_)) => self.or_break_off(check_descriptors(&inbox, most))?,
+                Err(error) if error.status() == Status::Closed => break Err(error),
+                Err(error) if error.status() == Status::LimitReached => break self.or_break_off(Err(error)),
+                // That no more came, or that the peer has left, is what a receive tells.
+                _ => break self.or_break_off(messaging.greeted(&mut inbox)),
+            }
+        };
         inbox.rest();
-        greeted
+        greeted.map(drop)
     }
 
     /// Receives a message.
@@ -258,8 +284,11 @@ impl Socket {
     /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`: too many descriptors came; `TimedOut`, with a
     /// text that says so: the peer took longer than [`MessageOptions`] allow for the rest of a message or its handshake.
     pub fn receive_message(&self, timeout: Timeout) -> Result<Message> {
-        self.receive_message_with(timeout, |data, descriptors| {
-            Ok(Message { data: data.to_vec(), descriptors: std::mem::take(descriptors) })
+        self.receiving(timeout, |messaging, inbox, deadline| {
+            self.await_message(messaging, inbox, deadline, Lateness::EndsIt, &mut [])?;
+            self.deliver(messaging, inbox, |data, descriptors| {
+                Ok(Message { data: data.to_vec(), descriptors: std::mem::take(descriptors) })
+            })
         })
     }
 
@@ -275,7 +304,7 @@ impl Socket {
         timeout: Timeout,
     ) -> Result<Vec<Descriptor>> {
         self.receiving(timeout, |messaging, inbox, deadline| {
-            if let Some(length) = self.await_message(messaging, inbox, deadline, buffer)? {
+            if let Some(length) = self.await_message(messaging, inbox, deadline, Lateness::EndsIt, buffer)? {
                 *needed = length;
                 add_locked(&self.messages_received, 1);
                 return Ok(Vec::new());
@@ -292,15 +321,14 @@ impl Socket {
         })
     }
 
-    /// Receives a message and lets `take` have it with its descriptors; if that fails, the message stays. Descriptors that it does
-    /// not take are closed.
-    pub(crate) fn receive_message_with<T>(
+    /// Receives a message without waiting, and lets `take` have it with its descriptors; if that fails, the message stays. Descriptors
+    /// that it does not take are closed. For who ends the connection himself when [`Socket::peer_due`] has come.
+    pub(crate) fn receive_message_now<T>(
         &self,
-        timeout: Timeout,
         take: impl FnOnce(&[u8], &mut Vec<Descriptor>) -> Result<T>,
     ) -> Result<T> {
-        self.receiving(timeout, |messaging, inbox, deadline| {
-            self.await_message(messaging, inbox, deadline, &mut [])?;
+        self.receiving(Timeout::None, |messaging, inbox, deadline| {
+            self.await_message(messaging, inbox, deadline, Lateness::IsTheCallers, &mut [])?;
             self.deliver(messaging, inbox, take)
         })
     }
@@ -335,6 +363,7 @@ impl Socket {
         messaging: &Messaging,
         inbox: &mut Inbox,
         deadline: Deadline,
+        lateness: Lateness,
         place: &mut [u8],
     ) -> Result<Option<usize>> {
         if !inbox.bytes().is_empty() {
@@ -364,7 +393,9 @@ impl Socket {
             match self.fill(messaging, inbox, place) {
                 Ok(Filled::InPlace(length)) => break Some(length),
                 Ok(Filled::Inbox) => {}
-                Ok(Filled::Nothing) => self.wait_for_rest(messaging, inbox, deadline, &mut looking)?,
+                Ok(Filled::Nothing) => {
+                    self.wait_for_rest(messaging, inbox, deadline, lateness, &mut looking)?
+                }
                 // It may have left with something of ours unread, and what it sent before is still to be taken.
                 Err(error) if error.status() == Status::Disconnected => ended = true,
                 Err(error) if error.status() == Status::LimitReached => return self.or_break_off(Err(error)),
@@ -416,6 +447,12 @@ impl Socket {
         Ok(messaging.more.load(Ordering::Acquire) || messaging.turned_away.load(Ordering::Acquire))
     }
 
+    /// Whether a message is there already, unless another thread is just receiving.
+    pub(super) fn has_message(&self) -> bool {
+        let Some(messaging) = self.messaging.as_deref() else { return false };
+        messaging.inbox.try_lock().is_some_and(|mut inbox| messaging.has_message(&mut inbox))
+    }
+
     fn fill(&self, messaging: &Messaging, inbox: &mut Inbox, place: &mut [u8]) -> Result<Filled> {
         let most = messaging.options.max_descriptors;
         // With a validator nothing gets to the caller that it has not seen. recvmsg(2) into pieces takes no descriptors.
@@ -433,10 +470,7 @@ impl Socket {
         if self.receive_by(receive, |received| *received)?.is_none() {
             return Ok(Filled::Nothing);
         }
-        // Those of the first message, and of the one whose beginning came with its end.
-        if inbox.descriptors() > 2 * most {
-            return Err(too_many_descriptors(most));
-        }
+        check_descriptors(inbox, most)?;
         Ok(in_place.map_or(Filled::Inbox, Filled::InPlace))
     }
 
@@ -445,10 +479,14 @@ impl Socket {
         messaging: &Messaging,
         inbox: &mut Inbox,
         deadline: Deadline,
+        lateness: Lateness,
         looking: &mut Option<Looking<'socket>>,
     ) -> Result<()> {
         let clock = &messaging.options.clock;
-        let due = messaging.due(inbox);
+        let due = match lateness {
+            Lateness::EndsIt => messaging.due(inbox),
+            Lateness::IsTheCallers => None,
+        };
         if due.is_none_or(|(due, _)| due > clock.now())
             && let Err(status) = deadline.check_may_wait()
         {
@@ -530,15 +568,20 @@ impl Socket {
         }
     }
 
-    /// Until when the peer has to go on, if it has begun something.
+    /// Until when the peer has to go on, if it has begun something. For the only thread that receives: another one may look for the
+    /// greeting at most, which does not take long.
     pub(crate) fn peer_due(&self) -> Option<Instant> {
         let messaging = self.messaging.as_deref()?;
-        if messaging.awaited().is_none() && messaging.options.message_timeout.is_none() {
-            return None;
+        if messaging.awaited().is_some() {
+            return messaging.greeting_due();
         }
-        // Locked: somebody is just receiving, and will see for himself.
-        let inbox = messaging.inbox.try_lock()?;
-        messaging.due(&inbox).map(|(due, _)| due)
+        messaging.options.message_timeout?;
+        messaging.rest_due(&messaging.inbox.lock())
+    }
+
+    /// What the peer did wrong, for which the connection was ended.
+    pub(crate) fn broken_off(&self) -> Option<Status> {
+        self.messaging.as_deref()?.broken_off.get().copied()
     }
 
     /// Gives up what came and was not taken, unless somebody is just receiving.
@@ -550,7 +593,11 @@ impl Socket {
 
     /// The peer has broken the rules: it gets nothing more, and nothing more is taken from it.
     fn or_break_off<T>(&self, result: Result<T>) -> Result<T> {
-        if result.is_err() {
+        if let Err(error) = &result {
+            if let Some(messaging) = &self.messaging {
+                // The first is what ended it.
+                let _ = messaging.broken_off.set(error.status());
+            }
             self.abort();
         }
         result
@@ -563,6 +610,11 @@ impl Socket {
 
 fn cut_greeting(length: usize) -> Error {
     Error::new(Status::Malformed, format!("handshake: the peer left after {length} bytes of it"))
+}
+
+/// Those of the first message may be there, and of the one whose beginning came with its end.
+fn check_descriptors(inbox: &Inbox, most: usize) -> Result<()> {
+    if inbox.descriptors() > 2 * most { Err(too_many_descriptors(most)) } else { Ok(()) }
 }
 
 fn too_many_descriptors(most: usize) -> Error {
@@ -611,6 +663,16 @@ mod tests {
             assert_eq!(socket.receive_message(WATCHDOG).unwrap_err().status(), Status::Disconnected);
             assert_eq!(room::take().len(), ROOM);
         }
+    }
+
+    /// Another thread's send may be looking for the handshake just when the peer's time for it is asked for.
+    #[test]
+    fn the_time_for_the_handshake_is_known_whoever_is_reading() {
+        let messages = Some(Arc::new(MessageOptions::new(Framing::Checked)));
+        let (near, _far) = Stream::pair().unwrap();
+        let socket = Socket::new(near, &SocketOptions { messages, ..SocketOptions::default() }).unwrap();
+        let _reading = socket.messaging.as_ref().unwrap().inbox.lock();
+        assert!(socket.peer_due().is_some());
     }
 
     #[test]

@@ -149,9 +149,14 @@ impl Socket {
             return Err(Error::new(Status::InvalidArgument, "wait for nothing"));
         }
         let endpoint = self.endpoint()?;
-        let ready = self.wait_flushing(&endpoint, interest, Deadline::from(timeout))?;
-        let Readiness { readable, writable, hangup } = ready;
-        Ok(Event { token: 0, readable, writable, hangup })
+        let has_message = interest.readable && self.has_message();
+        let deadline = if has_message { Deadline::Now } else { Deadline::from(timeout) };
+        let Readiness { readable, writable, hangup } = match self.wait_flushing(&endpoint, interest, deadline)
+        {
+            Err(error) if has_message && error.status() == Status::WouldBlock => Readiness::default(),
+            ready => ready?,
+        };
+        Ok(Event { token: 0, readable: readable || has_message, writable, hangup })
     }
 
     /// Sends what is queued, as far as it goes at once; tells whether something is left. A failure to send is the next send's

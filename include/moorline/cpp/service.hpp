@@ -32,7 +32,7 @@ struct ServiceOptions {
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
     std::uint32_t connection_rate = 0;       ///< accepted in a second at most, on average; more wait; 0: as many as come
     std::chrono::milliseconds idle_timeout{0};  ///< without a byte in either direction, then it ends; 0: for ever
-    std::chrono::milliseconds linger{10000};    ///< for a closing one to send what is queued; 0: ten seconds
+    std::chrono::milliseconds linger{10000};    ///< a closing one without sending what is queued; 0: ten seconds
     Policy policy = Policy::everyone();         ///< whom connections are taken from
     Borrowed<moorline_fault_plan> faults = nullptr;  ///< as in ServerOptions
     Borrowed<moorline_clock> clock = nullptr;  ///< a testkit::Clock that deadlines run on, not that of stop; none: the system's

@@ -11,8 +11,9 @@ impl Worker {
         let options = &self.shared.options;
         let idle = options.idle_timeout.and_then(|timeout| served.active.checked_add(timeout));
         let lingering = served.ending.and_then(|(_, since)| since.checked_add(options.linger));
-        // Nothing is read from a paused peer, so it can't go on.
-        let peer = if served.paused { None } else { served.connection.socket().peer_due() };
+        // A peer that nothing is read from can't go on.
+        let is_read = !served.paused && served.ending.is_none();
+        let peer = if is_read { served.connection.socket().peer_due() } else { None };
         [idle, lingering, peer].into_iter().flatten().min()
     }
 
@@ -56,16 +57,48 @@ impl Worker {
             }
             served.alarm = None;
             // What other threads sent is noticed only here.
-            let traffic = served.connection.socket().traffic();
-            if served.traffic != traffic {
-                served.traffic = traffic;
-                served.touch(&self.shared.options);
+            self.notice_traffic(slot);
+            if self.is_late(slot, now) {
+                self.catch_up(slot);
             }
-            let served = &self.served[slot];
-            match self.due(served) {
-                Some(due) if due <= now => self.end(slot, Status::TimedOut),
-                _ => self.set_alarm(slot),
+            if self.served.get(slot).is_none_or(|served| served.number != number) {
+                continue;
+            }
+            if self.is_late(slot, now) {
+                self.end(slot, Status::TimedOut);
+            } else {
+                self.set_alarm(slot);
             }
         }
+    }
+
+    fn is_late(&self, slot: usize, now: Instant) -> bool {
+        self.served.get(slot).and_then(|served| self.due(served)).is_some_and(|due| due <= now)
+    }
+
+    /// The worker may have been at others' while the peer went on: its time begins anew where there is something to read, or to be sent.
+    fn catch_up(&mut self, slot: usize) {
+        self.flush(slot);
+        self.read(slot);
+        if self.notice_traffic(slot)
+            && let Some(served) = self.served.get(slot)
+        {
+            served.connection.socket().restart_peer_clock();
+        }
+    }
+
+    /// Whether something went either way since the last time.
+    fn notice_traffic(&mut self, slot: usize) -> bool {
+        let Some(served) = self.served.get_mut(slot) else { return false };
+        let traffic = served.connection.socket().traffic();
+        if served.traffic == traffic {
+            return false;
+        }
+        served.traffic = traffic;
+        served.touch(&self.shared.options);
+        if let Some((_, since)) = &mut served.ending {
+            *since = self.shared.options.clock.now();
+        }
+        true
     }
 }

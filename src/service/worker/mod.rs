@@ -64,7 +64,7 @@ struct Served {
     flushing: bool,
     /// The peer will send no more.
     finished: bool,
-    /// Why it ends once the queue is empty, and since when that is so.
+    /// Why it ends once the queue is empty, and since when nothing of that was sent, as far as it was noticed.
     ending: Option<(Status, Instant)>,
     /// Tells it from others that had its slot.
     number: u64,
@@ -145,7 +145,6 @@ impl Worker {
             self.accept_if_due();
             self.end_late_ones();
         }
-        self.mailbox.close();
         let shared = self.shared.clone();
         drop(self);
         shared.workers.leave();
@@ -206,9 +205,15 @@ impl Worker {
                     Order::Serve(socket) => self.serve(*socket),
                     Order::Look(connection) => {
                         connection.answered();
-                        if self.get(connection.slot()).is_some_and(|it| it.connection.is(&connection)) {
-                            self.look(connection.slot());
-                            self.set_alarm(connection.slot());
+                        let slot = connection.slot();
+                        if !self.get(slot).is_some_and(|it| it.connection.is(&connection)) {
+                            continue;
+                        }
+                        if let Some(reason) = connection.socket().broken_off() {
+                            self.end(slot, reason);
+                        } else {
+                            self.look(slot);
+                            self.set_alarm(slot);
                         }
                     }
                 }
@@ -324,7 +329,7 @@ impl Worker {
             Ok(())
         };
         let socket = connection.socket();
-        let answer = catch_unwind(AssertUnwindSafe(|| socket.receive_message_with(Timeout::None, deliver)));
+        let answer = catch_unwind(AssertUnwindSafe(|| socket.receive_message_now(deliver)));
         match answer {
             Ok(Ok(())) => {
                 served.touch(&self.shared.options);
@@ -369,6 +374,7 @@ impl Worker {
             // Somebody else's send has taken the queue along.
             return self.look(slot);
         }
+        let before = served.connection.socket().sent();
         match served.connection.socket().flush(Timeout::None) {
             Err(error) if error.status() != Status::WouldBlock => {
                 // The peer has left. What it sent before is still to be read, up to the end.
@@ -378,7 +384,9 @@ impl Worker {
                 self.read(slot);
             }
             _ => {
-                served.touch(&self.shared.options);
+                if served.connection.socket().sent() != before {
+                    served.touch(&self.shared.options);
+                }
                 self.look(slot);
             }
         }
@@ -430,6 +438,8 @@ impl Worker {
     fn end(&mut self, slot: usize, reason: Status) {
         let Some(served) = self.served.try_remove(slot) else { return };
         let connection = served.connection;
+        // Everything fails when a send of somebody's has found what the peer did wrong.
+        let reason = connection.socket().broken_off().unwrap_or(reason);
         self.mailbox.leave(&connection);
         let report = connection.socket().abort();
         let totals = &self.shared.totals;
@@ -520,7 +530,43 @@ impl Drop for Worker {
         for order in self.mailbox.close().list {
             if let Order::Serve(_) = order {
                 self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
+                self.shared.endings.lock().count(Status::Closed);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poller::PollerOptions;
+    use crate::service::Echo;
+    use crate::service::headcount::Headcount;
+    use crate::service::running::Totals;
+    use crate::socket::SocketOptions;
+    use crate::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
+
+    /// Another worker has accepted it, and knows nothing more of it.
+    #[test]
+    fn a_connection_that_comes_too_late_is_one_that_ended() {
+        let shared = Arc::new(Shared {
+            service: 1,
+            options: ServiceOptions::default(),
+            handler: Arc::new(Echo),
+            totals: Totals::default(),
+            stopped: AtomicBool::new(true),
+            endings: Mutex::default(),
+            failures: Mutex::default(),
+            workers: Headcount::default(),
+        });
+        let mailbox = Arc::new(Mailbox::new(PollerOptions::default()).unwrap());
+        let worker = Worker::new(shared.clone(), mailbox.clone(), None).unwrap();
+        shared.totals.open.store(1, Ordering::Relaxed);
+        let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
+        mailbox.post(Order::Serve(Box::new(socket)));
+        drop(worker);
+        assert_eq!(shared.totals.open.load(Ordering::Relaxed), 0);
+        assert_eq!(shared.endings.lock().closed, 1);
     }
 }
