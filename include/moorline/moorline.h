@@ -90,13 +90,15 @@
 #define MOORLINE_WRITABLE 2
 
 /**
- * The peer has ended its sending direction or the connection. Reported, never asked for.
+ * The peer has ended its sending direction, or the connection. Reported, never asked for; the end of the sending direction alone only to
+ * who asks for MOORLINE_READABLE.
  */
 #define MOORLINE_HANGUP 4
 
 /**
- * Report each change once instead of as long as it lasts: who is told reads until WOULD_BLOCK or less than asked for, and
- * sends until WOULD_BLOCK. Now and then a change is reported twice. Asked for, never reported.
+ * Report each change once instead of as long as it lasts: who is told reads until WOULD_BLOCK and sends until WOULD_BLOCK. Less than
+ * asked for is the end of what is there, too, unless the peer sends descriptors or out of band (MSG_OOB): the system ends a
+ * receive with those, and what is behind them is told with what comes next. Now and then a change is reported twice. Asked for, never reported.
  */
 #define MOORLINE_EDGE 8
 
@@ -503,7 +505,8 @@ typedef struct {
    */
   uint32_t trust;
   /**
-   * Bytes that sending keeps for later when the kernel takes no more. 0: sending waits for the kernel instead.
+   * Bytes that sending keeps for later when the kernel takes no more, of messages one more than that. 0: sending waits for the kernel
+   * instead.
    */
   size_t send_queue_limit;
   /**
@@ -614,7 +617,7 @@ typedef struct {
    */
   uint32_t workers;
   /**
-   * Bytes queued to one peer at most. 0: 1 MiB.
+   * Bytes queued to one peer at most, of messages one more than that. 0: 1 MiB.
    */
   size_t queue_limit;
   /**
@@ -1352,8 +1355,8 @@ moorline_status moorline_socket_descriptor(moorline_socket *socket,
  * @param sent        out: how many bytes the kernel, or the queue of options.send_queue_limit, has taken; all on
  *                    MOORLINE_OK, perhaps some otherwise
  * @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED
- *         (the peer has gone); MOORLINE_CLOSED; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT;
- *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         (the peer has gone); MOORLINE_CLOSED; MOORLINE_INVALID_STATE (the socket has messages); MOORLINE_LIMIT_REACHED;
+ *         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread. Raises no SIGPIPE.
  */
@@ -1373,8 +1376,8 @@ moorline_status moorline_socket_send(moorline_socket *socket,
  * @param timeout_ms  how long to wait for the first byte, in milliseconds; -1 for ever, 0 not at all
  * @param received    out: how many bytes came
  * @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (nothing came in time); MOORLINE_DISCONNECTED (the peer has
- *         gone, or will send no more, and all it sent was read); MOORLINE_CLOSED; MOORLINE_LIMIT_REACHED;
- *         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         gone, or will send no more, and all it sent was read); MOORLINE_CLOSED; MOORLINE_INVALID_STATE (the socket has
+ *         messages); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread.
  */
@@ -1984,7 +1987,8 @@ moorline_status moorline_service_destroy(moorline_service *service);
  * @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
  * @param sent        out: how many bytes the kernel or the queue has taken; all on MOORLINE_OK, perhaps some otherwise
  * @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED;
- *         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+ *         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_STATE (the service has messages);
+ *         MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
  *         MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread.
@@ -1998,7 +2002,7 @@ moorline_status moorline_connection_send(moorline_connection *connection,
 
 /**
  * Sends a message, whole or not at all. When the queue is full it waits; in a callback that holds up all connections of its
- * thread. A message larger than the queue's limit is sent when the queue is empty.
+ * thread. Any room is enough for a message, so the limit and one message are queued at most.
  *
  * @param connection  a connection that has not ended, of a service with messages
  * @param data        the message; may be NULL if length is 0

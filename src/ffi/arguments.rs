@@ -268,10 +268,12 @@ pub(super) fn scope(scope: u32) -> Result<Scope> {
 pub const MOORLINE_READABLE: u32 = 1;
 /// Room to send. To be asked for after a send that fell short: otherwise nearly every wait finds it.
 pub const MOORLINE_WRITABLE: u32 = 2;
-/// The peer has ended its sending direction or the connection. Reported, never asked for.
+/// The peer has ended its sending direction, or the connection. Reported, never asked for; the end of the sending direction alone only to
+/// who asks for MOORLINE_READABLE.
 pub const MOORLINE_HANGUP: u32 = 4;
-/// Report each change once instead of as long as it lasts: who is told reads until WOULD_BLOCK or less than asked for, and
-/// sends until WOULD_BLOCK. Now and then a change is reported twice. Asked for, never reported.
+/// Report each change once instead of as long as it lasts: who is told reads until WOULD_BLOCK and sends until WOULD_BLOCK. Less than
+/// asked for is the end of what is there, too, unless the peer sends descriptors or out of band (MSG_OOB): the system ends a
+/// receive with those, and what is behind them is told with what comes next. Now and then a change is reported twice. Asked for, never reported.
 pub const MOORLINE_EDGE: u32 = 8;
 
 pub(super) fn interest(flags: u32) -> Result<Interest> {

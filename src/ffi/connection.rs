@@ -19,7 +19,8 @@ use std::ffi::{c_int, c_void};
 /// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
 /// @param sent        out: how many bytes the kernel or the queue has taken; all on MOORLINE_OK, perhaps some otherwise
 /// @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED;
-///         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+///         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_STATE (the service has messages);
+///         MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
 ///         MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread.
@@ -46,7 +47,7 @@ pub unsafe extern "C" fn moorline_connection_send(
 }
 
 /// Sends a message, whole or not at all. When the queue is full it waits; in a callback that holds up all connections of its
-/// thread. A message larger than the queue's limit is sent when the queue is empty.
+/// thread. Any room is enough for a message, so the limit and one message are queued at most.
 ///
 /// @param connection  a connection that has not ended, of a service with messages
 /// @param data        the message; may be NULL if length is 0

@@ -31,7 +31,7 @@ pub struct moorline_service_options {
     pub backlog: u32,
     /// Threads, each serving its share of the connections. 0: one.
     pub workers: u32,
-    /// Bytes queued to one peer at most. 0: 1 MiB.
+    /// Bytes queued to one peer at most, of messages one more than that. 0: 1 MiB.
     pub queue_limit: usize,
     /// Above so many queued bytes, nothing more is read from that peer. 0: half the limit.
     pub high_water: usize,

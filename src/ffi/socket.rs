@@ -32,7 +32,8 @@ pub struct moorline_socket_options {
     pub scope: u32,
     /// MOORLINE_TRUST_*: whose server to connect to. It is checked before anything is sent.
     pub trust: u32,
-    /// Bytes that sending keeps for later when the kernel takes no more. 0: sending waits for the kernel instead.
+    /// Bytes that sending keeps for later when the kernel takes no more, of messages one more than that. 0: sending waits for the kernel
+    /// instead.
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes; copied. NULL: a stream of bytes.
     pub messages: *const moorline_message_options,
@@ -337,8 +338,8 @@ pub unsafe extern "C" fn moorline_socket_descriptor(
 /// @param sent        out: how many bytes the kernel, or the queue of options.send_queue_limit, has taken; all on
 ///                    MOORLINE_OK, perhaps some otherwise
 /// @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED
-///         (the peer has gone); MOORLINE_CLOSED; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT;
-///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///         (the peer has gone); MOORLINE_CLOSED; MOORLINE_INVALID_STATE (the socket has messages); MOORLINE_LIMIT_REACHED;
+///         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread. Raises no SIGPIPE.
 ///
@@ -370,8 +371,8 @@ pub unsafe extern "C" fn moorline_socket_send(
 /// @param timeout_ms  how long to wait for the first byte, in milliseconds; -1 for ever, 0 not at all
 /// @param received    out: how many bytes came
 /// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (nothing came in time); MOORLINE_DISCONNECTED (the peer has
-///         gone, or will send no more, and all it sent was read); MOORLINE_CLOSED; MOORLINE_LIMIT_REACHED;
-///         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///         gone, or will send no more, and all it sent was read); MOORLINE_CLOSED; MOORLINE_INVALID_STATE (the socket has
+///         messages); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread.
 ///

@@ -28,8 +28,9 @@ pub struct Interest {
     pub readable: bool,
     /// Room to send. To be asked for after a send that fell short: otherwise nearly every wait finds it.
     pub writable: bool,
-    /// Report each change once instead of as long as it lasts: who is told reads until `WouldBlock` or less than asked
-    /// for, and sends until `WouldBlock`. Cheaper by a system call an event. Now and then a change is reported twice.
+    /// Report each change once instead of as long as it lasts: who is told reads until `WouldBlock` and sends until `WouldBlock`. Less
+    /// than asked for is the end of what is there, too, unless the peer sends descriptors or out of band (`MSG_OOB`): the system
+    /// ends a receive with those, and what is behind them is told with what comes next. Cheaper by a system call an event. Now and then a change is reported twice.
     pub edge: bool,
 }
 

@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// Sends a message, whole or not at all. When the queue is full it waits; in a call of the handler that holds up all
-    /// connections of its thread. A message larger than the queue's limit is sent when the queue is empty.
+    /// connections of its thread. Any room is enough for a message, so the limit and one message are queued at most.
     ///
     /// # Errors
     ///

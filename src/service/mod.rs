@@ -116,7 +116,7 @@ pub struct ServiceOptions {
     pub backlog: Option<u32>,
     /// Threads, each serving its share of the connections.
     pub workers: usize,
-    /// Bytes queued to one peer at most.
+    /// Bytes queued to one peer at most, of messages one more than that.
     pub queue_limit: usize,
     /// Above so many queued bytes, nothing more is read from that peer. Less than the limit.
     pub high_water: usize,

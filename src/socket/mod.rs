@@ -43,7 +43,8 @@ pub struct SocketOptions {
     pub scope: Scope,
     /// Whose server is connected to.
     pub trust: Trust,
-    /// Bytes that [`Socket::send`] keeps for later when the kernel takes no more. Zero: it waits for the kernel instead.
+    /// Bytes that [`Socket::send`] keeps for later when the kernel takes no more, of messages one more than that. Zero: it waits for the
+    /// kernel instead.
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes.
     pub messages: Option<Arc<MessageOptions>>,

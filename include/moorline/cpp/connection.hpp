@@ -28,7 +28,8 @@ public:
     /// Sends all of `data`; what the kernel does not take is queued. Calls from several threads never interleave
     /// within one call. Blocks while the queue is full, until the timeout is over; in a callback that holds up every
     /// connection of its thread. Errors: would_block and timed_out (not all was taken: Error::sent() says how much),
-    /// disconnected, closed (after close(), too), stale_handle.
+    /// disconnected, closed (after close(), too), invalid_state (the service has messages), limit_reached (no descriptors
+    /// to wait with), stale_handle.
     [[nodiscard]] Result<void> send(BytesView data, Timeout timeout) const noexcept {
         std::size_t sent = 0;
         const moorline_status status = moorline_connection_send(handle_, data.data(), data.size(), timeout.milliseconds(), &sent);
@@ -39,8 +40,8 @@ public:
         return send(BytesView(data, size), timeout);
     }
 
-    /// Sends a message, whole or not at all; what the kernel does not take is queued. One larger than the queue's limit
-    /// waits for an empty queue. Blocks as send() does. Errors: would_block and timed_out (nothing was taken),
+    /// Sends a message, whole or not at all; what the kernel does not take is queued. Any room is enough, so the limit and
+    /// one message are queued at most. Blocks as send() does. Errors: would_block and timed_out (nothing was taken),
     /// message_too_large (more than either side takes), invalid_state (no framing), invalid_argument (a line with a line
     /// feed in it), disconnected, closed, stale_handle.
     [[nodiscard]] Result<void> send_message(BytesView message, Timeout timeout) const noexcept {

@@ -152,8 +152,8 @@ public:
 
     /// Sends all of `data`. Calls from several threads never interleave within one call. Blocks until all is taken or
     /// the timeout is over. Raises no SIGPIPE. Errors: would_block and timed_out (not all was taken: Error::sent()
-    /// says how much, and BytesView::without_first gives the rest), disconnected, closed, limit_reached,
-    /// stale_handle, invalid_argument (empty).
+    /// says how much, and BytesView::without_first gives the rest), disconnected, closed, invalid_state (it has
+    /// messages), limit_reached, stale_handle, invalid_argument (empty).
     [[nodiscard]] Result<void> send(BytesView data, Timeout timeout) noexcept {
         std::size_t sent = 0;
         const moorline_status status =
@@ -167,8 +167,8 @@ public:
 
     /// Receives what is there, at least one byte, into the front of `buffer`, and returns how many bytes. Blocks
     /// until there is something or the timeout is over. Errors: would_block, timed_out, disconnected (the peer has
-    /// gone, or sends no more, and all that it sent was read), closed, limit_reached, stale_handle, invalid_argument
-    /// (empty owner, or a buffer of no size).
+    /// gone, or sends no more, and all that it sent was read), closed, invalid_state (it has messages), limit_reached,
+    /// stale_handle, invalid_argument (empty owner, or a buffer of no size).
     [[nodiscard]] Result<std::size_t> receive(BufferView buffer, Timeout timeout) noexcept {
         std::size_t received = 0;
         const moorline_status status =

@@ -84,6 +84,14 @@ impl Socket {
 
     fn drop_inbox(&self) {}
 
+    fn has_message(&self) -> bool {
+        false
+    }
+
+    pub fn broken_off(&self) -> Option<Status> {
+        None
+    }
+
     pub fn sent(&self) -> u64 {
         self.outgoing.sent()
     }
