@@ -1,15 +1,24 @@
 // Exceptions from a service's callbacks: caught, kept, and handed to the owner; one connection ends by each.
+#include <unistd.h>
+
+#include <array>
+#include <new>
 #include <stdexcept>
 
+#include "memory.hpp"
 #include "support.hpp"
 
 namespace {
 
 using moorline::BytesView;
 using moorline::Connection;
+using moorline::Descriptor;
 using moorline::Exceptions;
+using moorline::Framing;
 using moorline::Service;
+using moorline::ServiceOptions;
 using moorline::Socket;
+using moorline::SocketOptions;
 
 using ServiceExceptionsTest = Clean;
 
@@ -90,6 +99,34 @@ TEST_F(ServiceExceptionsTest, FromTheWaterMarks) {
     Service service = started(std::move(handler));
     const Socket client = must(Socket::connect("name", patience));
     EXPECT_EQ(what(wait_for_exceptions(service).kept.at(0)), "high");
+}
+
+TEST_F(ServiceExceptionsTest, ForWantOfMemoryForDescriptorsThatCame) {
+    ServiceOptions options;
+    options.messages = Framing::big_endian;
+    options.messages->max_descriptors = 1;
+    Service::Handler handler;
+    // Right before, in the same thread.
+    handler.admits = [](Connection, BytesView) {
+        fail_next_allocation();
+        return true;
+    };
+    handler.message_with_descriptors = [](Connection, BytesView, std::vector<Descriptor>) { FAIL(); };
+    Service service = must(Service::create(std::move(handler), options));
+    must(service.start("name"));
+    SocketOptions messages;
+    messages.messages = options.messages;
+    Socket client = must(Socket::connect("name", patience, messages));
+    std::array<int, 2> ends{};
+    ASSERT_EQ(pipe(ends.data()), 0);
+    const Descriptor reading(ends[0]);
+    Descriptor writing(ends[1]);
+    must(client.send_message_with_descriptors("with", {writing.get()}, patience));
+    writing.close();
+    EXPECT_EQ(what(wait_for_exceptions(service).kept.at(0)), std::bad_alloc().what());
+    // Nobody has the other end any more.
+    char byte = 0;
+    EXPECT_EQ(read(reading.get(), &byte, 1), 0);
 }
 
 TEST_F(ServiceExceptionsTest, AreKeptWithinBounds) {

@@ -239,12 +239,19 @@ private:
             if (handler_.message_with_descriptors) {
                 raw.message_with_descriptors = [](void* context, moorline_connection* connection, const void* data,
                                                   std::size_t size, const int* numbers, std::size_t count) {
-                    std::vector<Descriptor> descriptors;
-                    descriptors.reserve(count);
-                    for (std::size_t i = 0; i < count; ++i) {
-                        descriptors.emplace_back(numbers[i]);
+                    std::size_t owned = 0;
+                    guard(context, connection, [&](const Handler& handler) {
+                        std::vector<Descriptor> descriptors;
+                        descriptors.reserve(count);
+                        while (owned < count) {
+                            descriptors.emplace_back(numbers[owned++]);
+                        }
+                        handler.message_with_descriptors(Connection(connection), BytesView(data, size), std::move(descriptors));
+                    });
+                    // Those that there was no memory for.
+                    while (owned < count) {
+                        Descriptor(numbers[owned++]).close();
                     }
-                    run(context, &Handler::message_with_descriptors, connection, BytesView(data, size), std::move(descriptors));
                 };
             }
             if (handler_.finished) {
@@ -276,8 +283,15 @@ private:
         template <class Callable, class... Arguments>
         static void run(void* context, Callable Handler::* callable, moorline_connection* connection,
                         Arguments... arguments) noexcept {
+            guard(context, connection,
+                  [&](const Handler& handler) { (handler.*callable)(Connection(connection), arguments...); });
+        }
+
+        /// An exception costs the connection.
+        template <class Call>
+        static void guard(void* context, moorline_connection* connection, const Call& call) noexcept {
             auto& state = *static_cast<State*>(context);
-            detail::guarded([&] { (state.handler_.*callable)(Connection(connection), std::move(arguments)...); },
+            detail::guarded([&] { call(state.handler_); },
                             [&](std::exception_ptr exception) {
                                 state.keep(std::move(exception));
                                 // In `disconnected` there is nothing left to abort, and the library says so.
