@@ -3,8 +3,12 @@
 # Sets MOORLINE_LIBRARY_DIR, where the build puts the libraries, and MOORLINE_NATIVE_LIBRARIES, what the static one needs.
 # The target is moorline-cargo.
 
-find_program(MOORLINE_CARGO cargo HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin" REQUIRED
-  DOC "The cargo that builds the library")
+# The one in the PATH first; a plain shell has none, so then where rustup puts it.
+set(cargo_places "$ENV{HOME}/.cargo/bin")
+if(DEFINED ENV{CARGO_HOME})
+  list(PREPEND cargo_places "$ENV{CARGO_HOME}/bin")
+endif()
+find_program(MOORLINE_CARGO cargo PATHS ${cargo_places} REQUIRED DOC "The cargo that builds the library")
 
 # Always naming the target keeps the place of the output the same, whatever cargo's own configuration says.
 if(NOT MOORLINE_RUST_TARGET)
