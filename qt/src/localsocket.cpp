@@ -237,6 +237,16 @@ std::optional<PeerCredentials> LocalSocket::peerCredentials() const
     return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
 }
 
+void LocalSocket::setServerTrust(ServerTrust trust)
+{
+    d->trust = trust;
+}
+
+ServerTrust LocalSocket::serverTrust() const
+{
+    return d->trust;
+}
+
 void LocalSocket::setLingerTimeout(int msecs)
 {
     d->lingerTimeout = std::max(msecs, 0);

@@ -67,6 +67,7 @@ public:
     QString fullServerName;
     QProperty<LocalSocket::SocketOptions> options{LocalSocket::NoOptions};
     OpenMode mode = QIODevice::NotOpen; ///< Of the connection: the device's own is reset when it closes.
+    ServerTrust trust = ServerTrust::Anyone;
     qint64 readBufferSize = 0;
     int lingerTimeout;
     quint64 arrivals = 0; ///< Counts the batches of bytes that came.

@@ -55,7 +55,7 @@ void MessageSocketPrivate::tryToConnect()
 {
     const NativeName native(name_, false);
     moorline_socket *handle = nullptr;
-    const moorline_status status = native.connect(0, &handle, &options);
+    const moorline_status status = native.connect(0, trust, &handle, &options);
     if (status == MOORLINE_OK) {
         begin(SocketHandle(handle));
     } else if (status == MOORLINE_WOULD_BLOCK) {

@@ -34,6 +34,11 @@ void MessageSocket::setHandshakeTimeout(int msecs)
     d->options.handshake_timeout_ms = static_cast<quint32>(msecs);
 }
 
+void MessageSocket::setServerTrust(ServerTrust trust)
+{
+    d->trust = trust;
+}
+
 void MessageSocket::connectToServer(const QString &name)
 {
     d->connectTo(name);

@@ -37,6 +37,7 @@ public:
 
     MessageSocket *const q;
     moorline_message_options options = MOORLINE_MESSAGE_OPTIONS_INIT;
+    ServerTrust trust = ServerTrust::SameUser;
     quint64 queued = 0; ///< Bytes of the messages in the queue.
 
 private:

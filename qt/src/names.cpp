@@ -49,11 +49,12 @@ moorline_status NativeName::listen(moorline_server *server) const
     return isValid_ ? moorline_server_listen(server, bytes_.constData()) : MOORLINE_NAME_INVALID;
 }
 
-moorline_status NativeName::connect(qint64 timeoutMs, moorline_socket **socket, const moorline_message_options *messages) const
+moorline_status NativeName::connect(qint64 timeoutMs, ServerTrust trust, moorline_socket **socket,
+                                    const moorline_message_options *messages) const
 {
     moorline_socket_options options = MOORLINE_SOCKET_OPTIONS_INIT;
     options.messages = messages;
-    options.trust = MOORLINE_TRUST_ANYONE; // as QLocalSocket does
+    options.trust = trust == ServerTrust::SameUser ? MOORLINE_TRUST_SAME_USER : MOORLINE_TRUST_ANYONE;
     if (isAbstract_)
         return moorline_socket_connect_abstract(bytes_.constData(), static_cast<size_t>(bytes_.size()), &options, timeoutMs,
                                                 socket);

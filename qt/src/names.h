@@ -3,6 +3,7 @@
 #define MOORLINE_QT_NAMES_H
 
 #include <moorline/moorline.h>
+#include <moorline/qt/servertrust.h>
 
 #include <QtCore/qbytearray.h>
 #include <QtCore/qstring.h>
@@ -19,7 +20,8 @@ public:
 
     /// As the library's functions; a path with a NUL, which would cut it, is MOORLINE_NAME_INVALID.
     moorline_status listen(moorline_server *server) const;
-    moorline_status connect(qint64 timeoutMs, moorline_socket **socket, const moorline_message_options *messages = nullptr) const;
+    moorline_status connect(qint64 timeoutMs, ServerTrust trust, moorline_socket **socket,
+                            const moorline_message_options *messages = nullptr) const;
     moorline_status start(moorline_service *service) const;
     moorline_status remove() const;
     /// A server that has gone has left its file there.

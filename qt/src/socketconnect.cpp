@@ -46,7 +46,7 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
 {
     const NativeName name(serverName, options.value().testFlag(LocalSocket::AbstractNamespaceOption));
     moorline_socket *socket = nullptr;
-    const moorline_status status = name.connect(timeoutMs, &socket);
+    const moorline_status status = name.connect(timeoutMs, trust, &socket);
     if (status == MOORLINE_OK) {
         fullServerName = name.full();
         becomeConnected(SocketHandle(socket));

@@ -1,4 +1,5 @@
 // What the adapter does beyond Qt's classes.
+#include "foreignserver.h"
 #include "subject.h"
 
 #include <moorline/qt/backgroundsender.h>
@@ -39,6 +40,31 @@ class tst_Beyond : public QObject {
     Q_OBJECT
 
 private slots:
+    void whoseServerItConnectsTo()
+    {
+        if (!ForeignServer::isPossible())
+            QSKIP("only root can make another user's server");
+        const ForeignServer server;
+        LocalSocket socket;
+        QCOMPARE(socket.serverTrust(), moorline::ServerTrust::Anyone);
+        socket.connectToServer(server.path);
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+        socket.abort();
+        socket.setServerTrust(moorline::ServerTrust::SameUser);
+        QCOMPARE(socket.serverTrust(), moorline::ServerTrust::SameUser);
+        socket.connectToServer(server.path);
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+        QCOMPARE(socket.error(), LocalSocket::SocketAccessError);
+        QVERIFY2(socket.errorString().contains(server.path), qPrintable(socket.errorString()));
+
+        // This user's own is trusted.
+        LocalServer own;
+        const QString name = support::uniqueName();
+        QVERIFY(own.listen(name));
+        socket.connectToServer(name);
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+    }
+
     void lateSubscribers()
     {
         LocalServer server;

@@ -1,4 +1,5 @@
 // Whole messages as signals.
+#include "foreignserver.h"
 #include "fullserver.h"
 #include "subject.h"
 
@@ -457,6 +458,21 @@ private slots:
         QCOMPARE(told, eventsOfAnExchange);
         QCOMPARE(elsewhere, 0);
         QVERIFY(other->wait(support::watchdogMs));
+    }
+
+    void anothersServer()
+    {
+        if (!ForeignServer::isPossible())
+            QSKIP("only root can make another user's server");
+        const ForeignServer server;
+        MessageSocket socket;
+        QSignalSpy ended(&socket, &MessageSocket::ended);
+        socket.connectToServer(server.path);
+        QCOMPARE(ended.size(), 1);
+        QVERIFY2(ended[0][0].toString().contains(server.path), qPrintable(ended[0][0].toString()));
+        socket.setServerTrust(moorline::ServerTrust::Anyone);
+        socket.connectToServer(server.path);
+        QVERIFY(socket.isConnected());
     }
 
     void nobodyListens()

@@ -3,6 +3,7 @@
 #define MOORLINE_QT_LOCALSOCKET_H
 
 #include <moorline/qt/global.h>
+#include <moorline/qt/servertrust.h>
 
 #include <QtCore/qdebug.h>
 #include <QtCore/qiodevice.h>
@@ -142,6 +143,12 @@ public:
     bool waitForReadyRead(int msecs = 30000) override;
 
     // What QLocalSocket does not have.
+
+    /// Whose server the next connectToServer() connects to. Anyone's by default, as with QLocalSocket; another one than those that are
+    /// trusted is a SocketAccessError.
+    void setServerTrust(ServerTrust trust);
+    /// Whose server it connects to.
+    ServerTrust serverTrust() const;
 
     /// Who is at the other end; nothing while not connected, or where the system does not tell.
     std::optional<PeerCredentials> peerCredentials() const;

@@ -3,6 +3,7 @@
 #define MOORLINE_QT_MESSAGESOCKET_H
 
 #include <moorline/qt/global.h>
+#include <moorline/qt/servertrust.h>
 
 #include <QtCore/qbytearray.h>
 #include <QtCore/qobject.h>
@@ -40,6 +41,9 @@ public:
     /// How many milliseconds the other side may take for its part of the handshake of Checked; 10,000 by default. For the next
     /// connection.
     void setHandshakeTimeout(int msecs);
+
+    /// Whose server the next connectToServer() connects to. Only one of the same user, or of root, by default.
+    void setServerTrust(ServerTrust trust);
 
     /// Connects to a server; connected() or ended() tells the outcome. Tries again while the server's backlog is full. A connection
     /// that it has is dropped, as by the destructor.
