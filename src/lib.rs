@@ -34,6 +34,7 @@
 //! | [`clock`] | [`Clock`]: what deadlines are measured on |
 //! | [`name`] | what a name means: [`Scope`], path, abstract |
 //! | `claim` | taking, publishing, recovering and giving back a name |
+//! | `slot` | a place for what takes its time to open |
 //! | [`server`] | [`Server`]: listen and accept |
 //! | [`socket`] | [`Socket`]: connect, send, receive |
 //! | [`policy`] | who may connect to a server |
@@ -87,6 +88,7 @@ mod inbox;
 mod offers;
 mod outbox;
 mod room;
+mod slot;
 mod soloist;
 mod sources;
 mod sync;

@@ -6,10 +6,10 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::name::{Name, Place, Scope};
 use crate::policy::Policy;
+use crate::slot::{Filling, Slot};
 use crate::socket::{MessageOptions, Socket, SocketOptions};
 use crate::sys::{Bound, Listener, RawDescriptor, Stream};
 use crate::testkit::faults::{FaultPlan, Role};
-use parking_lot::Mutex;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,7 +57,7 @@ pub struct Server {
     accept_faults: Option<FaultPlan>,
     accepted_count: AtomicU64,
     refused_count: AtomicU64,
-    listening: Mutex<Option<Listening>>,
+    listening: Slot<Listening>,
 }
 
 struct Listening {
@@ -82,7 +82,7 @@ impl Server {
             accept_faults,
             accepted_count: AtomicU64::new(0),
             refused_count: AtomicU64::new(0),
-            listening: Mutex::new(None),
+            listening: Slot::default(),
         }
     }
 
@@ -105,8 +105,9 @@ impl Server {
     /// # Errors
     ///
     /// Of the name, as [`Name::resolve`] says. `NameInUse`: a server has it, or something that is no socket. `NotFound`:
-    /// its directory is missing. `PermissionDenied`. `InvalidState`: it listens already. `InvalidArgument`: the mode has
-    /// other bits than permissions. `LimitReached`: no descriptors left.
+    /// its directory is missing. `PermissionDenied`. `InvalidState`: it listens already, or another thread is just making
+    /// it listen. `Closed`: another thread closed it meanwhile. `InvalidArgument`: the mode has other bits than permissions.
+    /// `LimitReached`: no descriptors left.
     pub fn listen(&self, name: impl AsRef<OsStr>) -> Result<()> {
         self.listen_on(Name::resolve(name, self.options.scope)?)
     }
@@ -126,7 +127,8 @@ impl Server {
     ///
     /// As [`Server::listen`].
     pub fn listen_on(&self, name: Name) -> Result<()> {
-        let mut listening = self.unless_listening()?;
+        // Without a lock from here on: a claim may take a second.
+        let filling = self.begin_to_listen()?;
         self.accepted.check()?;
         let mode = self.options.mode.unwrap_or(DEFAULT_MODE);
         if mode & !PERMISSION_BITS != 0 {
@@ -153,8 +155,10 @@ impl Server {
             return claim.map_or(Ok(()), Claim::release).and(Err(error));
         }
         let endpoint = Arc::new(Endpoint::new(listener));
-        *listening = Some(Listening { endpoint, name: Some(name), claim });
-        Ok(())
+        filling.finish(Listening { endpoint, name: Some(name), claim }).or_else(|in_vain| {
+            in_vain.end()?;
+            Err(Error::new(Status::Closed, "listen: another thread closed the server meanwhile"))
+        })
     }
 
     /// Listens with a socket that somebody else made to listen, and takes it over; it becomes non-blocking and
@@ -164,7 +168,7 @@ impl Server {
     ///
     /// `InvalidArgument`: it is not a listening local stream socket. `InvalidState`: the server listens already.
     pub fn listen_descriptor(&self, descriptor: RawDescriptor) -> Result<()> {
-        let mut listening = self.unless_listening()?;
+        let filling = self.begin_to_listen()?;
         self.accepted.check()?;
         let (listener, bound) = Listener::adopt(descriptor)?;
         let name = match bound {
@@ -172,16 +176,16 @@ impl Server {
             Bound::Abstract(bytes) => Some(Name::from_place(Place::Abstract(bytes))),
             Bound::Unnamed => None,
         };
-        *listening = Some(Listening { endpoint: Arc::new(Endpoint::new(listener)), name, claim: None });
-        Ok(())
+        let endpoint = Arc::new(Endpoint::new(listener));
+        // If another thread closed the server meanwhile, it is as if it did so afterwards: the socket was taken over.
+        filling.finish(Listening { endpoint, name, claim: None }).or_else(Listening::end)
     }
 
-    fn unless_listening(&self) -> Result<parking_lot::MutexGuard<'_, Option<Listening>>> {
-        let listening = self.listening.lock();
-        if listening.is_some() {
-            return Err(Error::new(Status::InvalidState, "listen: the server listens already"));
-        }
-        Ok(listening)
+    fn begin_to_listen(&self) -> Result<Filling<'_, Listening>> {
+        self.listening.begin().map_err(|status| match status {
+            Status::Closed => Error::new(status, "listen: the server was destroyed"),
+            _ => Error::new(status, "listen: the server listens already"),
+        })
     }
 
     /// The name; None for an adopted socket without one.
@@ -190,8 +194,7 @@ impl Server {
     ///
     /// `InvalidState`: it does not listen.
     pub fn name(&self) -> Result<Option<Name>> {
-        let listening = self.listening.lock();
-        Ok(listening.as_ref().ok_or_else(not_listening)?.name.clone())
+        self.listening.with(|listening| listening.name.clone()).ok_or_else(not_listening)
     }
 
     /// The full name to connect to: the path, or the abstract name; empty if it has none.
@@ -276,30 +279,41 @@ impl Server {
 
     /// The descriptors that it keeps.
     pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
-        let listening = self.listening.lock();
-        let open = listening.iter().flat_map(|listening| {
-            listening.endpoint.descriptors().chain(listening.claim.as_ref().map(Claim::descriptor))
+        let open = self.listening.with(|listening| {
+            let claim = listening.claim.as_ref().map(Claim::descriptor);
+            listening.endpoint.descriptors().chain(claim).collect()
         });
-        open.collect()
+        open.unwrap_or_default()
     }
 
-    /// Stops listening and gives the name back; calls that wait end with `Closed`. Connections that nobody accepted are
-    /// reset; accepted ones live on. The server may listen again. That it does not listen is fine.
+    /// Stops listening and gives the name back; calls that wait end with `Closed`, and so does one that is just making it
+    /// listen. Connections that nobody accepted are reset; accepted ones live on. The server may listen again. That it does
+    /// not listen is fine.
     ///
     /// # Errors
     ///
     /// Of the system, when the file could not be removed. It does not listen any more even so.
     pub fn close(&self) -> Result<()> {
-        let Some(listening) = self.listening.lock().take() else { return Ok(()) };
-        // The name goes first: as long as it is there, it leads to a server that listens.
-        let released = listening.claim.map_or(Ok(()), Claim::release);
-        listening.endpoint.close();
-        released
+        self.listening.take().map_or(Ok(()), Listening::end)
+    }
+
+    /// As `close`, and it does not listen again: what a call does that has come by now to have it listen ends with `Closed`.
+    pub(crate) fn close_for_good(&self) -> Result<()> {
+        self.listening.shut();
+        self.close()
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Listener>>> {
-        let listening = self.listening.lock();
-        Ok(listening.as_ref().ok_or_else(not_listening)?.endpoint.clone())
+        self.listening.with(|listening| listening.endpoint.clone()).ok_or_else(not_listening)
+    }
+}
+
+impl Listening {
+    fn end(self) -> Result<()> {
+        // The name goes first: as long as it is there, it leads to a server that listens.
+        let released = self.claim.map_or(Ok(()), Claim::release);
+        self.endpoint.close();
+        released
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::sync::Barrier;
 use std::{fs, thread};
+use support::contended::Contended;
 use support::*;
 
 #[test]
@@ -207,4 +208,57 @@ fn exactly_so_many_wait_as_the_backlog_says() {
         }
         assert_eq!(waiting.len() as u32, backlog);
     }
+}
+
+/// A claim gives up after a second, which a busy machine may take from it. One that others wait for always does.
+const ATTEMPTS: usize = 5;
+
+#[test]
+fn nobody_waits_for_a_call_that_claims_a_name() {
+    for _ in 0..ATTEMPTS {
+        let contended = Contended::new();
+        let server = Server::new(ServerOptions::default());
+        let (listened, meanwhile) = std::thread::scope(|scope| {
+            let listens = scope.spawn(|| status(server.listen(contended.name())));
+            contended.until_claimed(|| listens.is_finished());
+            let meanwhile = [
+                status(server.accept(Timeout::None)),
+                status(server.full_name()),
+                status(server.descriptor()),
+                status(server.listen_unique("other")),
+            ];
+            contended.release();
+            (listens.join().unwrap(), meanwhile)
+        });
+        if listened == Status::Ok {
+            assert_eq!(meanwhile, [Status::InvalidState; 4]);
+            assert_eq!(server.full_name().unwrap(), contended.name());
+            return;
+        }
+        assert_eq!(listened, Status::NameInUse);
+    }
+    panic!("the claim was always held up");
+}
+
+#[test]
+fn who_closes_a_server_while_it_claims_a_name_ends_that() {
+    for _ in 0..ATTEMPTS {
+        let contended = Contended::new();
+        let server = Server::new(ServerOptions::default());
+        let listened = std::thread::scope(|scope| {
+            let listens = scope.spawn(|| status(server.listen(contended.name())));
+            contended.until_claimed(|| listens.is_finished());
+            server.close().unwrap();
+            contended.release();
+            listens.join().unwrap()
+        });
+        assert_eq!(status(server.full_name()), Status::InvalidState);
+        if listened == Status::Closed {
+            assert_eq!(contended.files(), 0);
+            server.listen(contended.name()).unwrap();
+            return;
+        }
+        assert_eq!(listened, Status::NameInUse);
+    }
+    panic!("the claim was always held up");
 }

@@ -82,11 +82,12 @@ pub unsafe extern "C" fn moorline_server_create(
 /// @param name    a plain name, or an absolute path
 /// @return MOORLINE_OK; MOORLINE_NAME_IN_USE (a server has it, or something that is no socket); MOORLINE_NAME_INVALID;
 ///         MOORLINE_NAME_TOO_LONG; MOORLINE_NOT_FOUND (its directory is missing); MOORLINE_PERMISSION_DENIED;
-///         MOORLINE_INVALID_STATE (it listens already); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: the mode
-///         has more than permission bits); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR
+///         MOORLINE_INVALID_STATE (it listens already, or another thread is just making it listen); MOORLINE_CLOSED (another
+///         thread closed or destroyed it meanwhile); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: the mode has
+///         more than permission bits); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR
 ///
 /// Does not block, except for milliseconds while a dead name is recovered, and at most for a second if somebody keeps its
-/// directory locked. Any thread.
+/// directory locked; nobody else waits for that. Any thread.
 ///
 /// # Safety
 ///
@@ -133,8 +134,8 @@ pub unsafe extern "C" fn moorline_server_listen_unique(
 /// @param name    the bytes, all of which count
 /// @param length  how many, 1 to 107
 /// @return MOORLINE_OK; MOORLINE_NAME_IN_USE; MOORLINE_NAME_INVALID; MOORLINE_NAME_TOO_LONG; MOORLINE_INVALID_STATE (it
-///         listens already); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
-///         MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR
+///         listens already); MOORLINE_CLOSED (another thread closed or destroyed it meanwhile); MOORLINE_LIMIT_REACHED;
+///         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR
 ///
 /// Does not block. Any thread.
 ///
@@ -187,7 +188,7 @@ pub unsafe extern "C" fn moorline_server_is_abstract(
 /// @param descriptor  a listening local stream socket; the server's from MOORLINE_OK on, and made non-blocking and
 ///                    close-on-exec; otherwise the caller's still
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT (it is not such a socket); MOORLINE_INVALID_STATE (the server listens
-///         already); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///         already); MOORLINE_CLOSED (another thread has just destroyed it); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Does not block. Any thread.
 #[unsafe(no_mangle)]
@@ -283,8 +284,9 @@ pub unsafe extern "C" fn moorline_server_descriptor(
     })
 }
 
-/// Stops listening and gives the name back. Calls that wait end with MOORLINE_CLOSED, connections that nobody accepted are
-/// reset, accepted ones live on. The server may listen again. That it does not listen is fine.
+/// Stops listening and gives the name back. Calls that wait or are just making it listen end with MOORLINE_CLOSED,
+/// connections that nobody accepted are reset, accepted ones live on. The server may listen again. That it does not listen
+/// is fine.
 ///
 /// @param server  any server
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT; the system's reason when the
@@ -307,7 +309,7 @@ pub unsafe extern "C" fn moorline_server_destroy(server: *mut moorline_server) -
     guard(|| {
         handle::destroy::<Server>(server, |server| {
             // The handle is gone whatever the system says to removing the file; who wants to know calls close first.
-            let _ = server.close();
+            let _ = server.close_for_good();
         })
     })
 }

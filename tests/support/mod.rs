@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod contended;
 pub mod descriptors;
 pub mod scene;
 
