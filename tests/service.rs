@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::contended::Contended;
 use support::*;
 
 fn connect_to(service: &Service) -> Socket {
@@ -499,4 +500,32 @@ fn a_peer_that_floods_has_no_more_than_its_share_however_long_it_does() {
         service.stop(Timeout::None).unwrap();
         assert!(fewest < 200, "{fewest} messages of the flood came between");
     });
+}
+
+/// A claim gives up after a second, which a busy machine may take from it. One that others wait for always does.
+#[test]
+fn who_shuts_a_service_down_while_it_claims_a_name_ends_that_and_nobody_waits() {
+    for _ in 0..5 {
+        let contended = Contended::new();
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        let started = thread::scope(|scope| {
+            let starts = scope.spawn(|| status(service.start(contended.name())));
+            contended.until_claimed(|| starts.is_finished());
+            assert_eq!(status(service.full_name()), Status::InvalidState);
+            assert_eq!(status(service.statistics()), Status::InvalidState);
+            assert_eq!(status(service.stop(WATCHDOG)), Status::InvalidState);
+            service.shut_down().unwrap();
+            contended.release();
+            starts.join().unwrap()
+        });
+        assert_eq!(status(service.full_name()), Status::InvalidState);
+        if started == Status::Closed {
+            assert_eq!(contended.files(), 0);
+            service.start(contended.name()).unwrap();
+            assert_eq!(status(service.start(contended.name())), Status::InvalidState);
+            return;
+        }
+        assert_eq!(started, Status::NameInUse);
+    }
+    panic!("the claim was always held up");
 }

@@ -1908,8 +1908,8 @@ moorline_status moorline_service_create(const moorline_service_options *options,
  *
  * @param service  a service that does not run
  * @param name     a plain name, or an absolute path
- * @return as moorline_server_listen; MOORLINE_INVALID_STATE (it runs already); MOORLINE_LIMIT_REACHED (no descriptors or
- *         threads left)
+ * @return as moorline_server_listen; MOORLINE_INVALID_STATE (it runs already, or another thread is just starting it);
+ *         MOORLINE_CLOSED (another thread destroyed it meanwhile); MOORLINE_LIMIT_REACHED (no descriptors or threads left)
  *
  * Blocks as little as moorline_server_listen. Any thread.
  */
@@ -1957,8 +1957,10 @@ moorline_status moorline_service_full_name(moorline_service *service,
  * @param report      out, may be NULL: what it did since it started; with its struct_size set by the caller
  * @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (it has stopped, and of the report->unsent bytes some were lost
  *         because of the timeout; or, if the report is all zero, a callback runs still: stop again to wait for it);
+ *         MOORLINE_CLOSED (another thread stopped or destroyed it meanwhile, and has the report: this one is all zero);
  *         MOORLINE_INVALID_STATE (it does not run, or this is one of its callbacks); MOORLINE_INVALID_ARGUMENT;
- *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; the system's reason when the socket file could not be removed
+ *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; the system's reason when it has stopped and lost nothing, but the
+ *         socket file could not be removed
  *
  * Blocks until the timeout, and at most 250 ms longer for a callback that runs. Any thread.
  */
@@ -1974,7 +1976,7 @@ moorline_status moorline_service_stop(moorline_service *service,
  * @return MOORLINE_OK; MOORLINE_INVALID_STATE (this is one of its callbacks: nothing happened); MOORLINE_STALE_HANDLE (as
  *         when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
  *
- * Blocks while a callback runs, so that none runs afterwards. Any thread.
+ * Blocks while a callback runs, so that none runs afterwards, whichever of several threads it is destroyed by. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_service_destroy(moorline_service *service);

@@ -14,10 +14,10 @@ use crate::error::{Error, Result, Status};
 use crate::name::Scope;
 use crate::policy::Policy;
 use crate::server::Server;
+use crate::slot::Slot;
 use crate::socket::MessageOptions;
 use crate::sys::Descriptor;
 use crate::testkit::faults::FaultPlan;
-use parking_lot::Mutex;
 use running::Running;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl Default for ServiceOptions {
 }
 
 /// What a service did from start to stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ServiceReport {
     /// Connections accepted.
     pub accepted: u64,
@@ -186,6 +186,8 @@ pub struct ServiceReport {
     pub failures: Vec<String>,
     /// `Ok` if the stop lost nothing, otherwise why it did: `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`].
     pub outcome: Status,
+    /// Why the socket file could not be removed, if it was left behind.
+    pub left_behind: Option<Error>,
 }
 
 /// How many connections ended for what reason; the statuses are those of [`Handler::disconnected`].
@@ -225,7 +227,8 @@ pub struct Service {
     number: u64,
     options: ServiceOptions,
     handler: Arc<dyn Handler>,
-    running: Mutex<Option<Arc<Running>>>,
+    /// There until it has finished, so that whoever wants it to stop can wait for that.
+    running: Slot<Arc<Running>>,
 }
 
 impl Service {
@@ -245,7 +248,7 @@ impl Service {
         }
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Ok(Service { number, options, handler, running: Mutex::new(None) })
+        Ok(Service { number, options, handler, running: Slot::default() })
     }
 
     /// A service that sends back what it gets.
@@ -261,7 +264,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// As [`Server::listen`]. `InvalidState`: it runs already. `LimitReached`: no descriptors or threads left.
+    /// As [`Server::listen`]. `InvalidState`: it runs already, or another thread is just starting it. `Closed`: another thread
+    /// shut it down meanwhile. `LimitReached`: no descriptors or threads left.
     pub fn start(&self, name: impl AsRef<OsStr>) -> Result<()> {
         self.start_with(|server| server.listen(name))
     }
@@ -276,24 +280,23 @@ impl Service {
     }
 
     fn start_with(&self, listen: impl FnOnce(&Server) -> Result<()>) -> Result<()> {
-        let mut running = self.running.lock();
-        if running.is_some() {
-            return Err(Error::new(Status::InvalidState, "start: the service runs already"));
-        }
+        let filling = self.running.begin().map_err(|status| match status {
+            Status::Closed => Error::new(status, "start: the service was destroyed"),
+            _ => Error::new(status, "start: the service runs already"),
+        })?;
         let started = Arc::new(Running::prepare(self.number, &self.options, &self.handler, listen)?);
-        if let Err(error) = started.spawn() {
-            // Calls of the handler that are waited for may want this lock.
-            drop(running);
+        let in_vain = || Error::new(Status::Closed, "start: another thread stopped the service meanwhile");
+        filling.finish(started.clone()).map_err(|_| in_vain())?;
+        // From here on others can stop it, and wait for the calls of the handler that its first threads make.
+        started.spawn().inspect_err(|_| {
             started.shut_down();
-            return Err(error);
-        }
-        *running = Some(started);
-        Ok(())
+            self.forget(&started);
+        })
     }
 
     /// Its server, if it runs.
     pub(crate) fn server(&self) -> Option<Arc<Server>> {
-        self.running.lock().as_ref().map(|running| running.server())
+        self.running.with(|running| running.server())
     }
 
     /// The full name to connect to.
@@ -302,7 +305,7 @@ impl Service {
     ///
     /// `InvalidState`: it does not run.
     pub fn full_name(&self) -> Result<OsString> {
-        self.running.lock().as_ref().ok_or_else(not_running)?.full_name()
+        self.running()?.full_name()
     }
 
     /// What it has done since it started; bytes count when their connection has ended.
@@ -311,7 +314,12 @@ impl Service {
     ///
     /// `InvalidState`: it does not run.
     pub fn statistics(&self) -> Result<ServiceReport> {
-        Ok(self.running.lock().as_ref().ok_or_else(not_running)?.statistics())
+        Ok(self.running()?.statistics())
+    }
+
+    fn running(&self) -> Result<Arc<Running>> {
+        let not_running = || Error::new(Status::InvalidState, "the service does not run");
+        self.running.with(Arc::clone).ok_or_else(not_running)
     }
 
     /// Stops: gives the name back, sends what is queued until the deadline, closes the connections, and ends the threads.
@@ -323,36 +331,48 @@ impl Service {
     /// # Errors
     ///
     /// `WouldBlock`, `TimedOut`: a call of the handler runs still; stop again to wait for it. `InvalidState`: it does not
-    /// run, or this is a call of its own handler. `Closed`: another thread shut it down meanwhile.
+    /// run, or this is a call of its own handler. `Closed`: another thread stopped it or shut it down meanwhile, and has the
+    /// report.
     pub fn stop(&self, timeout: Timeout) -> Result<ServiceReport> {
         let deadline = Deadline::from(timeout);
         self.refuse_own_threads()?;
-        let running = self.running.lock().clone().ok_or_else(not_running)?;
+        let running = self.running()?;
         if running.is_inherited() {
             return Err(Error::new(Status::InvalidState, "stop: the service is the parent process's"));
         }
-        let closed = running.order_stop(deadline);
+        running.order_stop(deadline);
         if !running.wait_finished(deadline) {
             return Err(Error::new(deadline.expiry(), "stop: a call of the handler runs still"));
         }
-        self.forget(&running)?;
-        closed.map(|()| running.report(deadline.expiry()))
+        running.join();
+        // Of several that wait for it to stop, one has stopped it.
+        if !self.forget(&running) {
+            return Err(Error::new(Status::Closed, "stop: another thread has stopped it"));
+        }
+        Ok(running.report(deadline.expiry()))
     }
 
-    /// Stops without sending what is queued, and waits for calls of the handler that run; what they still send ends with
-    /// `Closed`. Does nothing if it does not run.
+    /// Stops without sending what is queued, and waits for calls of the handler that run, also when another thread stops it
+    /// just now; what they still send ends with `Closed`. Does nothing if it does not run.
     ///
     /// # Errors
     ///
     /// `InvalidState`: this is a call of its own handler.
     pub fn shut_down(&self) -> Result<()> {
         self.refuse_own_threads()?;
-        // Not in one line with what follows: calls of the handler that are waited for may want this lock.
-        let running = self.running.lock().take();
-        if let Some(running) = running {
+        self.running.interrupt();
+        if let Ok(running) = self.running() {
             running.shut_down();
+            self.forget(&running);
         }
         Ok(())
+    }
+
+    /// As `shut_down`, and it does not start again: a call that has come by now to start it ends with `Closed`.
+    pub(crate) fn shut_down_for_good(&self) -> Result<()> {
+        self.refuse_own_threads()?;
+        self.running.shut();
+        self.shut_down()
     }
 
     /// Its own threads would wait for themselves.
@@ -364,15 +384,9 @@ impl Service {
         Ok(())
     }
 
-    /// It has finished: the next start is free. Of several that wait for it to stop, one has stopped it.
-    fn forget(&self, finished: &Arc<Running>) -> Result<()> {
-        let mut running = self.running.lock();
-        if !running.as_ref().is_some_and(|running| Arc::ptr_eq(running, finished)) {
-            return Err(Error::new(Status::Closed, "stop: another thread has stopped it"));
-        }
-        finished.join();
-        *running = None;
-        Ok(())
+    /// It has finished: the next start is free. Of several that saw it finish, one is told so.
+    fn forget(&self, finished: &Arc<Running>) -> bool {
+        self.running.take_if(|running| Arc::ptr_eq(running, finished)).is_some()
     }
 }
 
@@ -381,14 +395,38 @@ impl Drop for Service {
         // It fails in a call of its own handler only, which holds the last reference then: nobody can wait for that
         // thread, which ends after this call.
         if self.shut_down().is_err()
-            && let Some(running) = self.running.lock().take()
+            && let Some(running) = self.running.take()
         {
-            // Nobody is left to tell that the socket file could not be removed.
-            let _ = running.order_stop(Deadline::Now);
+            running.order_stop(Deadline::Now);
         }
     }
 }
 
-fn not_running() -> Error {
-    Error::new(Status::InvalidState, "the service does not run")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status<T>(result: Result<T>) -> Status {
+        result.err().map_or(Status::Ok, |error| error.status())
+    }
+
+    #[test]
+    fn what_was_shut_down_for_good_does_not_start_again() {
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        service.start_unique("service").unwrap();
+        service.shut_down().unwrap();
+        service.start_unique("service").unwrap();
+        service.shut_down_for_good().unwrap();
+        assert_eq!(status(service.full_name()), Status::InvalidState);
+        assert_eq!(status(service.start_unique("service")), Status::Closed);
+    }
+
+    #[test]
+    fn what_was_told_to_stop_before_its_threads_start_has_none() {
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        let listen = |server: &Server| server.listen_unique("service");
+        let running = Running::prepare(1, &service.options, &service.handler, listen).unwrap();
+        running.shut_down();
+        assert_eq!(status(running.spawn()), Status::Closed);
+    }
 }

@@ -26,6 +26,8 @@ pub(super) struct Running {
     shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Why the socket file could not be removed, until that is told.
+    left_behind: Mutex<Option<Error>>,
     process: u32,
 }
 
@@ -103,11 +105,17 @@ impl Running {
             shared,
             mailboxes,
             threads: Mutex::default(),
+            left_behind: Mutex::default(),
             process: sys::process_id(),
         })
     }
 
+    /// Starts the threads, unless it was told to stop before. Who stops it meanwhile waits for all of them.
     pub fn spawn(&self) -> Result<()> {
+        let mut threads = self.threads.lock();
+        if self.shared.stopped.load(Ordering::Acquire) {
+            return Err(Error::new(Status::Closed, "start: another thread stopped the service meanwhile"));
+        }
         for (index, mailbox) in self.mailboxes.iter().enumerate() {
             let accepts = (index == 0).then(|| (self.server.clone(), self.mailboxes.clone()));
             let worker = Worker::new(self.shared.clone(), mailbox.clone(), accepts)?;
@@ -116,7 +124,7 @@ impl Running {
             let spawned = sys::spawn_without_signals(|| thread.spawn(move || worker.run()))
                 .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"));
             match spawned {
-                Ok(thread) => self.threads.lock().push(thread),
+                Ok(thread) => threads.push(thread),
                 Err(error) => {
                     self.shared.workers.leave();
                     return Err(error);
@@ -140,13 +148,14 @@ impl Running {
     }
 
     /// Gives the name back and tells the threads to finish by the deadline.
-    pub fn order_stop(&self, deadline: Deadline) -> Result<()> {
+    pub fn order_stop(&self, deadline: Deadline) {
         self.shared.stopped.store(true, Ordering::Release);
-        let closed = self.server.close();
+        if let Err(error) = self.server.close() {
+            *self.left_behind.lock() = Some(error);
+        }
         for mailbox in &self.mailboxes {
             mailbox.order_stop(deadline);
         }
-        closed
     }
 
     /// Waits until the threads have finished, at most a little longer than the deadline; at the deadline it ends what calls of the
@@ -165,8 +174,7 @@ impl Running {
             self.threads.lock().drain(..).for_each(std::mem::forget);
             return;
         }
-        // That the file could not be removed is told by a stop only.
-        let _ = self.order_stop(Deadline::Now);
+        self.order_stop(Deadline::Now);
         self.abort_connections();
         self.join();
     }
@@ -175,19 +183,23 @@ impl Running {
         self.mailboxes.iter().for_each(|mailbox| mailbox.abort_connections());
     }
 
+    /// Waits until the threads have ended. Who comes while another does so waits for the same.
     pub fn join(&self) {
-        for thread in self.threads.lock().drain(..) {
+        let mut threads = self.threads.lock();
+        for thread in threads.drain(..) {
             // Calls of the handler are caught one by one; the thread itself does not panic.
             let _ = thread.join();
         }
     }
 
-    /// What it did until it stopped, and the failures, which are told once; `expiry` is the outcome if something was cut off.
+    /// What it did until it stopped, with the failures and what was left behind, which are told once; `expiry` is the outcome if
+    /// something was cut off.
     pub fn report(&self, expiry: Status) -> ServiceReport {
         let failures = std::mem::take(&mut *self.shared.failures.lock());
+        let left_behind = self.left_behind.lock().take();
         let cut_off = self.shared.totals.cut_off.load(Ordering::Relaxed);
         let outcome = if cut_off > 0 { expiry } else { Status::Ok };
-        ServiceReport { failures, outcome, ..self.statistics() }
+        ServiceReport { failures, outcome, left_behind, ..self.statistics() }
     }
 
     pub fn statistics(&self) -> ServiceReport {
@@ -203,6 +215,7 @@ impl Running {
             endings: *endings.lock(),
             failures: failures.lock().clone(),
             outcome: Status::Ok,
+            left_behind: None,
         }
     }
 }
