@@ -259,7 +259,8 @@ fn clean(path: &Path) -> PathBuf {
             part => cleaned.push(part),
         }
     }
-    cleaned
+    // An empty path would name nothing.
+    if cleaned.as_os_str().is_empty() { PathBuf::from(".") } else { cleaned }
 }
 
 #[cfg(test)]
@@ -308,9 +309,14 @@ mod tests {
 
     #[test]
     fn cleaning_follows_the_text() {
-        for (path, cleaned) in
-            [("/a//b/./c/", "/a/b/c"), ("/a/../b", "/b"), ("/../a", "/a"), ("a/../../b", "../b")]
-        {
+        for (path, cleaned) in [
+            ("/a//b/./c/", "/a/b/c"),
+            ("/a/../b", "/b"),
+            ("/../a", "/a"),
+            ("a/../../b", "../b"),
+            (".", "."),
+            ("a/..", "."),
+        ] {
             assert_eq!(clean(Path::new(path)), Path::new(cleaned), "{path}");
         }
     }

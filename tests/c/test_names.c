@@ -411,6 +411,26 @@ static void listen_and_connect_where_forbidden(int line, void *context)
     CHECK_STATUS(moorline_socket_connect(in_test_directory("private").text, NULL, 0, &socket), MOORLINE_PERMISSION_DENIED);
 }
 
+static void listen_and_connect_here(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    CHECK_SYSTEM(chdir(test_directory()));
+    CHECK_SYSTEM(setenv("TMPDIR", ".", 1));
+    moorline_server *server = listening("name");
+    moorline_socket *client = connected("name");
+    CHECK_OK(moorline_socket_destroy(client));
+    CHECK(exists("name"));
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK(!exists("name"));
+}
+
+static void test_the_working_directory_as_the_temporary_one(void)
+{
+    struct child child = child_start(listen_and_connect_here, NULL);
+    child_expect_success(&child);
+}
+
 /* A directory that may not be written to, and a server's file that may not be used. */
 static void test_permission_denied(void)
 {
@@ -467,6 +487,7 @@ int main(void)
     RUN(test_what_is_no_socket_is_left_alone);
     RUN(test_a_symlink_is_left_alone);
     RUN(test_a_missing_directory);
+    RUN(test_the_working_directory_as_the_temporary_one);
     RUN(test_permission_denied);
     RUN(test_the_mode_is_exact_whatever_the_umask);
     return 0;
