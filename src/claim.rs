@@ -166,9 +166,12 @@ fn bind_private(
                 Err(error) if error.status() == Status::NameInUse => {}
                 bound => return bound.map(|(listener, identity)| (private, listener, identity)),
             }
-            match recover(directory, &private)? {
-                Found::Free => {}
-                Found::Live | Found::Occupied(_) => break,
+            match recover(directory, &private) {
+                Ok(Found::Free) => {}
+                Ok(Found::Live | Found::Occupied(_)) => break,
+                // It stays, as another user's does in a directory like /tmp; that is no reason not to take a free name.
+                Err(error) if error.status() == Status::PermissionDenied => break,
+                Err(error) => return Err(error),
             }
         }
     }

@@ -105,8 +105,8 @@ impl Server {
     /// # Errors
     ///
     /// Of the name, as [`Name::resolve`] says. `NameInUse`: a server has it, or something that is no socket. `NotFound`:
-    /// its directory is missing. `PermissionDenied`. `InvalidState`: it listens already, or another thread is just making
-    /// it listen. `Closed`: another thread closed it meanwhile. `InvalidArgument`: the mode has other bits than permissions.
+    /// its directory is missing. `PermissionDenied`, also if the name is dead and this user may not remove it, or not read
+    /// its directory, as recovering takes. `InvalidState`: it listens already, or another thread is just making it listen. `Closed`: another thread closed it meanwhile. `InvalidArgument`: the mode has other bits than permissions.
     /// `LimitReached`: no descriptors left.
     pub fn listen(&self, name: impl AsRef<OsStr>) -> Result<()> {
         self.listen_on(Name::resolve(name, self.options.scope)?)

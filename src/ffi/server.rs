@@ -81,7 +81,8 @@ pub unsafe extern "C" fn moorline_server_create(
 /// @param server  a server that does not listen
 /// @param name    a plain name, or an absolute path
 /// @return MOORLINE_OK; MOORLINE_NAME_IN_USE (a server has it, or something that is no socket); MOORLINE_NAME_INVALID;
-///         MOORLINE_NAME_TOO_LONG; MOORLINE_NOT_FOUND (its directory is missing); MOORLINE_PERMISSION_DENIED;
+///         MOORLINE_NAME_TOO_LONG; MOORLINE_NOT_FOUND (its directory is missing); MOORLINE_PERMISSION_DENIED (also: the
+///         name is dead, and this user may not remove it or not read the directory, as recovering takes);
 ///         MOORLINE_INVALID_STATE (it listens already, or another thread is just making it listen); MOORLINE_CLOSED (another
 ///         thread closed or destroyed it meanwhile); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: the mode has
 ///         more than permission bits); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_OS_ERROR

@@ -253,6 +253,82 @@ static void test_a_dead_name_of_another_user(void)
     CHECK_SYSTEM(unlink(file.text));
 }
 
+/* The first of the names under which a claim of this one binds: FNV-1a of the name. */
+static struct path private_name_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (; *name != '\0'; ++name) {
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
+    }
+    char file[64];
+    snprintf(file, sizeof file, ".moorline-%016llx-0", (unsigned long long)hash);
+    return in_test_directory(file);
+}
+
+static void become_nobody(void)
+{
+    if (getuid() == 0) {
+        CHECK_SYSTEM(setgid(65534));
+        CHECK_SYSTEM(setuid(65534));
+    }
+}
+
+static void listen_beside_what_stays(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    become_nobody();
+    moorline_server *server = listening("name");
+    expect_served(server, "name", NULL);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+/* What another user was killed in the middle of in a directory like /tmp can't be removed, and is no reason not to take a name. */
+static void test_what_another_user_left_half_way(void)
+{
+    if (getuid() != 0) {
+        skip("only root can be two users");
+        return;
+    }
+    struct path left = private_name_of("name");
+    CHECK_SYSTEM(chmod(test_directory(), 01777));
+    CHECK_SYSTEM(close(raw_listen(left.text)));
+    CHECK_SYSTEM(chmod(left.text, 0777));
+    struct child child = child_start(listen_beside_what_stays, NULL);
+    child_expect_success(&child);
+    CHECK(exists(left.text));
+    CHECK_NUMBER(files_in(test_directory()), 1);
+    CHECK_SYSTEM(unlink(left.text));
+}
+
+static void listen_where_reading_is_forbidden(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    become_nobody();
+    struct path own = in_test_directory("own");
+    struct path name = in_test_directory("own/name");
+    CHECK_SYSTEM(mkdir(own.text, 0300));
+    moorline_server *server = listening(name.text);
+    expect_served(server, name.text, NULL);
+    CHECK_OK(moorline_server_close(server));
+    CHECK_SYSTEM(close(raw_listen(name.text)));
+    CHECK_STATUS(moorline_server_listen(server, name.text), MOORLINE_PERMISSION_DENIED);
+    CHECK_CONTAINS(last_error().text, "reading it");
+    CHECK_SYSTEM(chmod(own.text, 0700));
+    CHECK_OK(moorline_server_listen(server, name.text));
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_SYSTEM(rmdir(own.text));
+}
+
+/* A directory can only be locked by who may read it. A free name needs no lock, and who can't recover a dead one is told why. */
+static void test_a_directory_that_may_not_be_read(void)
+{
+    CHECK_SYSTEM(chmod(test_directory(), 0777));
+    struct child child = child_start(listen_where_reading_is_forbidden, NULL);
+    child_expect_success(&child);
+}
+
 /* Recovering takes a lock on the directory. Who keeps it delays a recovery, and nothing else, and not for ever. */
 static void test_a_lock_that_is_kept(void)
 {
@@ -284,6 +360,8 @@ int main(void)
     RUN(test_remove_is_the_explicit_take_over);
     RUN(test_plain_c_servers);
     RUN(test_a_dead_name_of_another_user);
+    RUN(test_what_another_user_left_half_way);
+    RUN(test_a_directory_that_may_not_be_read);
     RUN(test_a_lock_that_is_kept);
     return 0;
 }

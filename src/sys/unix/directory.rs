@@ -133,7 +133,7 @@ impl Directory {
     }
 
     /// Tries to lock the directory against others that do so too; None while another has it. The lock is flock(2) on
-    /// the directory itself: it leaves no file, and ends with its process.
+    /// the directory itself: it leaves no file, and ends with its process. It takes a directory that this user may read.
     pub fn try_lock(&self) -> Result<Option<DirectoryLock>, Error> {
         let lock = || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -144,7 +144,9 @@ impl Directory {
                 Err(errno) => Err(errno),
             }
         };
-        lock().map_err(|errno| Error::os(errno, format!("lock directory {}", self.path.display())))
+        lock().map_err(|errno| {
+            Error::os(errno, format!("lock directory {} by reading it", self.path.display()))
+        })
     }
 
     pub fn path_of(&self, file: &OsStr) -> PathBuf {
