@@ -121,14 +121,12 @@ pub(crate) fn state(path: &Path) -> Result<State> {
         Err(error) if error.status() == Status::NotFound => return Ok(State::Absent),
         parts => parts?,
     };
-    match directory.look(&file)? {
-        None => Ok(State::Absent),
-        Some((FileKind::Other(_), _)) => Ok(State::Occupied),
-        Some((FileKind::Socket, _)) => match sys::probe(path)? {
-            Liveness::Alive => Ok(State::Live),
-            Liveness::Dead => Ok(State::Dead),
-        },
-    }
+    Ok(match examine(&directory, &file)? {
+        Seen::Dead(_) => State::Dead,
+        Seen::Found(Found::Free) => State::Absent,
+        Seen::Found(Found::Live) => State::Live,
+        Seen::Found(Found::Occupied(_)) => State::Occupied,
+    })
 }
 
 /// Removes the socket file at a path, live or dead: the explicit take-over.
@@ -227,34 +225,40 @@ enum Found {
     Occupied(&'static str),
 }
 
+/// What stands there, when somebody looked.
+enum Seen {
+    Found(Found),
+    /// A socket whose server has gone.
+    Dead(FileIdentity),
+}
+
 /// Removes a dead socket file, and nothing else.
 fn recover(directory: &Directory, file: &OsStr) -> Result<Found> {
-    let path = directory.path_of(file);
-    if let Some(found) = examine(directory, file, &path)? {
+    if let Seen::Found(found) = examine(directory, file)? {
         return Ok(found);
     }
     std::thread::sleep(SETTLE);
     let _lock = lock(directory)?;
     // Asked again with the lock: only now does dead mean that nobody else is just recovering it.
-    if let Some(found) = examine(directory, file, &path)? {
-        return Ok(found);
+    match examine(directory, file)? {
+        Seen::Found(found) => Ok(found),
+        Seen::Dead(identity) => directory.remove_same(file, identity).map(|_| Found::Free),
     }
-    if let Some((FileKind::Socket, identity)) = directory.look(file)? {
-        directory.remove_same(file, identity)?;
-    }
-    Ok(Found::Free)
 }
 
-/// What stands there, or None for a dead socket.
-fn examine(directory: &Directory, file: &OsStr, path: &Path) -> Result<Option<Found>> {
-    Ok(match directory.look(file)? {
-        None => Some(Found::Free),
-        Some((FileKind::Other(what), _)) => Some(Found::Occupied(what)),
-        Some((FileKind::Socket, _)) => match sys::probe(path)? {
-            Liveness::Alive => Some(Found::Live),
-            Liveness::Dead => None,
-        },
-    })
+fn examine(directory: &Directory, file: &OsStr) -> Result<Seen> {
+    for _ in 0..ATTEMPTS {
+        match directory.look(file)? {
+            None => return Ok(Seen::Found(Found::Free)),
+            Some((FileKind::Other(what), _)) => return Ok(Seen::Found(Found::Occupied(what))),
+            Some((FileKind::Socket, identity)) => match directory.probe(file)? {
+                Some(Liveness::Alive) => return Ok(Seen::Found(Found::Live)),
+                Some(Liveness::Dead) => return Ok(Seen::Dead(identity)),
+                None => {}
+            },
+        }
+    }
+    Err(in_use("what has it can't be asked whether it is alive"))
 }
 
 fn lock(directory: &Directory) -> Result<impl Drop> {

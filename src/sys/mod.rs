@@ -11,12 +11,12 @@
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
 //!   descriptor and tells the name it is bound to; `refuse_descriptors` for those it accepts.
 //! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one
-//!   opened directory, so that renaming or replacing the path meanwhile changes nothing.
+//!   opened directory, so that renaming or replacing the path meanwhile changes nothing; and `probe`: whether somebody
+//!   listens at a file there, without disturbing a server.
 //! - `Waker`: ends the `wait` of every thread that uses it, for good; it can be waited for itself.
 //! - `Selector` and `Selection`: readiness of many sockets, edge-triggered, with a wake-up and a pollable descriptor.
 //! - `is_refusal_of_descriptors`: whether a send with descriptors failed because the receiver takes none.
 //! - `status_of`: the [`crate::Status`] that an error of the system means.
-//! - `probe`: whether somebody listens at a path, without disturbing a server.
 //! - `borrow`, `lend` and `give_away`: descriptors as numbers, from the caller and to the caller, and our own for a call.
 //! - `no_descriptors`: the error of a process that has none left.
 //! - `create_private_file`: a new file that only this user can use.
@@ -42,7 +42,7 @@ pub(crate) struct Readiness {
     pub hangup: bool,
 }
 
-/// Whether somebody listens at a path.
+/// Whether somebody listens at a socket file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(windows, expect(dead_code, reason = "nothing can be asked there yet"))]
 pub(crate) enum Liveness {

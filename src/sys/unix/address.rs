@@ -1,14 +1,11 @@
-//! Addresses of Unix sockets, however long their paths are, and whether somebody listens there.
+//! Addresses of Unix sockets, however long their paths are.
 
-use super::super::Liveness;
 use super::native_path;
 use super::platform::{self, SUN_PATH_LIMIT};
 use crate::error::Error;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use rustix::net::{SocketAddrUnix, SocketType};
-use std::ffi::OsStr;
+use rustix::net::SocketAddrUnix;
 use std::path::{Path, PathBuf};
 
 /// A path short enough for `sun_path` that leads to a file of any path. A long one goes through an open descriptor, where the
@@ -27,25 +24,6 @@ impl ShortPath {
         let held = rustix::fs::open(path, platform::DIRECTORY_FLAGS | OFlags::CLOEXEC, Mode::empty())?;
         let path = platform::path_through(&held)?;
         Ok(ShortPath { path, _held: Some(held) })
-    }
-
-    /// The way to `file`, which need not exist and has a short name, in an open directory.
-    pub fn within(
-        directory: &impl AsFd,
-        directory_path: &Path,
-        file: &OsStr,
-    ) -> rustix::io::Result<ShortPath> {
-        let direct = directory_path.join(file);
-        let path = if direct.as_os_str().len() <= SUN_PATH_LIMIT {
-            direct
-        } else {
-            platform::path_through(directory)?.join(file)
-        };
-        Ok(ShortPath { path, _held: None })
-    }
-
-    pub fn as_path(&self) -> &Path {
-        &self.path
     }
 
     pub fn address(&self) -> rustix::io::Result<SocketAddrUnix> {
@@ -70,20 +48,5 @@ impl Bound {
             (None, Some(name)) => Bound::Abstract(name.to_vec()),
             (None, None) => Bound::Unnamed,
         })
-    }
-}
-
-/// Whether somebody listens at a path. A datagram socket asks, which no stream server ever gets to see: connect(2)
-/// answers EPROTOTYPE where another type of socket is bound and ECONNREFUSED where none is, in a live process.
-/// A socket that this process may not ask counts as alive.
-pub(crate) fn probe(path: &Path) -> Result<Liveness, Error> {
-    let ask = || {
-        let socket = platform::socket(SocketType::DGRAM, false)?;
-        rustix::net::connect(&socket, &ShortPath::existing(path)?.address()?)
-    };
-    match ask() {
-        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(Liveness::Dead),
-        Ok(()) | Err(Errno::PROTOTYPE | Errno::ACCESS | Errno::PERM) => Ok(Liveness::Alive),
-        Err(errno) => Err(Error::os(errno, format!("ask whether somebody listens at {}", path.display()))),
     }
 }

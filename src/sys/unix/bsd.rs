@@ -152,6 +152,11 @@ pub(super) fn path_through(_descriptor: &impl AsFd) -> rustix::io::Result<PathBu
     Err(Errno::NAMETOOLONG)
 }
 
+/// The path without links of an open directory is not known.
+pub(super) fn canonical_path(_directory: &impl AsFd) -> Option<PathBuf> {
+    None
+}
+
 /// Which file it is.
 pub(super) fn identity(stat: &Stat) -> FileIdentity {
     FileIdentity { device: i64::from(stat.st_dev as i32).cast_unsigned(), inode: stat.st_ino }

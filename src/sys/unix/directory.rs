@@ -1,12 +1,12 @@
 //! The directory of a name: what a claim does to files, relative to one opened directory.
 
-use super::super::{FileIdentity, FileKind};
-use super::address::ShortPath;
-use super::{Listener, RawDescriptor, platform, raw};
+use super::super::{FileIdentity, FileKind, Liveness};
+use super::{Listener, RawDescriptor, leads_to, platform, raw};
 use crate::error::{Error, Status};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::net::{SocketAddrUnix, SocketType};
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -69,6 +69,53 @@ impl Directory {
         }
     }
 
+    /// Whether somebody listens at a socket file. None: it has gone meanwhile, or the answer may have been another file's, so it is
+    /// to be looked at again. A socket that this process may not ask counts as alive.
+    pub fn probe(&self, file: &OsStr) -> Result<Option<Liveness>, Error> {
+        let answer = match self.hold(file) {
+            Ok((_held, way)) => ask(&way),
+            Err(Errno::NOENT) => Err(Errno::NOENT),
+            Err(_) => self.ask_by_path(file),
+        };
+        match answer {
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::CONNREFUSED) => Ok(Some(Liveness::Dead)),
+            Ok(()) | Err(Errno::PROTOTYPE | Errno::ACCESS | Errno::PERM) => Ok(Some(Liveness::Alive)),
+            Err(errno) => Err(self.error(errno, "ask whether somebody listens at", file)),
+        }
+    }
+
+    /// A descriptor of a file, and a path through it, which leads to this very file as long as it is open.
+    fn hold(&self, file: &OsStr) -> rustix::io::Result<(OwnedFd, PathBuf)> {
+        // Whatever stands there by now is not waited for.
+        let flags = platform::DIRECTORY_FLAGS | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let held = rustix::fs::openat(&self.descriptor, file, flags, Mode::empty())?;
+        let way = platform::path_through(&held)?;
+        Ok((held, way))
+    }
+
+    /// Where no path leads through a descriptor: an answer that came while the path led here is this directory's.
+    fn ask_by_path(&self, file: &OsStr) -> rustix::io::Result<()> {
+        let leads_here = || leads_to(&self.path, &self.descriptor);
+        if !leads_here() {
+            return Err(Errno::NOENT);
+        }
+        let answer = ask(&self.path_of(file));
+        if leads_here() { answer } else { Err(Errno::NOENT) }
+    }
+
+    /// A path for a new file, whose name is short. The system tells whoever asks what a socket was bound to, so this one says where,
+    /// if it may; then only renaming directories could lead it elsewhere, and turning links could not.
+    fn way_to_new(&self, file: &OsStr) -> rustix::io::Result<PathBuf> {
+        let fits = |path: &PathBuf| path.as_os_str().len() <= platform::SUN_PATH_LIMIT;
+        let said = platform::canonical_path(&self.descriptor).map(|path| path.join(file)).filter(fits);
+        match said.map_or_else(|| platform::path_through(&self.descriptor).map(|path| path.join(file)), Ok) {
+            Err(_) if leads_to(&self.path, &self.descriptor) => Ok(self.path_of(file)),
+            Err(_) => Err(Errno::NOENT),
+            way => way,
+        }
+    }
+
     /// Binds a socket file with exactly this mode, whatever the umask, and listens. Until the mode is right the file
     /// allows less. NAME_IN_USE if the file exists.
     pub fn bind(
@@ -77,9 +124,8 @@ impl Directory {
         mode: u32,
         backlog: Option<u32>,
     ) -> Result<(Listener, FileIdentity), Error> {
-        let short = ShortPath::within(&self.descriptor, &self.path, file)
-            .map_err(|errno| self.error(errno, "bind", file))?;
-        let listener = Listener::bind(short.as_path(), mode, backlog)
+        let way = self.way_to_new(file).map_err(|errno| self.error(errno, "bind", file))?;
+        let listener = Listener::bind(&way, mode, backlog)
             .map_err(|error| Error::os(error, self.context("bind", file)))?;
         let identity = match self.look(file)? {
             Some((FileKind::Socket, identity)) => identity,
@@ -149,7 +195,7 @@ impl Directory {
         })
     }
 
-    pub fn path_of(&self, file: &OsStr) -> PathBuf {
+    fn path_of(&self, file: &OsStr) -> PathBuf {
         self.path.join(file)
     }
 
@@ -159,5 +205,112 @@ impl Directory {
 
     fn context(&self, verb: &str, file: &OsStr) -> String {
         format!("{verb} {}", self.path_of(file).display())
+    }
+}
+
+/// Asks whether somebody listens, by a datagram socket, which no stream server ever gets to see: connect(2) answers EPROTOTYPE where
+/// another type of socket is bound and ECONNREFUSED where none is, in a live process.
+fn ask(path: &Path) -> rustix::io::Result<()> {
+    let socket = platform::socket(SocketType::DGRAM, false)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    /// Two directories, with a live server in the first and a dead one in the second, and the first opened by a path that leads to
+    /// the second now.
+    struct Turned {
+        root: tempfile::TempDir,
+        opened: Directory,
+        _live: UnixListener,
+    }
+
+    const NAME: &str = "name";
+
+    impl Turned {
+        fn new(is_link: bool) -> Turned {
+            let root = tempfile::tempdir().unwrap();
+            let [live, dead, way, aside] =
+                ["live", "dead", "way", "aside"].map(|name| root.path().join(name));
+            std::fs::create_dir(&live).unwrap();
+            std::fs::create_dir(&dead).unwrap();
+            let _live = UnixListener::bind(live.join(NAME)).unwrap();
+            drop(UnixListener::bind(dead.join(NAME)).unwrap());
+            let opened = if is_link {
+                symlink(&live, &way).unwrap();
+                let opened = Directory::open(&way).unwrap();
+                std::fs::remove_file(&way).unwrap();
+                symlink(&dead, &way).unwrap();
+                opened
+            } else {
+                let opened = Directory::open(&live).unwrap();
+                std::fs::rename(&live, &aside).unwrap();
+                std::fs::rename(&dead, &live).unwrap();
+                opened
+            };
+            Turned { root, opened, _live }
+        }
+
+        /// The files in the directory that was opened, and in the other.
+        fn files(&self) -> [usize; 2] {
+            let names =
+                if self.root.path().join("aside").exists() { ["aside", "live"] } else { ["live", "dead"] };
+            names.map(|name| self.root.path().join(name).read_dir().unwrap().count())
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn a_path_that_leads_elsewhere_meanwhile_changes_nothing() {
+        for is_link in [true, false] {
+            let turned = Turned::new(is_link);
+            let opened = &turned.opened;
+            assert_eq!(opened.probe(OsStr::new(NAME)).unwrap(), Some(Liveness::Alive));
+            let (_listener, identity) = opened.bind(OsStr::new("new"), 0o600, None).unwrap();
+            assert_eq!(turned.files(), [2, 1]);
+            assert_eq!(opened.look(OsStr::new("new")).unwrap(), Some((FileKind::Socket, identity)));
+        }
+    }
+
+    /// As where no path leads through a descriptor.
+    #[test]
+    fn the_answer_of_another_directory_is_none() {
+        let turned = Turned::new(true);
+        assert_eq!(turned.opened.ask_by_path(OsStr::new(NAME)), Err(Errno::NOENT));
+        let dead = Directory::open(&turned.root.path().join("dead")).unwrap();
+        assert_eq!(dead.ask_by_path(OsStr::new(NAME)), Err(Errno::CONNREFUSED));
+        let live = Directory::open(&turned.root.path().join("live")).unwrap();
+        assert_eq!(live.ask_by_path(OsStr::new(NAME)), Err(Errno::PROTOTYPE));
+    }
+
+    #[test]
+    fn what_has_gone_is_neither_dead_nor_alive() {
+        let root = tempfile::tempdir().unwrap();
+        let opened = Directory::open(root.path()).unwrap();
+        assert_eq!(opened.probe(OsStr::new(NAME)).unwrap(), None);
+    }
+
+    /// Whoever asks the system is told in which directory a server has its name.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn a_bound_socket_says_where_as_far_as_that_fits() {
+        let root = tempfile::tempdir().unwrap();
+        let root_path = root.path().canonicalize().unwrap();
+        let (long, link) = (root_path.join("x".repeat(100)), root_path.join("link"));
+        std::fs::create_dir(&long).unwrap();
+        symlink(&root_path, &link).unwrap();
+        let bound_to = |directory: &Path| {
+            let (listener, _) =
+                Directory::open(directory).unwrap().bind(OsStr::new("new"), 0o600, None).unwrap();
+            let address = rustix::net::getsockname(&listener).and_then(SocketAddrUnix::try_from).unwrap();
+            PathBuf::from(OsStr::from_bytes(address.path_bytes().unwrap()))
+        };
+        assert_eq!(bound_to(&link), root_path.join("new"));
+        assert!(bound_to(&long).starts_with("/proc/self/fd"));
+        assert!(long.join("new").exists());
     }
 }

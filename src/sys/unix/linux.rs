@@ -8,6 +8,7 @@ use interprocess::os::unix::uds_local_socket;
 use rustix::event::{EventfdFlags, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{OFlags, Stat};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -87,9 +88,18 @@ pub(super) fn abstract_name(address: &SocketAddrUnix) -> Option<&[u8]> {
     address.abstract_name()
 }
 
-/// A short path to what a descriptor is open on: `/proc/self/fd/N` is a link to it, proc(5).
+/// A short path to what a descriptor is open on, which leads nowhere else: `/proc/self/fd/N` is a link to it, proc(5). Where that is
+/// not mounted, there is none.
 pub(super) fn path_through(descriptor: &impl AsFd) -> rustix::io::Result<PathBuf> {
-    Ok(PathBuf::from(format!("/proc/self/fd/{}", super::raw(descriptor))))
+    let path = PathBuf::from(format!("/proc/self/fd/{}", super::raw(descriptor)));
+    if super::leads_to(&path, descriptor) { Ok(path) } else { Err(Errno::NAMETOOLONG) }
+}
+
+/// The path without links of an open directory, if one leads there.
+pub(super) fn canonical_path(directory: &impl AsFd) -> Option<PathBuf> {
+    let link = path_through(directory).ok()?;
+    let path = std::fs::read_link(link).ok()?;
+    super::leads_to(&path, directory).then_some(path)
 }
 
 /// Which file it is.

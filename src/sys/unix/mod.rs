@@ -12,7 +12,7 @@ mod selector;
 mod stream;
 mod wait;
 
-pub(crate) use address::{Bound, probe};
+pub(crate) use address::Bound;
 pub(crate) use directory::{Directory, Published};
 pub(crate) use listener::Listener;
 pub(crate) use selector::{Selection, Selector};
@@ -148,6 +148,14 @@ pub(crate) fn native_bytes(string: &OsStr) -> &[u8] {
 
 fn native_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+/// Whether a path leads to what a descriptor is open on, at this moment.
+fn leads_to(path: &std::path::Path, descriptor: impl AsFd) -> bool {
+    match (rustix::fs::stat(path), rustix::fs::fstat(descriptor)) {
+        (Ok(there), Ok(here)) => platform::identity(&there) == platform::identity(&here),
+        _ => false,
+    }
 }
 
 /// Whether the directory is one that only this user can use: what the XDG Base Directory Specification asks of

@@ -1,13 +1,13 @@
 //! What would be open, if anything could be opened: types without values, made by functions that answer NOT_SUPPORTED.
 
-use super::super::{Credentials, FileIdentity, FileKind, Readiness};
+use super::super::{Credentials, FileIdentity, FileKind, Liveness, Readiness};
 use super::{BorrowedDescriptor, Bound, Descriptor, Published, RawDescriptor, Source, not_supported};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use std::ffi::OsStr;
 use std::io;
 use std::os::windows::io::AsHandle;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Has no value, so that nothing that holds it has one.
@@ -221,7 +221,7 @@ impl Directory {
         match self.0 {}
     }
 
-    pub fn path_of(&self, _file: &OsStr) -> PathBuf {
+    pub fn probe(&self, _file: &OsStr) -> Result<Option<Liveness>, Error> {
         match self.0 {}
     }
 

@@ -8,7 +8,7 @@ pub(crate) mod resources;
 
 pub(crate) use closed::{Directory, Listener, Selection, Selector, Stream, TurnsAway, Waker};
 
-use super::{Liveness, Readiness};
+use super::Readiness;
 use crate::error::{Error, Status};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
@@ -133,11 +133,6 @@ pub(crate) fn native_bytes(string: &OsStr) -> &[u8] {
 /// Whether the directory is one that only this user can use.
 pub(crate) fn is_private_directory(_path: &Path) -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Whether somebody listens at a path.
-pub(crate) fn probe(path: &Path) -> Result<Liveness, Error> {
-    Err(not_supported(&format!("ask whether somebody listens at {}", path.display())))
 }
 
 /// A handle of the caller's, for the duration of a call.
