@@ -8,7 +8,7 @@ use crate::name::{Name, Place, Scope};
 use crate::policy::Policy;
 use crate::slot::{Filling, Slot};
 use crate::socket::{MessageOptions, Socket, SocketOptions};
-use crate::sys::{Bound, Listener, RawDescriptor, Stream};
+use crate::sys::{self, Bound, Listener, RawDescriptor, Stream};
 use crate::testkit::faults::{FaultPlan, Role};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -301,6 +301,14 @@ impl Server {
     pub(crate) fn close_for_good(&self) -> Result<()> {
         self.listening.shut();
         self.close()
+    }
+
+    /// In a forked child: ceases to have the listening socket open, and leaves the rest to the parent. Waits for no lock, which a
+    /// thread may hold that only the parent has; then the child keeps the socket.
+    pub(crate) fn leave_to_parent(&self) {
+        if let Some(endpoint) = self.listening.try_with(|listening| listening.endpoint.clone()) {
+            sys::vacate(endpoint.source());
+        }
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Listener>>> {

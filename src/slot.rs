@@ -53,6 +53,14 @@ impl<T> Slot<T> {
         }
     }
 
+    /// As `with`, and finds nothing while another thread has the lock.
+    pub fn try_with<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        match &self.0.try_lock()?.content {
+            Content::Full(there) => Some(look(there)),
+            _ => None,
+        }
+    }
+
     /// Has a call that fills it fail.
     pub fn interrupt(&self) {
         self.0.lock().interrupt();
@@ -165,5 +173,13 @@ mod tests {
         slot.begin().unwrap().finish(1).unwrap();
         slot.shut();
         assert_eq!((content(&slot), slot.take(), refusal(&slot)), (Some(1), Some(1), Some(Status::Closed)));
+    }
+
+    #[test]
+    fn who_only_tries_does_not_wait_for_the_lock() {
+        let slot = Slot::default();
+        slot.begin().unwrap().finish(1).unwrap();
+        assert_eq!(slot.try_with(|there| *there), Some(1));
+        assert_eq!(slot.with(|_| slot.try_with(|there| *there)), Some(None));
     }
 }

@@ -12,6 +12,8 @@
  * - Nothing waits longer than its timeout: milliseconds, -1 for ever, 0 not at all.
  * - Every output is written on every path; it is zero on failure unless its description says otherwise.
  * - Option structs begin with their own size. Begin with their initialiser; zero in any other field is its default.
+ * - A forked child destroys what it has of its parent's handles, or lets it be: the parent does not notice, and nothing waits.
+ *   Other calls with such a handle may wait for threads that only the parent has, and destroying it ends no wait of the child's.
  * - A failure leaves its details for moorline_last_error and moorline_last_os_error of the same thread.
  */
 

@@ -114,16 +114,27 @@ pub(super) fn get<T: Kind>(handle: *const T::Opaque) -> Result<Held<T>> {
 
 /// Makes a handle stale, and has `end` end what its calls do. The object goes when the last call has left.
 pub(super) fn destroy<T: Kind>(handle: *const T::Opaque, end: impl FnOnce(&T)) -> Result<()> {
+    destroy_or_leave(handle, end, |_| {})
+}
+
+/// As `destroy`. In a forked child, where locks of the parent's objects may be held by threads that it does not have, it leaves the
+/// object as it is, but for what `leave` does, which waits for no lock.
+pub(super) fn destroy_or_leave<T: Kind>(
+    handle: *const T::Opaque,
+    end: impl FnOnce(&T),
+    leave: impl FnOnce(&T),
+) -> Result<()> {
     let held = get::<T>(handle)?;
-    // A forked child has the parent's table and records, but perhaps locked by a thread that it does not have.
     let is_inherited = held.is_inherited();
     // Of several that destroy it at once, one does.
-    if !T::table().remove(&held, is_inherited) {
+    if !(if is_inherited { held.disown() } else { T::table().remove(&held) }) {
         return Err(stale::<T>());
     }
-    if !is_inherited {
-        RECORDS.lock().remove(&handle.addr());
+    if is_inherited {
+        leave(&held);
+        return Ok(());
     }
+    RECORDS.lock().remove(&handle.addr());
     end(&held);
     Ok(())
 }

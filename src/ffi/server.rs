@@ -308,9 +308,10 @@ pub unsafe extern "C" fn moorline_server_close(server: *mut moorline_server) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_server_destroy(server: *mut moorline_server) -> moorline_status {
     guard(|| {
-        handle::destroy::<Server>(server, |server| {
+        let close = |server: &Server| {
             // The handle is gone whatever the system says to removing the file; who wants to know calls close first.
             let _ = server.close_for_good();
-        })
+        };
+        handle::destroy_or_leave::<Server>(server, close, Server::leave_to_parent)
     })
 }

@@ -498,7 +498,12 @@ pub unsafe extern "C" fn moorline_service_stop(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_service_destroy(service: *mut moorline_service) -> moorline_status {
     guard(|| {
-        handle::get::<Service>(service)?.shut_down_for_good()?;
-        handle::destroy::<Service>(service, |_| {})
+        let held = handle::get::<Service>(service)?;
+        // Before the handle is gone, because it may be refused; in a forked child there is nobody to wait for.
+        if !held.is_inherited() {
+            held.shut_down_for_good()?;
+        }
+        drop(held);
+        handle::destroy_or_leave::<Service>(service, |_| {}, Service::leave_to_parent)
     })
 }

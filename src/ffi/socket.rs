@@ -587,8 +587,9 @@ pub unsafe extern "C" fn moorline_socket_abort(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_socket_destroy(socket: *mut moorline_socket) -> moorline_status {
     guard(|| {
-        handle::destroy::<Socket>(socket, |socket| {
+        let abort = |socket: &Socket| {
             socket.abort();
-        })
+        };
+        handle::destroy_or_leave::<Socket>(socket, abort, Socket::leave_to_parent)
     })
 }

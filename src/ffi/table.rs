@@ -8,6 +8,7 @@
 //! is noted with its own thread, by arc-swap; whoever takes the entry out gives a reference of its own to each of those that
 //! have it by then, and the last of them drops it.
 
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock};
 use crate::sys;
 use arc_swap::{ArcSwapOption, Guard};
@@ -23,6 +24,9 @@ const _: () =
 const FIRST_PAGE: usize = 32;
 const PAGES: usize = (PLACE_BITS - FIRST_PAGE.ilog2()) as usize;
 const PLACES: usize = (FIRST_PAGE << PAGES) - FIRST_PAGE;
+
+/// What no key is: its type's bits are not zero.
+const NO_KEY: usize = usize::MAX;
 
 pub(super) struct Table<T> {
     pages: [OnceLock<Box<[Place<T>]>>; PAGES],
@@ -43,7 +47,8 @@ struct Free {
 // What each look-up reads is next to what the object has at its beginning.
 #[repr(C)]
 struct Entry<T> {
-    key: usize,
+    /// Or `NO_KEY`.
+    key: AtomicUsize,
     process: u32,
     object: T,
 }
@@ -64,29 +69,27 @@ impl<T> Table<T> {
         let (page, index) = locate(key);
         let page =
             self.pages[page].get_or_init(|| (0..FIRST_PAGE << page).map(|_| Place::default()).collect());
-        page[index].store(Some(Arc::new(Entry { object, key, process: sys::process_id() })));
+        let entry = Entry { key: AtomicUsize::new(key), process: sys::process_id(), object };
+        page[index].store(Some(Arc::new(entry)));
         Some(key)
     }
 
     pub(super) fn get(&self, key: usize) -> Option<Held<T>> {
         let entry = self.place(key)?.load();
         // What is there now may be of another generation. What was loaded stays what it is.
-        entry.as_ref().is_some_and(|entry| entry.key == key).then_some(Held(entry))
+        entry.as_ref().is_some_and(|entry| entry.key() == key).then_some(Held(entry))
     }
 
-    /// Nobody gets it any more. Of several that remove it at once, one does. Of one that is inherited the place is not used again:
-    /// the lock for that may be held by a thread which only the parent has. Those places are no more than the parent's handles.
-    pub(super) fn remove(&self, held: &Held<T>, is_inherited: bool) -> bool {
+    /// Nobody gets it any more. Of several that remove it at once, one does.
+    pub(super) fn remove(&self, held: &Held<T>) -> bool {
         let entry = held.entry();
-        let Some(place) = self.place(entry.key) else { return false };
+        let Some(place) = self.place(entry.key()) else { return false };
         // While this one is held, there is no other at its address.
         let found = place.compare_and_swap(&held.0, None);
         if !found.as_ref().is_some_and(|found| Arc::ptr_eq(found, entry)) {
             return false;
         }
-        if !is_inherited {
-            self.free.lock().give_back(entry.key);
-        }
+        self.free.lock().give_back(entry.key());
         true
     }
 
@@ -131,8 +134,21 @@ impl<T> Held<T> {
         self.entry().process != sys::process_id()
     }
 
+    /// Nobody gets it any more, but it stays where it is, for good: of one that is inherited, every lock may be held by a thread which
+    /// only the parent has, and dropping it would wait for that. Those are no more than the parent's handles. Of several that do so at
+    /// once, one does.
+    pub(super) fn disown(&self) -> bool {
+        self.entry().key.swap(NO_KEY, Ordering::Relaxed) != NO_KEY
+    }
+
     fn entry(&self) -> &Arc<Entry<T>> {
         self.0.as_ref().expect("only an entry is held")
+    }
+}
+
+impl<T> Entry<T> {
+    fn key(&self) -> usize {
+        self.key.load(Ordering::Relaxed)
     }
 }
 
@@ -156,7 +172,7 @@ mod tests {
     const NEXT: usize = 1 << PLACE_BITS;
 
     fn removed<T>(table: &Table<T>, key: usize) -> bool {
-        table.get(key).is_some_and(|held| table.remove(&held, false))
+        table.get(key).is_some_and(|held| table.remove(&held))
     }
 
     fn places<T>(table: &Table<T>) -> usize {
@@ -250,8 +266,8 @@ mod tests {
         let object = Arc::new(());
         let key = table.insert(object.clone()).unwrap();
         let (first, second) = (table.get(key).unwrap(), table.get(key).unwrap());
-        assert!(table.remove(&first, false));
-        assert!(!table.remove(&second, false));
+        assert!(table.remove(&first));
+        assert!(!table.remove(&second));
         let next = table.insert(Arc::default()).unwrap();
         assert_eq!(locate(next), locate(key));
         drop(first);
@@ -286,27 +302,29 @@ mod tests {
 
     /// What a forked child has of its parent's: made by another process, and the lock is somebody's who is not there.
     #[test]
-    fn what_is_inherited_is_removed_without_the_lock() {
+    fn what_is_inherited_is_nobodys_any_more_without_the_lock_and_stays() {
         let table = Arc::new(Table::default());
         let object = Arc::new(());
         let key = table.insert(object.clone()).unwrap();
         assert!(!table.get(key).unwrap().is_inherited());
-        let inherited = Entry { object: object.clone(), key, process: sys::process_id() + 1 };
+        let process = sys::process_id() + 1;
+        let inherited = Entry { object: object.clone(), key: AtomicUsize::new(key), process };
         table.place(key).unwrap().store(Some(Arc::new(inherited)));
         let locked = table.free.lock();
         let (told, answer) = mpsc::channel();
-        let remover = thread::spawn({
+        let child = thread::spawn({
             let table = table.clone();
             move || {
-                let held = table.get(key).unwrap();
-                let is_inherited = held.is_inherited();
-                told.send((is_inherited, table.remove(&held, is_inherited), table.get(key).is_none()))
+                let (first, second) = (table.get(key).unwrap(), table.get(key).unwrap());
+                let disowned = [first.disown(), second.disown()];
+                told.send((first.is_inherited(), disowned, table.get(key).is_none()))
             }
         });
-        assert_eq!(answer.recv_timeout(WATCHDOG), Ok((true, true, true)));
+        assert_eq!(answer.recv_timeout(WATCHDOG), Ok((true, [true, false], true)));
         drop(locked);
-        remover.join().unwrap().unwrap();
-        assert_eq!(Arc::strong_count(&object), 1);
+        child.join().unwrap().unwrap();
+        assert_eq!(Arc::strong_count(&object), 2);
+        assert_ne!(table.insert(Arc::default()), Some(key));
     }
 
     /// Looks up, makes and removes when its thread's other thread-locals have gone.

@@ -375,6 +375,13 @@ impl Service {
         self.shut_down()
     }
 
+    /// As [`Server::leave_to_parent`].
+    pub(crate) fn leave_to_parent(&self) {
+        if let Some(server) = self.running.try_with(|running| running.server()) {
+            server.leave_to_parent();
+        }
+    }
+
     /// Its own threads would wait for themselves.
     fn refuse_own_threads(&self) -> Result<()> {
         if connection::on_thread_of(self.number) {

@@ -23,7 +23,7 @@ use message::Messaging;
 use outgoing::Outgoing;
 use std::ffi::OsStr;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Whose server a socket connects to. Checked by the kernel's word before anything is sent, so that whoever squats on
 /// a name gets nobody's data.
@@ -83,6 +83,8 @@ pub struct Socket {
     /// Held while one close flushes, with what ends that early.
     closing: Mutex<()>,
     abort: Mutex<Abort>,
+    /// What is open, for a forked child, which can wait for no lock.
+    unlocked: Weak<Endpoint<Stream>>,
 }
 
 /// What a socket has done so far.
@@ -176,6 +178,7 @@ impl Socket {
         let first_words = messaging.as_ref().map(|messaging| messaging.first_words()).unwrap_or_default();
         let endpoint = Arc::new(Endpoint::new(stream));
         let socket = Socket {
+            unlocked: Arc::downgrade(&endpoint),
             outgoing: Outgoing::new(endpoint.clone(), options.send_queue_limit, &first_words),
             open: Mutex::new(Some(endpoint)),
             messaging,
@@ -222,6 +225,14 @@ impl Socket {
     /// `Closed`.
     pub fn descriptor(&self) -> Result<RawDescriptor> {
         Ok(self.endpoint()?.source().descriptor())
+    }
+
+    /// In a forked child: ceases to have the connection open, and leaves the rest to the parent. Waits for no lock, which a thread may
+    /// hold that only the parent has.
+    pub(crate) fn leave_to_parent(&self) {
+        if let Some(endpoint) = self.unlocked.upgrade() {
+            sys::vacate(endpoint.source());
+        }
     }
 
     /// The descriptors that it keeps.

@@ -18,6 +18,7 @@
 //! - `is_refusal_of_descriptors`: whether a send with descriptors failed because the receiver takes none.
 //! - `status_of`: the [`crate::Status`] that an error of the system means.
 //! - `borrow`, `lend` and `give_away`: descriptors as numbers, from the caller and to the caller, and our own for a call.
+//! - `vacate`: lets go of what a descriptor is open on, but not of its number.
 //! - `no_descriptors`: the error of a process that has none left.
 //! - `create_private_file`: a new file that only this user can use.
 //! - `resources`: the descriptors and threads of this process.

@@ -211,10 +211,126 @@ static void test_a_child_waits_for_nobody_of_its_parent(void)
     CHECK_OK(moorline_server_destroy(server));
 }
 
+static atomic_bool busy;
+static char block[65536];
+
+static void send_all_the_time(void *context)
+{
+    (void)context;
+    while (atomic_load(&busy)) {
+        size_t sent = 0;
+        (void)!moorline_socket_send(first, block, sizeof block, 10, &sent);
+    }
+}
+
+static void receive_all_the_time(void *context)
+{
+    static char received[sizeof block];
+    (void)context;
+    while (atomic_load(&busy)) {
+        size_t count = 0;
+        (void)!moorline_socket_receive(second, received, sizeof received, 10, &count);
+    }
+}
+
+static void wait_all_the_time(void *context)
+{
+    (void)context;
+    while (atomic_load(&busy)) {
+        moorline_event event;
+        size_t count = 0;
+        (void)!moorline_poller_wait(poller, &event, 1, 1, &count);
+    }
+}
+
+static void ask_all_the_time(void *context)
+{
+    (void)context;
+    while (atomic_load(&busy)) {
+        char name[PATH_MAX];
+        (void)!moorline_service_full_name(service, name, sizeof name, NULL);
+        (void)!moorline_server_full_name(server, name, sizeof name, NULL);
+    }
+}
+
+static void destroy_all_well(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    destroy_all();
+}
+
+/* As above, with everything in use. */
+static void test_a_child_waits_for_nobody_of_a_busy_parent(void)
+{
+    enum { FORKS = 60 };
+    void (*const uses[])(void *) = {send_all_the_time, receive_all_the_time, wait_all_the_time, ask_all_the_time};
+    enum { USES = sizeof uses / sizeof uses[0] };
+    struct worker users[USES];
+    make_all();
+    atomic_store(&busy, true);
+    for (int i = 0; i < USES; ++i) {
+        worker_start(&users[i], uses[i], NULL);
+    }
+    for (int i = 0; i < FORKS; ++i) {
+        struct child child = child_start(destroy_all_well, NULL);
+        child_expect_success(&child);
+    }
+    atomic_store(&busy, false);
+    for (int i = 0; i < USES; ++i) {
+        worker_join(&users[i]);
+    }
+    destroy_all();
+    CHECK_NUMBER(files_in(test_directory()), 0);
+}
+
+static void destroy_all_and_live_on(int line, void *context)
+{
+    (void)context;
+    destroy_all();
+    line_say(line, 'd');
+    line_hear(line, '-');
+}
+
+/* What a child has destroyed it does not keep open: the peer sees the end when the parent closes, and a name of no file is free. */
+static void test_a_child_keeps_nothing_open_that_it_destroyed(void)
+{
+    moorline_server_options server_options = {.struct_size = sizeof server_options, .scope = MOORLINE_SCOPE_ABSTRACT};
+    moorline_service_options service_options = {.struct_size = sizeof service_options, .scope = MOORLINE_SCOPE_ABSTRACT};
+    struct path server_name = in_test_directory("server"), service_name = in_test_directory("service");
+    CHECK_OK(moorline_server_create(&server_options, &server));
+    CHECK_OK(moorline_server_listen(server, server_name.text));
+    CHECK_OK(moorline_service_create(&service_options, NULL, &service));
+    CHECK_OK(moorline_service_start(service, service_name.text));
+    CHECK_OK(moorline_socket_pair(NULL, &first, &second));
+    CHECK_OK(moorline_poller_create(NULL, &poller));
+    CHECK_OK(moorline_poller_add_socket(poller, first, MOORLINE_READABLE, 7));
+    struct child child = child_start(destroy_all_and_live_on, NULL);
+    line_hear(child.line, 'd');
+
+    moorline_event event;
+    size_t count = 0;
+    send_byte(second);
+    CHECK_OK(moorline_poller_wait(poller, &event, 1, -1, &count)); /* the child has taken nothing from the parent's poller */
+    expect_byte(first);
+    CHECK_OK(moorline_socket_close(first, 0, NULL));
+    char byte = 0;
+    CHECK_STATUS(moorline_socket_receive(second, &byte, 1, -1, &count), MOORLINE_DISCONNECTED);
+    CHECK_OK(moorline_server_close(server));
+    CHECK_OK(moorline_server_listen(server, server_name.text));
+    CHECK_OK(moorline_service_stop(service, -1, NULL));
+    CHECK_OK(moorline_service_start(service, service_name.text));
+    line_say(child.line, '-');
+    child_expect_success(&child);
+    destroy_all();
+}
+
 int main(void)
 {
     RUN(test_everything_goes_on);
     RUN(test_nobody_is_woken);
     RUN(test_a_child_waits_for_nobody_of_its_parent);
+    RUN(test_a_child_waits_for_nobody_of_a_busy_parent);
+    RUN(test_a_child_keeps_nothing_open_that_it_destroyed);
     return 0;
 }

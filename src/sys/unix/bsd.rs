@@ -5,6 +5,7 @@
 //! birth, so a program that forks and executes at that very moment hands it down.
 
 use super::super::FileIdentity;
+use super::RawDescriptor;
 use crate::error::{Error, Status};
 use interprocess::os::unix::uds_local_socket;
 use rustix::event::PollFlags;
@@ -96,6 +97,15 @@ pub(super) fn socket_pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
 /// The next connection of a listening socket: one that never waits.
 pub(super) fn accept(listener: &impl AsFd) -> rustix::io::Result<OwnedFd> {
     prepare(birth::accept(listener)?, false)
+}
+
+/// Has the number of a descriptor mean what another is open on, too.
+pub(super) fn duplicate_to(descriptor: &impl AsFd, number: RawDescriptor) {
+    // SAFETY: dup2(2) and fcntl(2) take numbers. Whose the second is still has a descriptor there afterwards.
+    unsafe {
+        libc::dup2(super::raw(descriptor), number);
+        libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC);
+    }
 }
 
 /// Binds a socket file, gives it its permissions, and then listens: nobody can connect in between. The permissions of a socket

@@ -1,6 +1,7 @@
 //! What Linux does in its own way, and the systems of BSD in theirs: the two files have the same functions.
 
 use super::super::FileIdentity;
+use super::RawDescriptor;
 use crate::error::{Error, Status};
 use interprocess::local_socket::{GenericFilePath, ListenerNonblockingMode, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
@@ -45,6 +46,12 @@ pub(super) fn socket_pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
 /// The next connection of a listening socket: one that never waits.
 pub(super) fn accept(listener: &impl AsFd) -> rustix::io::Result<OwnedFd> {
     rustix::net::accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+}
+
+/// Has the number of a descriptor mean what another is open on, too.
+pub(super) fn duplicate_to(descriptor: &impl AsFd, number: RawDescriptor) {
+    // SAFETY: dup3(2) takes two numbers. Whose the second is still has a descriptor there afterwards, which is close-on-exec.
+    unsafe { libc::dup3(super::raw(descriptor), number, libc::O_CLOEXEC) };
 }
 
 /// Binds a socket file that only gets the permissions that both `mode` and the umask allow, and listens.

@@ -227,6 +227,14 @@ pub(crate) fn create_private_file(path: &std::path::Path) -> io::Result<std::fs:
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Lets go of what a descriptor is open on, but not of its number: threads that are about to use that find a socket without a peer
+/// there. Without a descriptor left for that one, nothing happens.
+pub(crate) fn vacate(descriptor: &impl AsFd) {
+    if let Ok(alone) = platform::socket(rustix::net::SocketType::STREAM, false) {
+        platform::duplicate_to(&alone, raw(descriptor));
+    }
+}
+
 /// Leaves a descriptor to the caller.
 pub(crate) fn give_away(descriptor: Descriptor) -> RawDescriptor {
     std::os::fd::IntoRawFd::into_raw_fd(descriptor)

@@ -150,6 +150,9 @@ pub(crate) fn raw(descriptor: &impl AsHandle) -> RawDescriptor {
     i32::try_from(descriptor.as_handle().as_raw_handle() as isize).unwrap_or(-1)
 }
 
+/// No process is forked from another here.
+pub(crate) fn vacate(_descriptor: &impl AsHandle) {}
+
 /// Leaves a handle to the caller.
 pub(crate) fn give_away(descriptor: Descriptor) -> RawDescriptor {
     let number = descriptor.into_raw_handle() as isize;
