@@ -2,7 +2,10 @@
 
 mod support;
 
-use moorline::{Interest, Socket, SocketOptions, Status, Timeout};
+use moorline::{Framing, Interest, MessageOptions, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::thread;
 use support::*;
 
@@ -127,4 +130,31 @@ fn a_released_descriptor_lives_on() {
     again.send(b"still here", WATCHDOG).unwrap();
     assert_eq!(receive_exactly(&far, 10), b"still here");
     assert_eq!(status(Socket::adopt(-1, &SocketOptions::default())), Status::InvalidArgument);
+}
+
+#[test]
+fn a_released_socket_has_no_time_limit_of_the_connect() {
+    let server = listening(ServerOptions::default());
+    let released = UnixStream::from(connect(&server).release_owned().unwrap());
+    assert_eq!(released.write_timeout().unwrap(), None);
+}
+
+/// What was read ahead would be neither with the caller nor in the descriptor.
+#[test]
+fn a_socket_is_not_released_with_messages_that_nobody_has_received() {
+    let messages = Some(Arc::new(MessageOptions::new(Framing::Lines)));
+    let (near, far) = Socket::pair(&SocketOptions { messages, ..SocketOptions::default() }).unwrap();
+    for message in [b"one", b"two"] {
+        far.send_message(message, WATCHDOG).unwrap();
+    }
+    assert_eq!(near.receive_message(WATCHDOG).unwrap().data, b"one");
+    assert_eq!(status(near.release_owned()), Status::InvalidState);
+    assert_eq!(near.receive_message(WATCHDOG).unwrap().data, b"two");
+    let mut released = UnixStream::from(near.release_owned().unwrap());
+    far.send_message(b"three", WATCHDOG).unwrap();
+    let mut line = [0; 6];
+    released.set_nonblocking(false).unwrap();
+    released.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"three\n");
+    assert_eq!(status(near.receive_message(WATCHDOG)), Status::Closed);
 }

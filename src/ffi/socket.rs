@@ -273,7 +273,8 @@ pub unsafe extern "C" fn moorline_socket_adopt_descriptor(
 ///
 /// @param socket      any socket; its handle is stale from MOORLINE_OK on
 /// @param descriptor  out: the descriptor, to be closed by the caller; non-blocking and close-on-exec
-/// @return MOORLINE_OK; MOORLINE_INVALID_STATE (something is queued to be sent, or a send is under way: flush first);
+/// @return MOORLINE_OK; MOORLINE_INVALID_STATE (something is queued to be sent, or a send is under way: flush first; or a
+///         message or a part of one was read ahead and nobody has received it, or a receive of a message is under way);
 ///         MOORLINE_CLOSED; MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Does not block. Any thread. Other calls that wait end with MOORLINE_CLOSED.

@@ -69,7 +69,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `Closed`. `InvalidState`: something is queued to be sent; flush first. `LimitReached`: no descriptor left.
+    /// `Closed`. `InvalidState`: something is queued to be sent, so flush first; or a message or a part of one has come in that
+    /// nobody has received; or a send, or a receive of a message, is under way. `LimitReached`: no descriptor left.
     pub fn release(&self) -> Result<RawDescriptor> {
         self.release_owned().map(sys::give_away)
     }
@@ -86,6 +87,8 @@ impl Socket {
         if !turn.has_sent_all() {
             return Err(busy("something is queued to be sent"));
         }
+        // What was read ahead of those who receive messages would be lost, and what is just being read, too.
+        let _inbox = self.hold_empty_inbox().map_err(busy)?;
         let descriptor = endpoint.source().release()?;
         turn.end();
         self.end();

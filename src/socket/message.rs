@@ -584,6 +584,18 @@ impl Socket {
         self.messaging.as_deref()?.broken_off.get().copied()
     }
 
+    /// Keeps messages from being received for as long as the answer is kept. If one is just being received, or something has come in
+    /// that was not taken, it says so.
+    pub(super) fn hold_empty_inbox(&self) -> Result<impl Sized, &'static str> {
+        let Some(messaging) = &self.messaging else { return Ok(None) };
+        let inbox = messaging.inbox.try_lock().ok_or("a receive of a message is under way")?;
+        if inbox.bytes().is_empty() {
+            Ok(Some(inbox))
+        } else {
+            Err("nobody has received what was read ahead")
+        }
+    }
+
     /// Gives up what came and was not taken, unless somebody is just receiving.
     pub(super) fn drop_inbox(&self) {
         if let Some(mut inbox) = self.messaging.as_ref().and_then(|messaging| messaging.inbox.try_lock()) {

@@ -360,6 +360,10 @@ fn connect(
             Err(errno) => return Err(errno),
         }
     }
+    if let Deadline::At(_) = deadline {
+        // The limit was this call's, and whoever the socket is released to may have it wait.
+        sockopt::set_socket_timeout(socket, Direction::Send, None)?;
+    }
     rustix::io::ioctl_fionbio(socket, true)?;
     Ok(stream)
 }
