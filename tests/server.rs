@@ -5,7 +5,9 @@ mod support;
 use moorline::{Policy, Scope, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, thread};
 use support::contended::Contended;
 use support::*;
@@ -261,4 +263,38 @@ fn who_closes_a_server_while_it_claims_a_name_ends_that() {
         assert_eq!(listened, Status::NameInUse);
     }
     panic!("the claim was always held up");
+}
+
+#[test]
+fn a_link_that_is_turned_all_the_time_costs_no_live_server_its_name() {
+    const TRIES: usize = 4000;
+    let root = tempfile::tempdir().unwrap();
+    let [live, empty, link, next] = ["live", "empty", "link", "next"].map(|name| root.path().join(name));
+    fs::create_dir(&live).unwrap();
+    fs::create_dir(&empty).unwrap();
+    symlink(&live, &link).unwrap();
+    let server = Server::new(ServerOptions::default());
+    server.listen(live.join("name")).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for target in [&empty, &live].into_iter().cycle() {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                symlink(target, &next).unwrap();
+                fs::rename(&next, &link).unwrap();
+            }
+        });
+        let unharmed = (0..TRIES).all(|_| {
+            let other = status(Server::new(ServerOptions::default()).listen(link.join("name")));
+            [Status::Ok, Status::NameInUse].contains(&other) && live.join("name").exists()
+        });
+        done.store(true, Ordering::Relaxed);
+        assert!(unharmed);
+    });
+    let files = |directory: &Path| directory.read_dir().unwrap().count();
+    assert_eq!((files(&live), files(&empty)), (1, 0));
+    drop(connect(&server));
+    server.accept(WATCHDOG).unwrap();
 }
