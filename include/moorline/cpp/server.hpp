@@ -66,8 +66,8 @@ public:
     /// Takes `name` and listens: whoever finds the name from now on can connect. A name whose server has died is
     /// taken over, which takes milliseconds, or a second if somebody keeps its directory locked. Errors:
     /// name_invalid, name_too_long, name_in_use (a live server, or something that is no socket; left alone),
-    /// permission_denied, not_found (no such directory), invalid_state (listening already), limit_reached,
-    /// stale_handle, invalid_argument (empty), os_error.
+    /// permission_denied, not_found (no such directory), invalid_state (listening already), closed (another thread
+    /// closed or destroyed it meanwhile), limit_reached, stale_handle, invalid_argument (empty), os_error.
     [[nodiscard]] Result<void> listen(const std::string& name) noexcept {
         return detail::with_name(name, [&](const char* text) { return moorline_server_listen(native_handle(), text); });
     }
@@ -97,7 +97,7 @@ public:
 
     /// Listens on a descriptor that listens already (socket activation). The server owns it from success on, but
     /// never removes its file. Never blocks. Errors: invalid_argument (empty, or not such a descriptor; still the
-    /// caller's), invalid_state (listening already), stale_handle.
+    /// caller's), invalid_state (listening already), closed (another thread has just destroyed it), stale_handle.
     [[nodiscard]] Result<void> listen_descriptor(int descriptor) noexcept {
         return detail::done(moorline_server_listen_descriptor(native_handle(), descriptor));
     }
