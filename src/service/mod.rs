@@ -346,7 +346,7 @@ impl Service {
         }
         running.join();
         // Of several that wait for it to stop, one has stopped it.
-        if !self.forget(&running) {
+        if !self.forget(&running) || running.was_shut_down() {
             return Err(Error::new(Status::Closed, "stop: another thread has stopped it"));
         }
         Ok(running.report(deadline.expiry()))

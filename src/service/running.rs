@@ -28,6 +28,8 @@ pub(super) struct Running {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Why the socket file could not be removed, until that is told.
     left_behind: Mutex<Option<Error>>,
+    /// Whatever a stop waits for was cut short, which is not of its doing.
+    was_shut_down: AtomicBool,
     process: u32,
 }
 
@@ -106,6 +108,7 @@ impl Running {
             mailboxes,
             threads: Mutex::default(),
             left_behind: Mutex::default(),
+            was_shut_down: AtomicBool::new(false),
             process: sys::process_id(),
         })
     }
@@ -174,9 +177,14 @@ impl Running {
             self.threads.lock().drain(..).for_each(std::mem::forget);
             return;
         }
+        self.was_shut_down.store(true, Ordering::Release);
         self.order_stop(Deadline::Now);
         self.abort_connections();
         self.join();
+    }
+
+    pub fn was_shut_down(&self) -> bool {
+        self.was_shut_down.load(Ordering::Acquire)
     }
 
     fn abort_connections(&self) {
