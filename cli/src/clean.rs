@@ -2,7 +2,7 @@
 
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
-use crate::list::{dead_names, dead_names_in};
+use crate::list::{dead_names_in, usual_directories};
 use crate::output;
 use clap::Args;
 use moorline::{Server, ServerOptions, Status};
@@ -32,23 +32,34 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let dead: Vec<PathBuf> = if arguments.directories.is_empty() {
-        dead_names()
-    } else {
-        arguments.directories.iter().flat_map(|directory| dead_names_in(directory)).collect()
-    };
-    if arguments.json {
-        return clean_as_json(&dead, arguments.yes);
+    let usual = usual_directories();
+    let directories = if arguments.directories.is_empty() { &usual } else { &arguments.directories };
+    let mut dead = Vec::new();
+    let mut failed = false;
+    for directory in directories {
+        match dead_names_in(directory) {
+            Ok(names) => dead.extend(names),
+            Err(error) => {
+                output::tell(&format!("moorline: {}: {error}", directory.display()));
+                failed = true;
+            }
+        }
     }
-    for path in &dead {
+    failed |= if arguments.json { clean_as_json(&dead, arguments.yes)? } else { clean(&dead, arguments)? };
+    if failed { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// Tells whether something failed.
+fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
+    for path in dead {
         output::print(&format!("{}\n", path.display()))?;
     }
     if dead.is_empty() || arguments.dry_run || !(arguments.yes || confirmed(dead.len())?) {
-        return Ok(());
+        return Ok(false);
     }
     let interrupted = watch()?;
     let mut failed = false;
-    for path in &dead {
+    for path in dead {
         if interrupted.load(Ordering::Relaxed) {
             return Err(Failure::Error("interrupted before all were removed".to_owned()));
         }
@@ -57,10 +68,11 @@ pub fn run(arguments: &Arguments) -> Answer {
             failed = true;
         }
     }
-    if failed { Err(Failure::Said) } else { Ok(()) }
+    Ok(failed)
 }
 
-fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer {
+/// Tells whether something failed.
+fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
     let interrupted = watch()?;
     let mut failed = false;
     let names: Vec<_> = dead
@@ -76,7 +88,7 @@ fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer {
         })
         .collect();
     output::print_json(&names.into())?;
-    if failed { Err(Failure::Said) } else { Ok(()) }
+    Ok(failed)
 }
 
 /// An interrupt does not come between taking a name over and giving it back, but before the next one.

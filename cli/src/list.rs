@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 #[derive(Args)]
 #[command(
@@ -91,7 +92,10 @@ fn servers() -> Answer<Vec<Server>> {
             connections: listener.connections,
         });
     }
-    servers.extend(dead_names().into_iter().map(|path| Server {
+    // Where this user may not look, there is nothing to show.
+    let dead =
+        usual_directories().into_iter().flat_map(|directory| dead_names_in(&directory).unwrap_or_default());
+    servers.extend(dead.map(|path| Server {
         state: State::Dead,
         name: path.to_string_lossy().into_owned(),
         is_abstract: false,
@@ -160,24 +164,20 @@ pub fn usual_directories() -> Vec<PathBuf> {
     [Scope::Temporary, Scope::Runtime].into_iter().filter_map(parent).collect()
 }
 
-/// The names in the temp directory and the user's runtime directory whose servers have died.
-pub fn dead_names() -> Vec<PathBuf> {
-    usual_directories().iter().flat_map(|directory| dead_names_in(directory)).collect()
-}
-
-pub fn dead_names_in(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut dead: Vec<PathBuf> = entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
-        .map(|entry| entry.path())
-        .filter(|path| {
-            Name::resolve(path, Scope::Temporary)
-                .and_then(|name| name.state())
-                .is_ok_and(|state| state == NameState::Dead)
-        })
-        .collect();
+/// The names in a directory whose servers have died. Their paths are absolute, as a relative one would be a plain name.
+pub fn dead_names_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut dead = Vec::new();
+    for entry in fs::read_dir(path::absolute(directory)?)? {
+        let entry = entry?;
+        let path = entry.path();
+        let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
+        let state = || Name::resolve(&path, Scope::Temporary).and_then(|name| name.state());
+        if is_socket && state().is_ok_and(|state| state == NameState::Dead) {
+            dead.push(path);
+        }
+    }
     dead.sort();
-    dead
+    Ok(dead)
 }
 
 fn to_cells(server: &Server) -> Vec<String> {

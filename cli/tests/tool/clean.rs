@@ -1,6 +1,6 @@
 //! `clean`: what dead servers have left.
 
-use crate::support::{Place, Running, converse};
+use crate::support::{Place, Running, converse, to_json};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -30,4 +30,48 @@ fn clean_removes_the_dead_and_nothing_else() {
     assert_eq!(place.run(&["clean", "--yes"]).status.code(), Some(0));
     assert!(!dead.exists() && file.exists() && place.path("link").is_symlink());
     assert!(converse(&place, &[&server.name], b"still there").stdout == b"still there");
+}
+
+#[test]
+fn a_directory_is_where_the_working_directory_says_and_no_plain_name() {
+    let place = Place::new();
+    let directory = place.path("work");
+    fs::create_dir(&directory).unwrap();
+    let dead = place.dead("work/dead");
+    let server = Running::serve(&place, &[place.path("work/name").to_str().unwrap()]);
+    // What a plain name of the same text means.
+    let other = place.dead("name");
+    for given in [".", "../work", directory.to_str().unwrap()] {
+        let command = |more: &str| {
+            let output = place.command(&["clean", given, "--json", more]).current_dir(&directory).output();
+            to_json(&output.unwrap().stdout)
+        };
+        let shown = command("--dry-run");
+        assert_eq!((shown.as_array().unwrap().len(), &shown[0]["removed"]), (1, &false.into()), "{shown}");
+        let removed = command("--yes");
+        assert_eq!(
+            (removed.as_array().unwrap().len(), &removed[0]["removed"]),
+            (1, &true.into()),
+            "{removed}"
+        );
+        assert!(!dead.exists() && other.exists());
+        place.dead("work/dead");
+    }
+    assert!(converse(&place, &[&server.name], b"still there").stdout == b"still there");
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_told_and_the_others_are_cleaned() {
+    let place = Place::new();
+    let dead = place.dead("dead");
+    let file = place.file("file", "no directory");
+    let (nowhere, here) = (place.path("nowhere"), place.directory().to_str().unwrap());
+    for arguments in [&["--dry-run"][..], &["--dry-run", "--json"], &["--yes"]] {
+        let wrong = ["clean", &file, nowhere.to_str().unwrap(), here];
+        let (code, text) = place.fails(&[&wrong, arguments].concat());
+        assert_eq!(code, Some(1), "{arguments:?}");
+        assert!(text.contains(&file) && text.contains(nowhere.to_str().unwrap()), "{text}");
+        assert!(!text.contains(dead.to_str().unwrap()), "{text}");
+    }
+    assert!(!dead.exists());
 }
