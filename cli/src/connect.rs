@@ -2,13 +2,15 @@
 
 use crate::arguments::{MessageArguments, NameArguments, seconds, timeout};
 use crate::failure::{Answer, Failure};
-use crate::output;
 use clap::Args;
 use moorline::socket::Direction;
 use moorline::{Socket, SocketOptions, Status, Timeout, Trust};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -16,7 +18,8 @@ use std::time::Duration;
 
 #[derive(Args)]
 #[command(after_help = "When the input ends, the server is told so and the rest of its answer is awaited. \
-                        With --framing each line of the input is a message, and each message is printed as a line.")]
+                        With --framing each line of the input is a message, and each message is printed as a line. \
+                        Exit code 1: the server left before it had taken all of the input, or something failed.")]
 pub struct Arguments {
     #[command(flatten)]
     name: NameArguments,
@@ -34,10 +37,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let input: Box<dyn Read + Send> = match &arguments.file {
-        Some(path) => Box::new(File::open(path).map_err(Failure::system(path.display().to_string()))?),
-        None => Box::new(io::stdin()),
-    };
+    let (input, left) = Input::open(arguments.file.as_deref())?;
     let messages = arguments.messages.options();
     let framed = messages.is_some();
     let options = SocketOptions {
@@ -47,46 +47,110 @@ pub fn run(arguments: &Arguments) -> Answer {
     };
     let name = arguments.name.resolve()?;
     let socket = Arc::new(Socket::connect_to(&name, &options, timeout(arguments.timeout))?);
-    // Not joined: a terminal that nobody types at would keep it when the server has left.
+    // Not joined: when receiving fails, it may wait for the input still.
     let sender = socket.clone();
     let (done, sent_all) = mpsc::channel();
     thread::spawn(move || {
         let sent = if framed { send_lines(&sender, input) } else { send_bytes(&sender, input) };
-        if let Err(Failure::Error(text)) = sent {
-            output::tell(&format!("moorline: {text}"));
+        if matches!(sent, Err(Unsent::Failed(_))) {
             sender.abort();
         }
-        // Nobody waits any more when the server has left.
-        let _ = done.send(());
+        // Nobody waits any more when receiving has failed.
+        let _ = done.send(sent);
     });
-    let received = receive(&socket, framed);
-    if matches!(received, Err(Failure::Said)) {
-        // The sender is just saying why.
-        let _ = sent_all.recv();
-    }
-    received?;
+    receive(&socket, framed)?;
     // It says no more, but may take what there is to send still, until it has left altogether.
-    while sent_all.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !socket.is_gone() {}
-    Ok(())
+    let mut left = Some(left);
+    let sent = loop {
+        match sent_all.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) if socket.is_gone() => left = None,
+            Err(RecvTimeoutError::Timeout) => {}
+            // It does not panic.
+            answer => break answer.unwrap_or(Ok(())),
+        }
+    };
+    drop(left);
+    match sent {
+        Ok(()) => Ok(()),
+        Err(Unsent::Left) => Err(left_early()),
+        Err(Unsent::Failed(failure)) => Err(failure),
+    }
 }
 
 /// How often it is looked whether a server has left that had ended its sending before.
 const LOOK: Duration = Duration::from_millis(50);
 
-fn send_bytes(socket: &Socket, mut input: impl Read) -> Answer {
+/// What there is to send. When the server has left it ends where it would have to be waited for: what is there already is read, so that
+/// it is known whether all of it was sent.
+struct Input {
+    source: File,
+    /// The other end is closed when the server has left.
+    left: PipeReader,
+}
+
+impl Input {
+    /// The file, or the standard input; and what to close when the server has left.
+    fn open(file: Option<&Path>) -> Answer<(Input, PipeWriter)> {
+        let source = match file {
+            Some(path) => File::open(path).map_err(Failure::system(path.display().to_string()))?,
+            // Without a buffer before it: what is there is asked of the system.
+            None => {
+                io::stdin().as_fd().try_clone_to_owned().map_err(Failure::system("read the input"))?.into()
+            }
+        };
+        let (left, leave) = io::pipe().map_err(Failure::system("make a pipe"))?;
+        Ok((Input { source, left }, leave))
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut sources = [PollFd::new(&self.source, PollFlags::IN), PollFd::new(&self.left, PollFlags::IN)];
+        poll(&mut sources, None)?;
+        if sources[0].revents().is_empty() { Ok(0) } else { self.source.read(buffer) }
+    }
+}
+
+/// Why not all of the input was sent.
+enum Unsent {
+    /// The server takes no more. What it has said before can be received still.
+    Left,
+    Failed(Failure),
+}
+
+impl From<moorline::Error> for Unsent {
+    fn from(error: moorline::Error) -> Unsent {
+        match error.status() {
+            Status::Disconnected => Unsent::Left,
+            _ => Unsent::Failed(error.into()),
+        }
+    }
+}
+
+fn left_early() -> Failure {
+    Failure::Error("the server left before it had taken all of the input".to_owned())
+}
+
+fn unread(error: io::Error) -> Unsent {
+    Unsent::Failed(Failure::system("read the input")(error))
+}
+
+fn send_bytes(socket: &Socket, mut input: impl Read) -> Result<(), Unsent> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match input.read(&mut buffer).map_err(Failure::system("read the input"))? {
-            0 => break,
-            count => socket.send(&buffer[..count], Timeout::Forever)?,
+        match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => socket.send(&buffer[..count], Timeout::Forever)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unread(error)),
         }
     }
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)
 }
 
-fn send_lines(socket: &Socket, input: impl Read) -> Answer {
+fn send_lines(socket: &Socket, input: impl Read) -> Result<(), Unsent> {
     for line in BufReader::new(input).split(b'\n') {
-        socket.send_message(&line.map_err(Failure::system("read the input"))?, Timeout::Forever)?;
+        socket.send_message(&line.map_err(unread)?, Timeout::Forever)?;
     }
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)
 }
@@ -110,9 +174,13 @@ fn receive(socket: &Socket, framed: bool) -> Answer {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Failure::NoReader),
                 Err(error) => return Err(Failure::Error(format!("write to the standard output: {error}"))),
             },
+            // By a reset the system tells that the server has not read all that was sent.
+            Err(error) if error.os_error() == Some(Errno::CONNRESET.raw_os_error()) => {
+                return Err(left_early());
+            }
             Err(error) if error.status() == Status::Disconnected => return Ok(()),
             // It was the sender that ended the connection, and says why.
-            Err(error) if error.status() == Status::Closed => return Err(Failure::Said),
+            Err(error) if error.status() == Status::Closed => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }

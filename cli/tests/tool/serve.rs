@@ -1,13 +1,13 @@
 //! `serve` and `connect`: a server and a client at the terminal.
 
-use crate::support::{Place, Running, converse, read_exactly, read_to_end};
+use crate::support::{Place, Running, WATCHDOG, converse, read_exactly, read_to_end};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn an_echo_gives_back_what_is_sent_and_leaves_nothing_behind() {
@@ -125,4 +125,65 @@ fn a_server_that_leaves_ends_the_client_whatever_there_is_to_send() {
     drop(server);
     assert_eq!(client.wait().unwrap().code(), Some(0));
     drop(input);
+}
+
+#[test]
+fn a_server_that_leaves_before_it_has_taken_all_has_its_answer_printed_and_the_exit_code_says_so() {
+    let more = "x".repeat(3_000_000);
+    // What the server has not taken was sent in part, was sent whole, or comes when it has left.
+    for (input, answer) in [(format!("y\n{more}"), &b"bye\n"[..]), ("y\nz".to_owned(), b"bye\n"), (more, b"")]
+    {
+        let place = Place::new();
+        let listener = UnixListener::bind(place.path("server")).unwrap();
+        let file = place.file("input", &input);
+        let client = place
+            .command(&["connect", "server", "--file", &file])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        if !answer.is_empty() {
+            assert_eq!(read_exactly(&mut server, 2), b"y\n");
+            server.write_all(answer).unwrap();
+        }
+        drop(server);
+        let output = client.wait_with_output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((&output.stdout[..], output.status.code()), (answer, Some(1)), "{errors}");
+        assert!(errors.contains("the server left before it had taken all"), "{errors}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_read_yet_outlasts_a_send_that_fails() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.path("server")).unwrap();
+    let file = place.file("input", &"x".repeat(3_000_000));
+    let mut command = place.command(&["connect", "server", "--file", &file]);
+    let client = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    // More than the pipe and the client hold, so that some of it waits in the socket.
+    let answer = vec![b'y'; 200_000];
+    server.write_all(&answer).unwrap();
+    drop(server);
+    // Until the thread that sends has ended.
+    let threads = || fs::read_dir(format!("/proc/{}/task", client.id())).unwrap().count();
+    let start = Instant::now();
+    while threads() > 1 {
+        assert!(start.elapsed() < WATCHDOG);
+        thread::yield_now();
+    }
+    let output = client.wait_with_output().unwrap();
+    assert!(output.stdout == answer, "{} bytes", output.stdout.len());
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn input_that_cannot_be_read_ends_the_connection_and_is_told() {
+    let place = Place::new();
+    let _server = Running::serve(&place, &["echo"]);
+    let (code, text) = place.fails(&["connect", "echo", "--file", place.directory().to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("read the input: Is a directory"), "{text}");
 }
