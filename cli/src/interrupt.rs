@@ -1,7 +1,11 @@
 //! Being asked to end: by Ctrl-C, or by another process with SIGTERM or SIGHUP.
 
 use crate::failure::{Answer, Failure};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::fs;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 
 /// What a command waits for: an interrupt, or something of its own that it sends itself.
 pub struct Ending {
@@ -20,7 +24,19 @@ pub fn watch() -> Answer<Ending> {
     Ok(Ending { sender, receiver })
 }
 
-/// Interrupts end the process no more, but call this, on a thread of its own. Once in a process.
-pub fn on_interrupt(call: impl FnMut() + Send + 'static) -> Answer {
-    ctrlc::set_handler(call).map_err(|error| Failure::Error(format!("watch for an interrupt: {error}")))
+/// Interrupts end the process no more, but call this, on a thread of its own. Once in a process. Those that the process was started to
+/// ignore, as nohup and a shell's background have it, are ignored still.
+pub fn on_interrupt(mut call: impl FnMut() + Send + 'static) -> Answer {
+    let ignored = ignored();
+    let watched = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
+    let mut signals = Signals::new(watched).map_err(Failure::system("watch for an interrupt"))?;
+    thread::spawn(move || signals.forever().for_each(|_| call()));
+    Ok(())
+}
+
+/// The signals that this process ignores, a bit each from the first on: proc(5).
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

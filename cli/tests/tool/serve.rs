@@ -1,6 +1,6 @@
 //! `serve` and `connect`: a server and a client at the terminal.
 
-use crate::support::{Place, Running, WATCHDOG, converse, read_exactly, read_to_end};
+use crate::support::{Place, Running, WATCHDOG, converse, ignored_signals, read_exactly, read_to_end};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -186,4 +186,21 @@ fn input_that_cannot_be_read_ends_the_connection_and_is_told() {
     let (code, text) = place.fails(&["connect", "echo", "--file", place.directory().to_str().unwrap()]);
     assert_eq!(code, Some(1));
     assert!(text.contains("read the input: Is a directory"), "{text}");
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_is_ignored_still() {
+    for (number, name) in [(1, "HUP"), (2, "INT")] {
+        let place = Place::new();
+        let mut command = place.any_command("sh");
+        let script = format!("trap '' {name}; exec \"$0\" serve echo");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_moorline")]);
+        let server = Running::of(command);
+        assert_ne!(ignored_signals(&server.id().to_string()) & 1 << (number - 1), 0, "{name}");
+        server.signal(&format!("-{name}"));
+        assert!(converse(&place, &["echo"], b"there").stdout == b"there");
+        server.signal("-TERM");
+        let ended = server.wait();
+        assert_eq!((ended.code, place.path("echo").exists()), (Some(0), false));
+    }
 }

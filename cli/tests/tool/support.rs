@@ -1,6 +1,7 @@
 //! The tool's processes, and the directory that they have for themselves.
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -20,6 +22,8 @@ pub struct Place(TempDir);
 
 impl Place {
     pub fn new() -> Place {
+        static INTERRUPTS: Once = Once::new();
+        INTERRUPTS.call_once(heed_interrupts);
         Place(tempfile::tempdir().unwrap())
     }
 
@@ -81,6 +85,23 @@ impl Place {
         let stream = UnixStream::connect(self.path(name)).unwrap();
         stream.set_read_timeout(Some(WATCHDOG)).unwrap();
         stream
+    }
+}
+
+/// The signals that a process ignores, a bit each from the first on.
+pub fn ignored_signals(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+    u64::from_str_radix(mask, 16).unwrap()
+}
+
+/// Has the tool interrupted by what this process ignores, in a shell's background or under nohup: a program does not inherit what is
+/// caught.
+fn heed_interrupts() {
+    for signal in
+        [SIGINT, SIGHUP].into_iter().filter(|signal| ignored_signals("self") & 1 << (signal - 1) != 0)
+    {
+        signal_hook::flag::register(signal, Arc::default()).unwrap();
     }
 }
 
