@@ -2,13 +2,14 @@
 
 use crate::arguments::{MessageArguments, NameArguments, seconds, timeout};
 use crate::failure::{Answer, Failure};
+use crate::output;
 use clap::Args;
 use moorline::socket::Direction;
 use moorline::{Socket, SocketOptions, Status, Timeout, Trust};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,7 +59,9 @@ pub fn run(arguments: &Arguments) -> Answer {
         // Nobody waits any more when receiving has failed.
         let _ = done.send(sent);
     });
-    receive(&socket, framed)?;
+    if !receive(&socket, framed)? {
+        return Ok(());
+    }
     // It says no more, but may take what there is to send still, until it has left altogether.
     let mut left = Some(left);
     let sent = loop {
@@ -155,8 +158,8 @@ fn send_lines(socket: &Socket, input: impl Read) -> Result<(), Unsent> {
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)
 }
 
-fn receive(socket: &Socket, framed: bool) -> Answer {
-    let mut output = io::stdout().lock();
+/// Prints what comes until the server says no more; false: until nobody reads it.
+fn receive(socket: &Socket, framed: bool) -> Answer<bool> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let received = if framed {
@@ -169,18 +172,15 @@ fn receive(socket: &Socket, framed: bool) -> Answer {
             socket.receive(&mut buffer, Timeout::Forever).map(|count| buffer[..count].to_vec())
         };
         match received {
-            Ok(data) => match output.write_all(&data).and_then(|()| output.flush()) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Failure::NoReader),
-                Err(error) => return Err(Failure::Error(format!("write to the standard output: {error}"))),
-            },
+            Ok(data) if output::print_to_reader(&data)? => {}
+            Ok(_) => return Ok(false),
             // By a reset the system tells that the server has not read all that was sent.
             Err(error) if error.os_error() == Some(Errno::CONNRESET.raw_os_error()) => {
                 return Err(left_early());
             }
-            Err(error) if error.status() == Status::Disconnected => return Ok(()),
+            Err(error) if error.status() == Status::Disconnected => return Ok(true),
             // It was the sender that ended the connection, and says why.
-            Err(error) if error.status() == Status::Closed => return Ok(()),
+            Err(error) if error.status() == Status::Closed => return Ok(true),
             Err(error) => return Err(error.into()),
         }
     }

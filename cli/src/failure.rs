@@ -7,8 +7,6 @@ pub enum Failure {
     Error(String),
     /// The output says it already.
     Said,
-    /// The output's reader has gone.
-    NoReader,
 }
 
 pub type Answer<T = ()> = Result<T, Failure>;

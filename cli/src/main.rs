@@ -95,8 +95,6 @@ fn main() -> ExitCode {
     };
     match answer {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads the output has seen enough.
-        Err(Failure::NoReader) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
         Err(Failure::Error(text)) => {
             output::tell(&format!("moorline: {text}"));

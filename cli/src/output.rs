@@ -4,13 +4,20 @@ use crate::failure::{Answer, Failure};
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// Prints a text and sees that it gets there.
+/// Prints a text and sees that it gets there. A reader that has left has seen enough, which is no failure: what the command has to do
+/// still, and its exit code, are the same.
 pub fn print(text: &str) -> Answer {
+    print_to_reader(text.as_bytes()).map(drop)
+}
+
+/// Prints bytes, and tells whether there is somebody still who reads them.
+pub fn print_to_reader(bytes: &[u8]) -> Answer<bool> {
     let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::NoReader,
-        _ => Failure::Error(format!("write to the standard output: {error}")),
-    })
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::system("write to the standard output")(error)),
+    }
 }
 
 /// Says something on the standard error, as a line. Nobody can be told that nobody listens there.

@@ -9,6 +9,7 @@ mod exchange;
 mod foreign;
 mod generate;
 mod list;
+mod output;
 mod proxy;
 mod replay;
 mod script;

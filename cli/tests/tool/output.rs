@@ -1,0 +1,82 @@
+//! The standard output, when nobody reads it.
+
+use crate::support::{Place, Running, WATCHDOG, read_to_end};
+use std::fs;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Instant;
+
+/// Starts the tool with an output that its reader has left.
+fn unread(place: &Place, arguments: &[&str]) -> Child {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    place.command(arguments).stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Connects to a server that tells nobody when it listens.
+fn connect_when_it_listens(place: &Place, name: &str) -> UnixStream {
+    let start = Instant::now();
+    loop {
+        match UnixStream::connect(place.path(name)) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(start.elapsed() < WATCHDOG, "{error}"),
+        }
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn what_was_found_out_is_the_exit_code_all_the_same() {
+    let place = Place::new();
+    let _server = Running::serve(&place, &["echo"]);
+    for (arguments, code) in [
+        (&["doctor", "nobody"][..], 1),
+        (&["doctor", "nobody", "--json"], 1),
+        (&["doctor", "echo"], 0),
+        (&["ls"], 0),
+        (&["clean", "/nowhere", "--json"], 1),
+        (&["exchange", "nobody", "--connections", "1"], 1),
+    ] {
+        assert_eq!(unread(&place, arguments).wait().unwrap().code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_missed_expectation_counts_when_nobody_reads_of_it() {
+    let place = Place::new();
+    let steps = place.file("steps", "expect \"a\"");
+    for (says, code) in [(b"a", 0), (b"b", 1)] {
+        let mut server =
+            unread(&place, &["serve", "script", "--script", &steps, "--json", "--connections", "1"]);
+        let mut stream = connect_when_it_listens(&place, "script");
+        stream.write_all(says).unwrap();
+        drop(stream);
+        assert_eq!(server.wait().unwrap().code(), Some(code));
+    }
+}
+
+#[test]
+fn a_recording_goes_on_when_nobody_reads_the_name() {
+    let place = Place::new();
+    let _server = Running::serve(&place, &["echo"]);
+    let file = place.path("recording");
+    let mut tap = unread(&place, &["tap", "wire", "echo", file.to_str().unwrap()]);
+    let mut stream = connect_when_it_listens(&place, "wire");
+    stream.write_all(b"hello").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut stream), b"hello");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&tap), rustix::process::Signal::TERM)
+        .unwrap();
+    assert_eq!(tap.wait().unwrap().code(), Some(0));
+    assert!(fs::read_to_string(&file).unwrap().contains("68656c6c6f"));
+}
+
+#[test]
+fn a_client_whose_output_nobody_reads_leaves() {
+    let place = Place::new();
+    let steps = place.file("steps", "flood");
+    let _server = Running::serve(&place, &["flood", "--script", &steps]);
+    assert_eq!(unread(&place, &["connect", "flood"]).wait().unwrap().code(), Some(0));
+}
