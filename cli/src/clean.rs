@@ -84,7 +84,7 @@ fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
                 false => remove(path).err(),
             };
             failed |= error.is_some();
-            json!({ "path": path, "removed": yes && error.is_none(), "error": error })
+            json!({ "path": path.to_string_lossy(), "removed": yes && error.is_none(), "error": error })
         })
         .collect();
     output::print_json(&names.into())?;

@@ -2,12 +2,18 @@
 
 use crate::failure::{Answer, Failure};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
 /// Prints a text and sees that it gets there. A reader that has left has seen enough, which is no failure: what the command has to do
 /// still, and its exit code, are the same.
 pub fn print(text: &str) -> Answer {
     print_to_reader(text.as_bytes()).map(drop)
+}
+
+/// Prints the name that a command listens under, as a line of just these bytes: whoever reads it connects to it.
+pub fn print_name(name: &OsStr) -> Answer {
+    print_to_reader(&[name.as_encoded_bytes(), b"\n"].concat()).map(drop)
 }
 
 /// Prints bytes, and tells whether there is somebody still who reads them.

@@ -88,7 +88,7 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
         // What was only just made records nothing.
         let _ = doings.record_to.map(fs::remove_file);
     })?;
-    output::print(&format!("{}\n", full_name.to_string_lossy()))?;
+    output::print_name(&full_name)?;
 
     let mut relay = Relay {
         proxy: &proxy,
@@ -214,7 +214,7 @@ impl Relay<'_> {
                 report["happened"] = plan.happened().into();
             }
             if let Some(file) = self.record_to {
-                report["recording"] = json!({ "file": file, "error": self.record_failure });
+                report["recording"] = json!({ "file": file.to_string_lossy(), "error": self.record_failure });
             }
             output::print_json(&report)?;
         } else {

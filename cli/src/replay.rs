@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Answer {
                 arguments.listen.as_deref().unwrap_or_default(),
                 arguments.scope.into(),
             )?)?;
-            output::print(&format!("{}\n", server.full_name()?.to_string_lossy()))?;
+            output::print_name(&server.full_name()?)?;
             let server = server.clone();
             Box::new(move || recording.play_server(&server, &options, limit))
         }

@@ -42,7 +42,7 @@ pub fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
         None => server.listen_unique("moorline"),
     }?;
     let name = server.full_name()?;
-    output::print(&format!("{}\n", name.to_string_lossy()))?;
+    output::print_name(&name)?;
 
     let commands = Arc::new(Commands {
         command: arguments.command.clone(),

@@ -106,7 +106,7 @@ fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
         Some(name) => service.start(name),
         None => service.start_unique("moorline"),
     }?;
-    output::print(&format!("{}\n", service.full_name()?.to_string_lossy()))?;
+    output::print_name(&service.full_name()?)?;
 
     // An error means that nobody can interrupt any more, which does not happen.
     let _ = ending.receiver.recv();

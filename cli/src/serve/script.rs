@@ -23,7 +23,7 @@ pub fn serve(arguments: &Arguments, file: &Path, ending: &Ending) -> Answer {
         None => Name::unique("moorline", scope),
     }?;
     let fixture = Fixture::start_on(name, script, options)?;
-    output::print(&format!("{}\n", fixture.full_name()?.to_string_lossy()))?;
+    output::print_name(&fixture.full_name()?)?;
 
     std::thread::scope(|threads| {
         if let Some(connections) = arguments.connections {
@@ -44,7 +44,7 @@ pub fn serve(arguments: &Arguments, file: &Path, ending: &Ending) -> Answer {
         let failures: Vec<_> = verdicts
             .take()
             .into_iter()
-            .map(|failure| json!({ "file": file, "line": failure.line, "text": failure.text }))
+            .map(|failure| json!({ "file": file.to_string_lossy(), "line": failure.line, "text": failure.text }))
             .collect();
         output::print_json(&json!({
             "connections": report.connections,

@@ -9,6 +9,7 @@ mod exchange;
 mod foreign;
 mod generate;
 mod list;
+mod names;
 mod output;
 mod proxy;
 mod replay;

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -117,6 +119,8 @@ pub struct Running {
     errors: Receiver<String>,
     /// The first line it printed.
     pub name: String,
+    /// The same, if it is no text.
+    pub raw_name: OsString,
 }
 
 /// What a command has said after its first line, and its exit code.
@@ -149,9 +153,10 @@ impl Running {
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (sender, errors) = mpsc::channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut name = String::new();
-        output.read_line(&mut name).unwrap();
-        Running { process, output, errors, name: name.trim_end().to_owned() }
+        let mut line = Vec::new();
+        output.read_until(b'\n', &mut line).unwrap();
+        let raw_name = OsString::from_vec(line.strip_suffix(b"\n").unwrap_or(&line).to_vec());
+        Running { process, output, errors, name: raw_name.to_string_lossy().into_owned(), raw_name }
     }
 
     pub fn id(&self) -> u32 {

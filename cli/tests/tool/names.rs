@@ -1,0 +1,78 @@
+//! Names and files whose bytes are no text, or are more than text to a terminal.
+
+use crate::support::{Place, Running};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+const NO_TEXT: &[u8] = b"name\xff";
+
+fn no_text(place: &Place) -> PathBuf {
+    place.directory().join(OsStr::from_bytes(NO_TEXT))
+}
+
+/// Starts the tool with these arguments, among which an empty one stands for the name that is no text, in this place.
+fn start(place: &Place, arguments: &[&str]) -> Running {
+    let mut command = place.command(&[]);
+    let path = no_text(place);
+    command.args(arguments.iter().map(|&it| if it.is_empty() { path.as_os_str() } else { OsStr::new(it) }));
+    Running::of(command)
+}
+
+#[test]
+fn the_name_that_is_printed_is_the_name() {
+    let place = Place::new();
+    let steps = place.file("steps", "echo");
+    let recording =
+        place.file("recording", "moorline-tap 1\n0 1 open\n1 1 to-server 78\n2 1 to-client 78\n3 1 close\n");
+    let new = place.path("new").into_os_string().into_string().unwrap();
+    let _echo = Running::serve(&place, &["echo"]);
+    for arguments in [
+        &["serve", ""][..],
+        &["serve", "", "--script", &steps],
+        &["serve", "", "--", "cat"],
+        &["proxy", "", "echo"],
+        &["tap", "", "echo", &new],
+        &["replay", &recording, "--listen", ""],
+    ] {
+        let server = start(&place, arguments);
+        assert_eq!(server.raw_name, no_text(&place), "{arguments:?}");
+        let mut command = place.command(&["connect"]);
+        command.arg(&server.raw_name).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = command.spawn().unwrap();
+        client.stdin.take().unwrap().write_all(b"x").unwrap();
+        assert_eq!(client.wait_with_output().unwrap().stdout, b"x", "{arguments:?}");
+    }
+}
+
+#[test]
+fn files_that_are_no_text_are_in_json_with_a_mark_in_their_place() {
+    let place = Place::new();
+    let marked = no_text(&place).to_string_lossy().into_owned();
+    let _echo = Running::serve(&place, &["echo"]);
+    for arguments in
+        [&["tap", "wire", "echo", "", "--json"][..], &["proxy", "wire", "echo", "--tap", "", "--json"]]
+    {
+        let ended = start(&place, arguments).interrupt();
+        assert_eq!(
+            (ended.code, &ended.json()["recording"]["file"]),
+            (Some(0), &marked.as_str().into()),
+            "{arguments:?}"
+        );
+        std::fs::remove_file(no_text(&place)).unwrap();
+    }
+
+    std::fs::write(no_text(&place), "expect \"a\"").unwrap();
+    let server = start(&place, &["serve", "script", "--script", "", "--json", "--connections", "1"]);
+    place.connect("script").write_all(b"b").unwrap();
+    let ended = server.wait();
+    assert_eq!((ended.code, &ended.json()["failures"][0]["file"]), (Some(1), &marked.as_str().into()));
+    std::fs::remove_file(no_text(&place)).unwrap();
+
+    drop(UnixListener::bind(no_text(&place)).unwrap());
+    let (shown, code) = place.json(&["clean", "--json"]);
+    assert_eq!((code, &shown[0]["path"]), (Some(0), &marked.as_str().into()));
+}
