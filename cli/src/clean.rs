@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Answer {
 /// Tells whether something failed.
 fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
     for path in dead {
-        output::print(&format!("{}\n", path.display()))?;
+        output::print(&format!("{}\n", output::visible(path)))?;
     }
     if dead.is_empty() || arguments.dry_run || !(arguments.yes || confirmed(dead.len())?) {
         return Ok(false);
@@ -64,7 +64,7 @@ fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
             return Err(Failure::Error("interrupted before all were removed".to_owned()));
         }
         if let Err(reason) = remove(path) {
-            output::tell(&format!("moorline: {reason}"));
+            output::tell(&format!("moorline: {}", output::visible(&reason)));
             failed = true;
         }
     }

@@ -58,7 +58,8 @@ pub fn run(arguments: &Arguments) -> Answer {
         }))?;
     } else {
         let full_name = full_name.unwrap_or_else(|| arguments.name.name.to_string_lossy().into_owned());
-        output::print(&format!("{full_name}\n{}: {}\n", diagnosis.code, diagnosis.text))?;
+        let Diagnosis { code, text } = diagnosis;
+        output::print(&format!("{}\n{code}: {}\n", output::visible(&full_name), output::visible(&text)))?;
     }
     if reachable { Ok(()) } else { Err(Failure::Said) }
 }

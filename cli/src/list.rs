@@ -8,9 +8,10 @@ use moorline::Scope;
 use moorline::name::{Name, NameState};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{self, Path, PathBuf};
 
@@ -31,7 +32,7 @@ pub struct Arguments {
 struct Server {
     state: State,
     /// A path, or an abstract name with @ for each NUL.
-    name: String,
+    name: OsString,
     is_abstract: bool,
     owner: Option<u32>,
     process: Option<Process>,
@@ -61,7 +62,9 @@ impl State {
 pub fn run(arguments: &Arguments) -> Answer {
     let servers: Vec<Server> = servers()?
         .into_iter()
-        .filter(|server| arguments.filter.as_ref().is_none_or(|filter| server.name.contains(filter)))
+        .filter(|server| {
+            arguments.filter.as_ref().is_none_or(|filter| server.name.to_string_lossy().contains(filter))
+        })
         .collect();
     if arguments.json {
         return output::print_json(&Value::Array(servers.iter().map(to_json).collect()));
@@ -86,7 +89,7 @@ fn servers() -> Answer<Vec<Server>> {
         servers.push(Server {
             state,
             owner: path.and_then(owner_of),
-            name: path.map_or_else(|| shown(name), |path| path.to_string_lossy().into_owned()),
+            name: path.map_or_else(|| with_signs(name), |path| path.as_os_str().to_owned()),
             is_abstract: listener.file.is_none(),
             process,
             connections: listener.connections,
@@ -97,9 +100,9 @@ fn servers() -> Answer<Vec<Server>> {
         usual_directories().into_iter().flat_map(|directory| dead_names_in(&directory).unwrap_or_default());
     servers.extend(dead.map(|path| Server {
         state: State::Dead,
-        name: path.to_string_lossy().into_owned(),
-        is_abstract: false,
         owner: owner_of(&path),
+        name: path.into_os_string(),
+        is_abstract: false,
         process: None,
         connections: 0,
     }));
@@ -107,8 +110,9 @@ fn servers() -> Answer<Vec<Server>> {
     Ok(servers)
 }
 
-fn shown(name: &OsStr) -> String {
-    name.to_string_lossy().replace('\0', "@")
+/// With the sign that stands for a NUL.
+fn with_signs(name: &OsStr) -> OsString {
+    OsString::from_vec(name.as_bytes().iter().map(|&byte| if byte == 0 { b'@' } else { byte }).collect())
 }
 
 /// The socket files in some directories. A file may have been renamed, or linked, since a socket was bound to it.
@@ -188,16 +192,17 @@ fn to_cells(server: &Server) -> Vec<String> {
         known(server.process.as_ref().map(|process| process.pid.to_string())),
         known(server.process.as_ref().map(|process| process.program.clone())),
         server.connections.to_string(),
-        server.name.clone(),
+        output::visible(&server.name),
     ]
 }
 
 fn to_json(server: &Server) -> Value {
     let path = (!server.is_abstract).then(|| Path::new(&server.name));
+    let name = path.and_then(Path::file_name).unwrap_or(&server.name);
     json!({
         "state": server.state.word(),
-        "name": path.and_then(Path::file_name).map_or(server.name.clone().into(), |name| name.to_string_lossy()),
-        "path": path,
+        "name": name.to_string_lossy(),
+        "path": path.map(Path::to_string_lossy),
         "abstract": server.is_abstract,
         "uid": server.owner,
         "pid": server.process.as_ref().map(|process| process.pid),

@@ -35,8 +35,26 @@ pub fn print_json(value: &Value) -> Answer {
     print(&format!("{value:#}\n"))
 }
 
+/// A text that others chose, for a person to read: what would move the cursor, colour the terminal or begin a line is shown as an escape,
+/// and so is what is no text.
+pub fn visible(text: impl AsRef<OsStr>) -> String {
+    let mut visible = String::new();
+    for chunk in text.as_ref().as_encoded_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                visible.extend(character.escape_debug());
+            } else {
+                visible.push(character);
+            }
+        }
+        visible.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    visible
+}
+
 /// Prints rows below their titles, each column as wide as its widest cell. Cells that are numbers are right-aligned.
 pub fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Answer {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(visible).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([titles[column].len()]).max().unwrap_or(0)
@@ -44,7 +62,7 @@ pub fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Answer {
     let widths: Vec<usize> = (0..titles.len()).map(width).collect();
     let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
     let mut text = String::new();
-    for row in std::iter::once(&titles).chain(rows) {
+    for row in std::iter::once(&titles).chain(&rows) {
         let mut line = String::new();
         for (cell, &width) in row.iter().zip(&widths) {
             let is_number = cell.starts_with(|first: char| first.is_ascii_digit());

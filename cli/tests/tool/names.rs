@@ -76,3 +76,33 @@ fn files_that_are_no_text_are_in_json_with_a_mark_in_their_place() {
     let (shown, code) = place.json(&["clean", "--json"]);
     assert_eq!((code, &shown[0]["path"]), (Some(0), &marked.as_str().into()));
 }
+
+#[test]
+fn a_terminal_is_shown_what_a_name_would_do_to_it() {
+    let place = Place::new();
+    let wild = "\x1b[31mred\nlive  0\u{9b}m\u{e4}";
+    let escaped = "\\u{1b}[31mred\\nlive  0\\u{9b}m\u{e4}";
+    let prefix = place.directory().file_name().unwrap().to_str().unwrap();
+    let abstract_name = format!("{prefix}{wild}");
+    let _server = Running::serve(&place, &[&abstract_name, "--scope", "abstract"]);
+    place.dead(wild);
+    drop(UnixListener::bind(no_text(&place)).unwrap());
+    let said = |arguments: &[&str]| String::from_utf8(place.run(arguments).stdout).unwrap();
+
+    let table = said(&["ls", prefix]);
+    assert_eq!((table.lines().count(), table.matches(escaped).count()), (4, 2), "{table:?}");
+    assert!(table.contains("/name\\xff\n"), "{table:?}");
+    let list = said(&["clean", "--dry-run"]);
+    assert_eq!((list.lines().count(), list.matches(escaped).count()), (2, 1), "{list:?}");
+    assert!(list.contains("/name\\xff\n"), "{list:?}");
+    let diagnosis = said(&["doctor", wild]);
+    assert_eq!((diagnosis.lines().count(), diagnosis.matches(escaped).count()), (2, 1), "{diagnosis:?}");
+    let elsewhere = said(&["doctor", wild, "--scope", "runtime"]);
+    assert_eq!((elsewhere.lines().count(), elsewhere.matches(escaped).count()), (2, 2), "{elsewhere:?}");
+    // JSON has escapes of its own.
+    let (list, _) = place.json(&["ls", prefix, "--json"]);
+    assert!(
+        list.as_array().unwrap().iter().any(|entry| entry["name"] == format!("@{abstract_name}")),
+        "{list}"
+    );
+}
