@@ -1,7 +1,7 @@
 //! `moorline exchange`: N sockets against an echo, every byte verified.
 
 use crate::arguments::{ScopeName, seconds, timeout};
-use crate::failure::{Answer, Failure};
+use crate::failure::{self, Answer, Failure};
 use crate::interrupt;
 use crate::output;
 use crate::report::{self, Measured};
@@ -11,8 +11,9 @@ use moorline::exchange::{self, ExchangeOptions, ExchangeReport};
 use moorline::{Service, ServiceOptions, SocketOptions, Timeout};
 use serde_json::json;
 use std::ffi::OsString;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -87,11 +88,32 @@ fn rows(arguments: &Arguments) -> Vec<Row> {
     ping_pong.into_iter().chain(data).map(row).collect()
 }
 
+/// The file of the page.
+struct Page<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl Page<'_> {
+    fn create(path: &Path) -> Answer<Page<'_>> {
+        let file = File::create(path).map_err(Failure::system(format!("create {}", path.display())))?;
+        Ok(Page { path, file })
+    }
+
+    fn write(mut self, text: &str) -> Answer {
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(Failure::system(format!("write {}", self.path.display())))
+    }
+}
+
 pub fn run(arguments: &Arguments) -> Answer {
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = cancelled.clone();
     interrupt::on_interrupt(move || flag.store(true, Ordering::Relaxed))?;
 
+    // One that cannot be made is told before anything is measured.
+    let page = arguments.report.as_deref().map(Page::create).transpose()?;
     let (service, name) = match &arguments.name {
         Some(name) => (None, name.clone()),
         None => {
@@ -113,21 +135,18 @@ pub fn run(arguments: &Arguments) -> Answer {
             break;
         }
     }
-    if let Some(service) = service {
-        service.stop(Timeout::After(Duration::from_secs(5)))?;
-    }
-    if let Some(file) = &arguments.report {
-        fs::write(file, report::page(&name.to_string_lossy(), &done))
-            .map_err(Failure::system(format!("write {}", file.display())))?;
-    }
+    let stopped =
+        service.map_or(Ok(()), |service| service.stop(Timeout::After(Duration::from_secs(5))).map(drop));
     let failure = done.iter().find_map(|measured| measured.failure.clone());
-    if arguments.json {
+    let printed = if arguments.json {
         let rows: Vec<_> = done.iter().map(Measured::json).collect();
-        output::print_json(&json!({ "right": failure.is_none(), "rows": rows }))?;
+        output::print_json(&json!({ "right": failure.is_none(), "rows": rows }))
     } else {
-        output::print_table(&Measured::TITLES, &done.iter().map(Measured::cells).collect::<Vec<_>>())?;
-    }
-    failure.map_or(Ok(()), |text| Err(Failure::Error(text)))
+        output::print_table(&Measured::TITLES, &done.iter().map(Measured::cells).collect::<Vec<_>>())
+    };
+    let written = page.map_or(Ok(()), |page| page.write(&report::page(&name.to_string_lossy(), &done)));
+    let measured = failure.map_or(Ok(()), |text| Err(Failure::Error(text)));
+    failure::all([measured, printed, written, stopped.map_err(Failure::from)])
 }
 
 fn measure(

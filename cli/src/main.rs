@@ -22,7 +22,6 @@ mod serve;
 mod tap;
 
 use clap::{Parser, Subcommand};
-use failure::Failure;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
 
@@ -95,9 +94,8 @@ fn main() -> ExitCode {
     };
     match answer {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Said) => ExitCode::FAILURE,
-        Err(Failure::Error(text)) => {
-            output::tell(&format!("moorline: {text}"));
+        Err(failure) => {
+            failure.say();
             ExitCode::FAILURE
         }
     }

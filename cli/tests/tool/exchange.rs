@@ -83,3 +83,23 @@ fn an_interrupted_exchange_tells_how_far_it_came_and_leaves_nothing_behind() {
     assert!(report["rows"][0]["error"].as_str().unwrap().contains("cancelled"), "{report}");
     assert_eq!(names(), 0);
 }
+
+#[test]
+fn a_page_that_cannot_be_written_does_not_take_the_results_with_it() {
+    let place = Place::new();
+    let output = place.run(&["exchange", "--connections", "2", "--report", "/dev/full"]);
+    let (table, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(table.contains("ping-pong, 2") && errors.contains("write /dev/full"), "{table}{errors}");
+    assert_eq!(output.status.code(), Some(1));
+
+    // What was measured is told as well.
+    let (code, text) = place.fails(&["exchange", "nobody", "--chunk", "1", "--report", "/dev/full"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("nobody listens") || text.contains("nothing of that name"), "{text}");
+    assert!(text.contains("write /dev/full"), "{text}");
+
+    // One that cannot be made is told before there is a connection.
+    let (code, text) = place.fails(&["exchange", "nobody", "--report", "/nowhere/report.html"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("create /nowhere/report.html") && !text.contains("nobody"), "{text}");
+}
