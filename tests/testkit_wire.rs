@@ -253,6 +253,46 @@ fn a_recording_is_played_to_a_client() {
 }
 
 #[test]
+fn the_first_difference_ends_the_play_on_every_connection() {
+    let one_by_one = "moorline-tap 1\n0 1 open\n1 1 to-server 61\n2 1 close\n3 2 open\n4 2 close\n";
+    let together = "moorline-tap 1\n0 1 open\n1 2 open\n2 1 to-server 61\n3 2 to-server 61\n4 1 close\n";
+    // The last to come says something else. Those before it say nothing, and those after it never come.
+    for (text, clients) in [(one_by_one, 1), (together, 2)] {
+        let recording = Recording::parse(text).unwrap();
+        let server = listening(ServerOptions::default());
+        let clients: Vec<_> = (0..clients).map(|_| connect(&server)).collect();
+        clients.last().unwrap().send(b"b", WATCHDOG).unwrap();
+        let options = ReplayOptions { patience: Duration::MAX, ..ReplayOptions::default() };
+        let (begun, limit) = (Instant::now(), Duration::from_secs(30));
+        let replay = recording.play_server(&server, &options, Timeout::After(limit)).unwrap();
+        assert!(begun.elapsed() < limit, "{text}");
+        let difference = replay.difference.unwrap();
+        assert_eq!((difference.connection, difference.byte), (clients.len() as u64, 0), "{difference}");
+        assert_eq!((difference.found.as_str(), replay.connections), ("\"b\"", 0), "{text}");
+        for client in clients {
+            assert_eq!(client.receive(&mut [0], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+        }
+    }
+}
+
+#[test]
+fn a_difference_is_told_when_the_recording_goes_on_much_later() {
+    let later = Duration::from_secs(30);
+    let (at, head) = (later.as_micros(), "moorline-tap 1\n0 1 open\n1 1 to-client 61\n2 1 close\n");
+    let text = format!("{head}{at} 2 open\n{at} 2 close\n");
+    let recording = Recording::parse(&text).unwrap();
+    let server = listening(ServerOptions::default());
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.accept(WATCHDOG).unwrap().send(b"b", WATCHDOG).unwrap());
+        let options = ReplayOptions { real_time: true, ..ReplayOptions::default() };
+        let begun = Instant::now();
+        let replay = recording.play_clients(&name_of(&server), &options, Timeout::Forever).unwrap();
+        assert!(begun.elapsed() < later);
+        assert_eq!(replay.difference.unwrap().found, "\"b\"");
+    });
+}
+
+#[test]
 fn in_real_time_a_recording_takes_as_long_as_it_took() {
     let text = "moorline-tap 1\n0 1 open\n10 1 to-server 61\n40000 1 to-server 62\n40001 1 close\n";
     let recording = Recording::parse(text).unwrap();

@@ -11,6 +11,7 @@
 //! | [`tap`] | a recorded conversation |
 //! | [`replay`] | a recorded conversation, played to one of its sides |
 //! | [`text`] | bytes as text that people read and write |
+//! | `stage` | where recordings are played, and what ends a play before its time |
 //! | `schedule` | where in a stream of bytes which fault is |
 //! | `wire` | the thread that carries bytes from one socket to another |
 //!
@@ -27,6 +28,7 @@ pub mod text;
 pub mod verdicts;
 
 mod schedule;
+mod stage;
 mod wire;
 
 pub use faults::{FaultPlan, Faults};

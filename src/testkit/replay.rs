@@ -1,20 +1,19 @@
 //! A recorded conversation, played to one of its sides.
 
 use super::faults::Direction;
+use super::stage::Play;
+pub(crate) use super::stage::Stage;
 use super::tap::{Recording, TapEntry, TapEvent};
 use super::text::excerpt;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
-use crate::gate::Gate;
 use crate::name::Name;
 use crate::poller::Interest;
 use crate::server::Server;
 use crate::socket::{self, Socket, SocketOptions, Trust};
-use crate::sys::Waker;
-use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
@@ -64,7 +63,7 @@ pub struct Replay {
     pub sent: u64,
     /// Bytes of the other side that were as recorded.
     pub matched: u64,
-    /// The first difference of the first connection that has one.
+    /// The first difference, with which the play has ended: nothing that comes after it is told.
     pub difference: Option<Difference>,
 }
 
@@ -132,31 +131,30 @@ impl Recording {
         // What ends after the last beginning keeps nobody waiting.
         let beginnings = self.entries.iter().rposition(is_open).map_or(0, |last| last + 1);
         let begun = Instant::now();
-        let mut answers = Vec::new();
-        std::thread::scope(|scope| -> Result<()> {
+        let play = stage.begin()?;
+        let mut played = Vec::new();
+        let all_came = std::thread::scope(|scope| {
             let mut players = BTreeMap::new();
-            let mut join = |player: ScopedJoinHandle<'_, Result<Replay>>| {
-                answers.push(player.join().map_err(|_| Error::new(Status::Internal, "a replay panicked"))?);
-                Ok::<(), Error>(())
+            let mut join = |player: ScopedJoinHandle<'_, Played>| {
+                let panicked =
+                    |_| (Replay::default(), Err(Error::new(Status::Internal, "a replay panicked")));
+                played.push(player.join().unwrap_or_else(panicked));
             };
-            for entry in &self.entries[..beginnings] {
+            let all_came = self.entries[..beginnings].iter().try_for_each(|entry| {
                 let (connection, first) = (entry.connection, entry.at);
-                if entry.event == TapEvent::Close
-                    && let Some(player) = players.remove(&connection)
-                {
-                    join(player)?;
+                if entry.event == TapEvent::Close {
+                    players.remove(&connection).into_iter().for_each(&mut join);
                 }
                 if !is_open(entry) {
-                    continue;
+                    return Ok(());
                 }
                 if options.real_time && ours == Direction::ToServer {
-                    stage.sleep_until(begun + first, deadline)?;
+                    play.sleep_until(begun + first, deadline)?;
                 }
-                let socket = stage.connect(deadline, &connect)?;
                 let player = Player {
                     connection,
-                    socket,
-                    stage,
+                    socket: play.connect(deadline, &connect)?,
+                    play: &play,
                     ours,
                     options,
                     deadline,
@@ -168,26 +166,35 @@ impl Recording {
                 };
                 let part = parts.remove(&connection).unwrap_or_default();
                 players.insert(connection, scope.spawn(move || player.play(&part)));
-            }
-            players.into_values().try_for_each(join)
-        })?;
-        let mut total = Replay::default();
-        for answer in answers {
-            let Replay { connections, sent, matched, difference } = answer?;
+                Ok(())
+            });
+            players.into_values().for_each(join);
+            all_came
+        });
+        let mut total = Replay { difference: play.difference(), ..Replay::default() };
+        let mut answer = all_came;
+        for (Replay { connections, sent, matched, .. }, to_its_end) in played {
             total.connections += connections;
             total.sent += sent;
             total.matched += matched;
-            total.difference = total.difference.or(difference);
+            answer = answer.and(to_its_end);
+        }
+        // It has ended everything else, whatever that was told then.
+        if total.difference.is_none() {
+            answer?;
         }
         Ok(total)
     }
 }
 
+/// How far a connection was played, and why no further.
+type Played = (Replay, Result<()>);
+
 /// Plays one connection.
 struct Player<'a> {
     connection: u64,
     socket: Arc<Socket>,
-    stage: &'a Stage,
+    play: &'a Play,
     ours: Direction,
     options: &'a ReplayOptions,
     deadline: Deadline,
@@ -218,21 +225,21 @@ const AHEAD: usize = 16 * 1024 * 1024;
 const SHOWN: usize = 60;
 
 impl Player<'_> {
-    fn play(mut self, part: &[&TapEntry]) -> Result<Replay> {
+    fn play(mut self, part: &[&TapEntry]) -> Played {
         for entry in part {
             match self.play_entry(entry) {
                 Ok(()) => {}
                 Err(Stop::Differs(difference)) => {
-                    self.replay.difference = Some(difference);
-                    return Ok(self.replay);
+                    self.play.differs(difference);
+                    return (self.replay, Ok(()));
                 }
                 Err(Stop::Fails(error)) => {
-                    return Err(error.within(&format!("connection {}", self.connection)));
+                    return (self.replay, Err(error.within(&format!("connection {}", self.connection))));
                 }
             }
         }
         self.replay.connections = 1;
-        Ok(self.replay)
+        (self.replay, Ok(()))
     }
 
     fn play_entry(&mut self, entry: &TapEntry) -> Result<(), Stop> {
@@ -258,7 +265,7 @@ impl Player<'_> {
     }
 
     fn keep_time(&self, at: Duration) -> Result<()> {
-        if self.options.real_time { self.stage.sleep_until(self.epoch + at, self.deadline) } else { Ok(()) }
+        if self.options.real_time { self.play.sleep_until(self.epoch + at, self.deadline) } else { Ok(()) }
     }
 
     /// Until when the other side has to do something.
@@ -389,67 +396,5 @@ impl Player<'_> {
 
     fn out_of_time(&self) -> Stop {
         Stop::Fails(Error::new(self.deadline.expiry(), "not all was played"))
-    }
-}
-
-/// Where recordings are played. Closing it ends the plays with `Closed`, now and later.
-#[derive(Default)]
-pub(crate) struct Stage {
-    open: Gate,
-    /// Those that play now; dead ones go when others come.
-    sockets: Mutex<Vec<Weak<Socket>>>,
-}
-
-/// How often a play that waits for a connection sees whether the stage was closed: the wait itself ends with the server.
-const LOOK: Duration = Duration::from_millis(20);
-
-impl Stage {
-    pub fn close(&self) {
-        self.open.shut();
-        for socket in self.sockets.lock().iter().filter_map(Weak::upgrade) {
-            socket.abort();
-        }
-    }
-
-    /// A connection by `connect`, which gets how long it may wait.
-    fn connect(
-        &self,
-        deadline: Deadline,
-        connect: impl Fn(Timeout) -> Result<Socket>,
-    ) -> Result<Arc<Socket>> {
-        loop {
-            let look = deadline.earlier(Instant::now() + LOOK).timeout();
-            match connect(look) {
-                Ok(socket) => return self.enter(socket),
-                Err(error) if error.status() == Status::TimedOut && !deadline.has_passed() => {
-                    self.open.check()?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn enter(&self, socket: Socket) -> Result<Arc<Socket>> {
-        let socket = Arc::new(socket);
-        let mut sockets = self.sockets.lock();
-        sockets.retain(|socket| socket.strong_count() > 0);
-        sockets.push(Arc::downgrade(&socket));
-        // Asked with the lock, which closing takes after it has shut the gate.
-        self.open.check()?;
-        Ok(socket)
-    }
-
-    /// Keeps to a time of the recording, unless the deadline is before it.
-    fn sleep_until(&self, time: Instant, deadline: Deadline) -> Result<()> {
-        let wait = time.saturating_duration_since(Instant::now());
-        if deadline.remaining().is_some_and(|left| left < wait) {
-            let context = "the recording takes longer than there is time";
-            return Err(Error::new(deadline.expiry(), context));
-        }
-        let never = Waker::new()?;
-        match self.open.wait(|closed| never.wait(closed, Deadline::At(time))) {
-            Err(error) if error.status() == Status::TimedOut => Ok(()),
-            answer => answer.map(drop),
-        }
     }
 }

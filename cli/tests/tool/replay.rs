@@ -91,6 +91,19 @@ fn a_client_meets_the_server_of_the_recording() {
 }
 
 #[test]
+fn a_difference_is_told_although_other_clients_are_waited_for() {
+    let place = Place::new();
+    let second = "50000 2 open\n50001 2 to-server 61\n50002 2 close\n";
+    let file = place.file("recording", &format!("{CONVERSATION}{second}"));
+    let replay = Running::start(&place, &["replay", &file, "--listen", "server", "--json"]);
+    place.connect("server").write_all(b"hellO").unwrap();
+    let ended = replay.wait();
+    let report = ended.json();
+    assert_eq!((ended.code, &report["same"]), (Some(1), &false.into()), "{report}");
+    assert_eq!((&report["difference"]["connection"], &report["difference"]["byte"]), (&1.into(), &4.into()));
+}
+
+#[test]
 fn what_was_recorded_of_a_server_is_what_it_does_again() {
     let place = Place::new();
     let file = place.path("recording").into_os_string().into_string().unwrap();
