@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<Manual>>);
 
+/// How far a clock goes: what callers in C and C++ can be told, who count microseconds in 64 bits with a sign.
+const FURTHEST: Duration = Duration::from_micros(i64::MAX as u64);
+
 /// A clock that stands still until it is moved.
 struct Manual {
     start: Instant,
@@ -41,7 +44,8 @@ impl Clock {
         };
         {
             let mut passed = manual.passed.lock();
-            let moved = passed.checked_add(by).filter(|moved| manual.start.checked_add(*moved).is_some());
+            let goes = |moved: &Duration| *moved <= FURTHEST && manual.start.checked_add(*moved).is_some();
+            let moved = passed.checked_add(by).filter(goes);
             *passed = moved.ok_or_else(|| {
                 Error::new(Status::InvalidArgument, format!("move a clock by {} s", by.as_secs()))
             })?;
@@ -119,6 +123,11 @@ mod tests {
         manual.advance(HOUR).unwrap();
         assert_eq!(manual.advance(Duration::MAX).unwrap_err().status(), crate::Status::InvalidArgument);
         assert_eq!((system.passed(), manual.passed()), (Duration::ZERO, HOUR));
+        manual.advance(FURTHEST - HOUR).unwrap();
+        for by in [Duration::from_micros(1), FURTHEST, 3 * FURTHEST] {
+            assert_eq!(manual.advance(by).unwrap_err().status(), crate::Status::InvalidArgument);
+        }
+        assert_eq!(manual.passed(), FURTHEST);
     }
 
     #[test]
