@@ -151,15 +151,17 @@ pub(crate) struct FaultLog {
     lines: Mutex<Vec<String>>,
 }
 
-/// More lines than this are only counted.
+/// There are at most so many lines, the last of which says so.
 const LINES: usize = 10_000;
 
 impl FaultLog {
     pub(super) fn note(&self, counter: impl Fn(&FaultLog) -> &Counter, line: impl FnOnce() -> String) {
         counter(self).fetch_add(1, Ordering::Relaxed);
         let mut lines = self.lines.lock();
-        if lines.len() < LINES {
-            lines.push(line());
+        match LINES - lines.len() {
+            0 => {}
+            1 => lines.push("what else happens is only counted".to_owned()),
+            _ => lines.push(line()),
         }
     }
 
@@ -281,7 +283,8 @@ impl FaultPlan {
         self.0.log.counts()
     }
 
-    /// What went wrong so far, a line each, at most ten thousand: which connection, in which direction, at which byte.
+    /// What went wrong so far, a line each: which connection, in which direction, at which byte. Of ten thousand lines the last says
+    /// that what else happens is only counted.
     pub fn happened(&self) -> Vec<String> {
         self.0.log.lines()
     }

@@ -303,3 +303,20 @@ fn what_makes_no_sense_is_refused() {
     assert!(text.contains("its own server"), "{text}");
     assert!(!place.path("wire").exists());
 }
+
+#[test]
+fn faults_that_are_only_counted_are_said_to_be_so() {
+    let scene = Scene::new(&["--flip-one-in", "1", "--direction", "to-client"]);
+    assert_eq!(scene.exchange(&[0; 20_000]).len(), 20_000);
+    let Scene { place: _place, proxy, .. } = scene;
+    let ended = proxy.unwrap().interrupt();
+    let report = ended.json();
+    let happened = report["happened"].as_array().unwrap();
+    assert_eq!((&report["faults"]["flipped"], happened.len()), (&20_000.into(), 10_000));
+    let last = "what else happens is only counted";
+    assert_eq!(happened.last().unwrap(), last);
+    assert_eq!(
+        (ended.errors.lines().count(), ended.errors.lines().last()),
+        (10_000, Some(&*format!("moorline: {last}")))
+    );
+}
