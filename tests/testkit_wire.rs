@@ -35,6 +35,15 @@ fn client_of(proxy: &Proxy) -> Socket {
 }
 
 #[test]
+fn a_proxy_is_not_its_own_server() {
+    let own = name("own");
+    let error = Proxy::start(own.clone(), own.clone(), ProxyOptions::default()).err().unwrap();
+    assert_eq!(error.status(), Status::InvalidArgument);
+    assert!(error.to_string().contains(&own.to_string()), "{error}");
+    assert!(!own.as_path().unwrap().exists());
+}
+
+#[test]
 fn two_foreign_programs_talk_through_a_proxy() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("server");

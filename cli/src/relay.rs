@@ -70,10 +70,6 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
     let target_scope = arguments.target_scope.unwrap_or(arguments.scope);
     let name = Name::resolve(arguments.name.as_deref().unwrap_or_default(), arguments.scope.into())?;
     let target = Name::resolve(arguments.target.as_deref().unwrap_or_default(), target_scope.into())?;
-    if name == target {
-        return Err(Failure::Error(format!("{name}: it would be its own server")));
-    }
-    warn_of(&target);
     let tap = doings.record_to.map(Tap::create).transpose()?;
     let options = ProxyOptions {
         faults: doings.plan.clone(),
@@ -83,11 +79,13 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
         connect_timeout: arguments.connect_timeout,
         ..ProxyOptions::default()
     };
-    let started = Proxy::start(name, target, options).and_then(|proxy| Ok((proxy.full_name()?, proxy)));
+    let started =
+        Proxy::start(name, target.clone(), options).and_then(|proxy| Ok((proxy.full_name()?, proxy)));
     let (full_name, proxy) = started.inspect_err(|_| {
         // What was only just made records nothing.
         let _ = doings.record_to.map(fs::remove_file);
     })?;
+    warn_of(&target);
     output::print_name(&full_name)?;
 
     let mut relay = Relay {

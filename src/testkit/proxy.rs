@@ -90,8 +90,11 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// As [`Server::listen`]. `LimitReached`: no descriptors or threads left.
+    /// As [`Server::listen`]. `InvalidArgument`: the two names are the same. `LimitReached`: no descriptors or threads left.
     pub fn start(name: Name, target: Name, options: ProxyOptions) -> Result<Proxy> {
+        if name == target {
+            return Err(Error::new(Status::InvalidArgument, format!("{name}: it would be its own server")));
+        }
         let server = Server::new(ServerOptions {
             mode: options.mode,
             backlog: options.backlog,
