@@ -104,8 +104,12 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     let (digits, scale) = unit.unwrap_or((text, 1.0));
     let number: f64 =
         digits.parse().map_err(|_| "not a number of seconds, nor one with s, ms or us".to_owned())?;
-    Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
+    let duration = Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())?;
+    if duration > LONGEST { Err("longer than a hundred years".to_owned()) } else { Ok(duration) }
 }
+
+/// A hundred years: clocks can be asked for any moment so far away.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// One value, or two with a hyphen between them, the lesser first.
 pub fn range<T: Clone>(

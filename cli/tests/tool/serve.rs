@@ -204,3 +204,29 @@ fn a_signal_that_was_ignored_at_the_start_is_ignored_still() {
         assert_eq!((ended.code, place.path("echo").exists()), (Some(0), false));
     }
 }
+
+#[test]
+fn times_that_no_clock_has_are_refused() {
+    let place = Place::new();
+    // Of names that cannot be, so that nothing is served for so long if they are not.
+    for (arguments, option, time) in [
+        (&["serve", ".."][..], "--linger", "1e19"),
+        (&["serve", ".."], "--linger", "1e99"),
+        (&["connect", ".."], "--timeout", "4e9s"),
+        (&["exchange", ".."], "--timeout", "1e22ms"),
+        (&["proxy", "..", "b"], "--linger", "1e19"),
+        (&["proxy", "..", "b"], "--backlog-full", "1e19"),
+        (&["proxy", "..", "b"], "--delay", "1ms-1e22ms"),
+    ] {
+        let (code, text) = place.fails(&[arguments, &[&format!("{option}={time}")]].concat());
+        assert_eq!(code, Some(2), "{option} {time}: {text}");
+        assert!(text.contains(time) && text.contains(option), "{text}");
+        assert!(time == "1e99" || text.contains("longer than a hundred years"), "{text}");
+    }
+    // So long it may be.
+    for arguments in [&["serve"][..], &["serve", "--", "cat"]] {
+        let server =
+            Running::start(&place, &[&arguments[..1], &["--linger", "3153600000"], &arguments[1..]].concat());
+        assert_eq!(server.interrupt().code, Some(0), "{arguments:?}");
+    }
+}
