@@ -78,13 +78,15 @@ fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
     let names: Vec<_> = dead
         .iter()
         .map(|path| {
-            let error = match interrupted.load(Ordering::Relaxed) {
-                _ if !yes => None,
-                true => Some("interrupted".to_owned()),
-                false => remove(path).err(),
+            let removed = match interrupted.load(Ordering::Relaxed) {
+                _ if !yes => Ok(false),
+                true => Err("interrupted".to_owned()),
+                false => remove(path),
             };
-            failed |= error.is_some();
-            json!({ "path": path.to_string_lossy(), "removed": yes && error.is_none(), "error": error })
+            failed |= removed.is_err();
+            let (removed, error) =
+                removed.map_or_else(|error| (false, Some(error)), |removed| (removed, None));
+            json!({ "path": path.to_string_lossy(), "removed": removed, "error": error })
         })
         .collect();
     output::print_json(&names.into())?;
@@ -109,11 +111,28 @@ fn confirmed(count: usize) -> Answer<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Takes the name over, and gives it back. One that is in use by now is not dead, and stays.
-fn remove(path: &Path) -> Result<(), String> {
+/// Takes the name over, and gives it back. One that is in use by now is not dead, and stays: false.
+fn remove(path: &Path) -> Result<bool, String> {
     let server = Server::new(ServerOptions::default());
     match server.listen(path).and_then(|()| server.close()) {
-        Err(error) if error.status() != Status::NameInUse => Err(error.to_string()),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.status() == Status::NameInUse => Ok(false),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn what_is_alive_by_now_stays_and_is_not_said_to_be_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("name");
+        let server = UnixListener::bind(&path).unwrap();
+        assert_eq!((remove(&path), path.exists()), (Ok(false), true));
+        drop(server);
+        assert_eq!((remove(&path), path.exists()), (Ok(true), false));
     }
 }
