@@ -1,5 +1,6 @@
 //! What several commands take.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use moorline::name::Name;
 use moorline::{Framing, MessageOptions, Scope, Timeout};
@@ -77,13 +78,13 @@ pub struct MessageArguments {
     #[arg(long, value_enum)]
     pub framing: Option<FramingName>,
     /// Bytes of the largest message
-    #[arg(long, value_name = "BYTES", default_value_t = moorline::DEFAULT_MAX_MESSAGE)]
+    #[arg(long, value_name = "BYTES", requires = "framing", default_value_t = moorline::DEFAULT_MAX_MESSAGE)]
     pub max_message: usize,
     /// The application's name, which checked frames compare
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", requires = "framing", default_value = "")]
     pub application: String,
     /// The application's version, which checked frames compare
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", requires = "framing", default_value_t = 0)]
     pub application_version: u32,
 }
 
@@ -112,14 +113,20 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// One value, or two with a hyphen between them, the lesser first.
-pub fn range<T: Clone>(
+pub fn range<T: Clone + PartialOrd>(
     text: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<RangeInclusive<T>, String> {
-    match text.split_once('-') {
-        Some((least, most)) => Ok(parse(least)?..=parse(most)?),
-        None => parse(text).map(|value| value.clone()..=value),
-    }
+    let range = match text.split_once('-') {
+        Some((least, most)) => parse(least)?..=parse(most)?,
+        None => parse(text).map(|value| value.clone()..=value)?,
+    };
+    if range.is_empty() { Err("the lesser comes first".to_owned()) } else { Ok(range) }
+}
+
+/// A number of what there is one of at least.
+pub fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// For ever, unless something was said.

@@ -1,6 +1,6 @@
 //! `moorline exchange`: N sockets against an echo, every byte verified.
 
-use crate::arguments::{ScopeName, seconds, timeout};
+use crate::arguments::{ScopeName, count, seconds, timeout};
 use crate::failure::{self, Answer, Failure};
 use crate::interrupt;
 use crate::output;
@@ -30,10 +30,10 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     scope: ScopeName,
     /// Sockets, all connected at the same time
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = count().range(..=1 << 20))]
     connections: Option<usize>,
     /// Bytes of a round trip
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = count().range(..=1 << 30))]
     chunk: Option<usize>,
     /// Round trips over all connections together
     #[arg(long, value_name = "NUMBER")]

@@ -45,19 +45,19 @@ pub struct FaultArguments {
     #[arg(long, value_name = "BYTE")]
     flip_at: Option<u64>,
     /// Turn one bit over in one of so many bytes, on average
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     flip_one_in: Option<u64>,
     /// Leave this byte out
     #[arg(long, value_name = "BYTE")]
     lose_at: Option<u64>,
     /// Leave one of so many bytes out, on average
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     lose_one_in: Option<u64>,
     /// Accept this connection and close it at once
-    #[arg(long, value_name = "CONNECTION")]
+    #[arg(long, value_name = "CONNECTION", value_parser = clap::value_parser!(u64).range(1..))]
     refuse_accept: Option<u64>,
     /// Fail to accept this connection once, as for want of a descriptor
-    #[arg(long, value_name = "CONNECTION")]
+    #[arg(long, value_name = "CONNECTION", value_parser = clap::value_parser!(u64).range(1..))]
     no_descriptors_at: Option<u64>,
     /// Accept each connection only after so long
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -68,8 +68,10 @@ pub struct FaultArguments {
 }
 
 fn sizes(text: &str) -> Result<RangeInclusive<usize>, String> {
-    range(text, |number| {
-        number.parse().map_err(|_| "not a number of bytes, nor two with a hyphen".to_owned())
+    range(text, |number| match number.parse() {
+        Ok(0) => Err("pieces are of one byte at least".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err("not a number of bytes, nor two with a hyphen".to_owned()),
     })
 }
 

@@ -3,7 +3,7 @@
 mod command;
 mod script;
 
-use crate::arguments::{MessageArguments, ScopeName};
+use crate::arguments::{MessageArguments, ScopeName, count, seconds};
 use crate::failure::Answer;
 use crate::interrupt::{self, Ending};
 use crate::output;
@@ -45,10 +45,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", requires = "program", value_parser = clap::value_parser!(u64).range(1..))]
     connections: Option<u64>,
     /// Connections at once; others are refused
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = count())]
     max_connections: Option<usize>,
     /// Seconds to send what is queued, or for the commands to end, when interrupted
-    #[arg(long, value_name = "SECONDS", value_parser = crate::arguments::seconds, default_value = "5")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
     linger: Duration,
     /// Print the report at the end as JSON
     #[arg(long)]

@@ -83,6 +83,20 @@ fn what_fails_says_what_and_why() {
     {
         assert_eq!(place.run(wrong).status.code(), Some(2), "{wrong:?}");
     }
+    // Of a name that cannot be, so that nobody is waited for if they are taken.
+    for (command, option, value, what) in [
+        ("exchange", "--connections", "0", "--connections"),
+        ("exchange", "--connections", "1048577", "--connections"),
+        ("exchange", "--chunk", "0", "--chunk"),
+        ("serve", "--max-connections", "0", "--max-connections"),
+        ("serve", "--application", "me", "--framing"),
+        ("serve", "--application-version", "1", "--framing"),
+        ("connect", "--max-message", "10", "--framing"),
+    ] {
+        let (code, text) = place.fails(&[command, "..", option, value]);
+        assert_eq!(code, Some(2), "{command} {option} {value}");
+        assert!(text.contains(what), "{text}");
+    }
 }
 
 #[test]
