@@ -1,16 +1,50 @@
 //! Being asked to end: by Ctrl-C, or by another process with SIGTERM or SIGHUP.
 
 use crate::failure::{Answer, Failure};
+use moorline::{Status, Timeout};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::Duration;
 
 /// What a command waits for: an interrupt, or something of its own that it sends itself.
 pub struct Ending {
     pub sender: Sender<()>,
     pub receiver: Receiver<()>,
+}
+
+impl Ending {
+    /// Stops by `stop`, which may take so long; another interrupt makes it stop at once.
+    pub fn stop<T: Send>(
+        &self,
+        linger: Duration,
+        stop: impl Fn(Timeout) -> moorline::Result<T> + Sync,
+    ) -> moorline::Result<T> {
+        let (sender, stopped) = (&self.sender, AtomicBool::new(false));
+        thread::scope(|threads| {
+            let stopping = threads.spawn(|| {
+                let answer = stop(Timeout::After(linger));
+                stopped.store(true, Ordering::Release);
+                // The other end is here still.
+                let _ = sender.send(());
+                answer
+            });
+            let mut at_once = None;
+            while !stopped.load(Ordering::Acquire) {
+                // There is a sender here.
+                let _ = self.receiver.recv();
+                if !stopped.load(Ordering::Acquire) {
+                    at_once = at_once.or(stop(Timeout::None).ok());
+                }
+            }
+            // It does not panic. Of two that stop the same, one has the answer.
+            let answer = stopping.join().unwrap_or(Err(Status::Internal.into()));
+            answer.or_else(|error| at_once.ok_or(error))
+        })
+    }
 }
 
 /// Interrupts end the process no more, but arrive here. Once in a process.

@@ -9,13 +9,12 @@ use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
 use moorline::testkit::{FaultPlan, Proxy, ProxyOptions, Tap};
-use moorline::{Status, Timeout, Trust};
+use moorline::{Status, Trust};
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
@@ -99,29 +98,13 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
         record_failure: None,
     };
     relay.watch(&ending.receiver, doings.backlog_opens_after);
-    let broken = stop(&proxy, arguments.linger, &ending.receiver)?;
+    let broken = match ending.stop(arguments.linger, |timeout| proxy.stop(timeout)) {
+        Ok(()) => false,
+        Err(error) if matches!(error.status(), Status::TimedOut | Status::Closed) => true,
+        Err(error) => return Err(error.into()),
+    };
     relay.look();
     relay.report(arguments.json, broken, doings.facts)
-}
-
-/// Stops it. Another interrupt ends the linger. Tells whether conversations were broken.
-fn stop(proxy: &Proxy, linger: Duration, interrupts: &Receiver<()>) -> Answer<bool> {
-    let until = Instant::now() + linger;
-    let stopped = thread::scope(|threads| {
-        let stopping = threads.spawn(|| proxy.stop(Timeout::After(linger)));
-        while !stopping.is_finished() && Instant::now() < until {
-            if interrupts.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
-                // Whatever is the matter, the first stop tells.
-                let _ = proxy.stop(Timeout::None);
-            }
-        }
-        // It does not panic.
-        stopping.join().unwrap_or(Ok(()))
-    });
-    match stopped {
-        Err(error) if matches!(error.status(), Status::TimedOut | Status::Closed) => Ok(true),
-        other => Ok(other.map(|()| false)?),
-    }
 }
 
 /// A server may come later, and a client is told then that it does not: but most likely the name is wrong.

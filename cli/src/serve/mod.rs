@@ -8,7 +8,7 @@ use crate::failure::Answer;
 use crate::interrupt::{self, Ending};
 use crate::output;
 use clap::{ArgGroup, Args, ValueEnum};
-use moorline::{Connection, Handler, Service, ServiceOptions, Timeout};
+use moorline::{Connection, Handler, Service, ServiceOptions};
 use serde_json::json;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub struct Arguments {
     /// Connections at once; others are refused
     #[arg(long, value_name = "NUMBER", value_parser = count())]
     max_connections: Option<usize>,
-    /// Seconds to send what is queued, or for the commands to end, when interrupted
+    /// Seconds to send what is queued, or for the commands to end, when interrupted, unless interrupted again
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
     linger: Duration,
     /// Print the report at the end as JSON
@@ -110,7 +110,7 @@ fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
 
     // An error means that nobody can interrupt any more, which does not happen.
     let _ = ending.receiver.recv();
-    let report = service.stop(Timeout::After(arguments.linger))?;
+    let report = ending.stop(arguments.linger, |timeout| service.stop(timeout))?;
     if arguments.json {
         return output::print_json(&json!({
             "accepted": report.accepted,

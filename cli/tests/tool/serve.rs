@@ -244,3 +244,27 @@ fn times_that_no_clock_has_are_refused() {
         assert_eq!(server.interrupt().code, Some(0), "{arguments:?}");
     }
 }
+
+#[test]
+fn another_interrupt_ends_the_linger() {
+    let place = Place::new();
+    let server = Running::serve(&place, &["echo", "--linger", "9999", "--json"]);
+    let mut client = place.connect("echo");
+    // More than the client's side of the connection holds, and it reads nothing of it.
+    client.write_all(&[0; 400_000]).unwrap();
+    let start = Instant::now();
+    server.signal("-INT");
+    // It gives its name back first.
+    while place.path("echo").exists() {
+        assert!(start.elapsed() < WATCHDOG);
+        thread::yield_now();
+    }
+    server.signal("-INT");
+    let ended = server.wait();
+    // A service gives a client up that takes nothing for so long.
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let report = ended.json();
+    assert_eq!((ended.code, &report["open_at_stop"]), (Some(0), &1.into()), "{report}");
+    assert!(report["unsent"].as_u64().unwrap() > 0, "{report}");
+    drop(client);
+}
