@@ -219,6 +219,11 @@ impl Error {
         self.detail.as_ref()?.os.as_ref()?.raw_os_error()
     }
 
+    /// What was tried, and on what, without the words of the status; for who says more exactly what is wrong.
+    pub fn context(&self) -> Option<&str> {
+        self.detail.as_ref().map(|detail| detail.context.as_str())
+    }
+
     /// The same error with more said in front of it: where it happened.
     #[cold]
     pub(crate) fn within(self, place: &str) -> Self {
@@ -268,6 +273,10 @@ mod tests {
         let error = Error::os(refused, "connect to /tmp/x");
         assert_eq!(error.status(), Status::ConnectionRefused);
         assert_eq!(error.os_error(), Some(libc::ECONNREFUSED));
+        assert_eq!(
+            (error.context(), Error::from(Status::Closed).context()),
+            (Some("connect to /tmp/x"), None)
+        );
         let text = error.within("test").to_string();
         assert!(text.starts_with("test: connect to /tmp/x: nobody listens ("), "{text}");
     }

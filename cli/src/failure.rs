@@ -1,6 +1,8 @@
 //! Why a command did not do what was asked for.
 
 use crate::output;
+use moorline::Status;
+use std::fmt::Display;
 use std::io;
 
 pub enum Failure {
@@ -17,6 +19,24 @@ impl Failure {
     pub fn say(&self) {
         if let Failure::Error(text) = self {
             output::tell(&format!("moorline: {text}"));
+        }
+    }
+
+    /// What is wrong in a file's text. No peer and no argument is to blame, so the place and what is wrong there say it all.
+    pub fn in_text(error: moorline::Error) -> Failure {
+        match (error.status(), error.context()) {
+            (Status::Malformed | Status::InvalidArgument, Some(context)) => {
+                Failure::Error(context.to_owned())
+            }
+            _ => error.into(),
+        }
+    }
+
+    /// The same, which happened somewhere.
+    pub fn within(self, place: impl Display) -> Failure {
+        match self {
+            Failure::Error(text) => Failure::Error(format!("{place}: {text}")),
+            Failure::Said => Failure::Said,
         }
     }
 

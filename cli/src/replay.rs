@@ -52,7 +52,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Answer {
     let ending = interrupt::watch()?;
-    let recording = Recording::read(&arguments.file)?;
+    let recording = Recording::read(&arguments.file).map_err(Failure::in_text)?;
     let options = ReplayOptions {
         real_time: arguments.real_time,
         patience: arguments.patience,

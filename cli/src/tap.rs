@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Answer {
 }
 
 fn show(arguments: &Show) -> Answer {
-    let recording = Recording::read(&arguments.file)?;
+    let recording = Recording::read(&arguments.file).map_err(Failure::in_text)?;
     if let Some(connection) = arguments.connection
         && !recording.connections().contains(&connection)
     {

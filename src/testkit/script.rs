@@ -154,8 +154,8 @@ impl Reader {
 
     fn message(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let framing = self.framing.ok_or("a line \"framing\" must come before the first message")?;
-        let envelope =
-            Envelope::new(framing, DEFAULT_MAX_MESSAGE, bytes).map_err(|error| error.to_string())?;
+        let envelope = Envelope::new(framing, DEFAULT_MAX_MESSAGE, bytes)
+            .map_err(|error| error.context().map_or_else(|| error.to_string(), str::to_owned))?;
         Ok([envelope.head(), bytes, envelope.tail].concat())
     }
 }
@@ -240,6 +240,7 @@ mod tests {
             let error = Script::parse(text).unwrap_err();
             assert_eq!(error.status(), Status::InvalidArgument);
             assert!(error.to_string().contains(what), "{error}");
+            assert_eq!(error.to_string().matches("an argument is invalid").count(), 1, "{error}");
         }
     }
 }

@@ -71,5 +71,5 @@ fn read(file: &Path) -> Answer<Script> {
         _ => fs::read_to_string(file),
     };
     let text = read.map_err(Failure::system(format!("read {}", file.display())))?;
-    Script::parse(&text).map_err(|error| Failure::Error(format!("{}: {error}", file.display())))
+    Script::parse(&text).map_err(|error| Failure::in_text(error).within(file.display()))
 }

@@ -157,7 +157,7 @@ fn what_cannot_be_played_is_told() {
     for (arguments, code, what) in [
         (&["replay", &file, "--server", "nobody"][..], 1, nobody.to_str().unwrap()),
         (&["replay", "/nowhere", "--server", "nobody"], 1, "/nowhere"),
-        (&["replay", &bad, "--server", "nobody"], 1, "line 1"),
+        (&["replay", &bad, "--server", "nobody"], 1, "line 1: it is not \"moorline-tap 1\"\n"),
         (&["replay", &file], 2, "--server"),
         (&["replay", &file, "--server", "a", "--listen", "b"], 2, "cannot be used with"),
         (&["replay", &file, "--listen", "a", "--trust-anyone"], 2, "cannot be used with"),

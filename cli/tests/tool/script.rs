@@ -120,7 +120,7 @@ fn a_bad_script_is_named_with_file_and_line_and_serves_nobody() {
     let file = place.file("steps", "expect \"a\"\nsend b\n");
     let (code, text) = place.fails(&["serve", "script", "--script", &file]);
     assert_eq!(code, Some(1));
-    assert!(text.contains(&format!("{file}: script, line 2: a text in quotes is missing")), "{text}");
+    assert_eq!(text, format!("moorline: {file}: script, line 2: a text in quotes is missing at: b\n"));
     let (code, text) = place.fails(&["serve", "script", "--script", "/nowhere"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("/nowhere"), "{text}");

@@ -125,7 +125,8 @@ fn a_file_that_is_no_recording_is_named_with_the_line() {
     let file = place.file("recording", "moorline-tap 1\n0 1 open\nwhat\n");
     let (code, text) = place.fails(&["tap", "show", &file]);
     assert_eq!(code, Some(1));
-    assert!(text.contains(&file) && text.contains("line 3"), "{text}");
+    assert!(text.contains(&file) && text.contains("line 3: "), "{text}");
+    assert!(!text.contains("peer"), "{text}");
     let (code, text) = place.fails(&["tap", "show", "/nowhere"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("/nowhere"), "{text}");
