@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(
-    after_help = "Diagnoses: reachable, other-users-server, name-invalid, no-directory, no-search-permission, absent, \
-                        elsewhere, occupied, dead, permission-denied, backlog-full, refused, failed. Exit code 0: reachable; 1: any \
-                        other."
+    after_help = "Diagnoses: reachable, other-users-server, name-invalid, no-runtime-directory, no-directory, \
+                        no-search-permission, absent, elsewhere, occupied, dead, permission-denied, backlog-full, refused, failed. Exit \
+                        code 0: reachable; 1: any other."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -44,7 +44,11 @@ pub fn run(arguments: &Arguments) -> Answer {
     let resolved = arguments.name.resolve();
     let full_name = resolved.as_ref().ok().map(|name| name.to_os_string().to_string_lossy().into_owned());
     let diagnosis = match resolved {
-        Err(error) => Diagnosis::new("name-invalid", error.to_string()),
+        // Where no name can be, it is not this one's fault.
+        Err(error) => match Name::resolve("x", arguments.name.scope.into()) {
+            Err(error) => Diagnosis::new("no-runtime-directory", error.to_string()),
+            Ok(_) => Diagnosis::new("name-invalid", error.to_string()),
+        },
         Ok(name) => diagnose(&arguments.name, &name),
     };
     let reachable = diagnosis.code == "reachable";

@@ -1,8 +1,10 @@
 //! `doctor`: why a client cannot reach a name.
 
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, to_json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 #[test]
 fn doctor_tells_what_is_the_matter() {
@@ -37,7 +39,32 @@ fn doctor_tells_what_is_the_matter() {
     assert!(said.contains("\ndead: "), "{said}");
 }
 
-fn listening_with_backlog_0(path: &std::path::Path) -> std::os::fd::OwnedFd {
+#[test]
+fn a_name_is_not_blamed_for_a_runtime_directory_that_is_not_there() {
+    let place = Place::new();
+    let nowhere = place.path("nowhere");
+    let open = place.path("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let diagnosis = |name: &str, runtime: Option<&Path>| {
+        let mut command = place.command(&["doctor", "--json", "--scope", "runtime", name]);
+        match runtime {
+            Some(path) => command.env("XDG_RUNTIME_DIR", path),
+            None => command.env_remove("XDG_RUNTIME_DIR"),
+        };
+        let answer = to_json(&command.output().unwrap().stdout);
+        (answer["diagnosis"].as_str().unwrap().to_owned(), answer["text"].as_str().unwrap().to_owned())
+    };
+    for runtime in [None, Some(&*nowhere), Some(&*open)] {
+        let (code, text) = diagnosis("name", runtime);
+        assert_eq!(code, "no-runtime-directory", "{runtime:?}: {text}");
+        assert!(text.contains("runtime directory"), "{text}");
+    }
+    assert_eq!(diagnosis("..", Some(&place.path("runtime"))).0, "name-invalid");
+    assert_eq!(diagnosis("/nowhere", None).0, "absent");
+}
+
+fn listening_with_backlog_0(path: &Path) -> std::os::fd::OwnedFd {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
     let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
     bind(&listener, &SocketAddrUnix::new(path).unwrap()).unwrap();
