@@ -7,6 +7,7 @@ use moorline::socket::Direction as Half;
 use moorline::testkit::faults::Direction;
 use moorline::testkit::{FaultPlan, Faults};
 use moorline::{Server, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use support::WATCHDOG;
 
@@ -396,6 +397,28 @@ fn a_socket_of_a_client_can_have_faults_too_and_still_knows_its_peer() {
     // The service sees the end, and nothing is left.
     let report = service.stop(WATCHDOG).unwrap();
     assert_eq!((report.accepted, report.received), (1, 3));
+}
+
+#[test]
+fn a_connection_that_comes_just_before_its_accept_waits_as_long_as_planned_too() {
+    let delay = Duration::from_millis(1);
+    for _ in 0..500 {
+        let faults = Some(plan(Faults { accept_delay: Some(delay), ..Faults::default() }));
+        let server = Server::new(ServerOptions { faults, ..ServerOptions::default() });
+        server.listen_unique("faulty").unwrap();
+        let both = Barrier::new(2);
+        std::thread::scope(|scope| {
+            let accepted = scope.spawn(|| {
+                both.wait();
+                server.accept(WATCHDOG).unwrap();
+                Instant::now()
+            });
+            both.wait();
+            let start = Instant::now();
+            let _client = connect(&server);
+            assert!(accepted.join().unwrap() - start >= delay);
+        });
+    }
 }
 
 #[test]

@@ -229,6 +229,15 @@ struct Accepting {
     hold: Option<Arc<Hold>>,
 }
 
+/// What comes before the next connection may be accepted.
+enum Before {
+    Nothing,
+    /// The connection itself, which has its delay from then on.
+    Connection,
+    /// The end of a hold.
+    Over(Arc<Hold>),
+}
+
 /// A connection waits, and is not to be accepted yet.
 struct Hold {
     /// Signalled when it may be.
@@ -378,36 +387,39 @@ impl FaultPlan {
             if self.0.wire.has_ended() {
                 return Ok(());
             }
-            let hold = {
+            let before = {
                 let mut accepting = self.0.accepting.lock();
                 self.fail_without_descriptor(&mut accepting)?;
-                match self.hold(&mut accepting, listener)? {
-                    Some(hold) => hold,
-                    None => return Ok(()),
-                }
+                self.before_accept(&mut accepting, listener)?
             };
+            if let Before::Nothing = before {
+                return Ok(());
+            }
             deadline.check_may_wait()?;
-            listener.wait(deadline, |_, closed, deadline| hold.over.wait(closed, deadline))?;
+            listener.wait(deadline, |listener, closed, deadline| match &before {
+                Before::Over(hold) => hold.over.wait(closed, deadline),
+                Before::Connection | Before::Nothing => listener.wait(closed, deadline),
+            })?;
         }
     }
 
     /// What to wait for before the next connection may be accepted.
-    fn hold(
-        &self,
-        accepting: &mut Accepting,
-        listener: &Arc<Endpoint<Listener>>,
-    ) -> Result<Option<Arc<Hold>>> {
+    fn before_accept(&self, accepting: &mut Accepting, listener: &Arc<Endpoint<Listener>>) -> Result<Before> {
         if let Some(hold) = &accepting.hold {
             if hold.until.is_none_or(|until| until > Instant::now()) {
                 hold.add(listener);
-                return Ok(Some(hold.clone()));
+                return Ok(Before::Over(hold.clone()));
             }
             accepting.hold = None;
-            return Ok(None);
+            return Ok(Before::Nothing);
         }
         let delay = self.0.faults.accept_delay;
-        if !accepting.full && (delay.is_none() || !has_waiting(listener)) {
-            return Ok(None);
+        if !accepting.full && delay.is_none() {
+            return Ok(Before::Nothing);
+        }
+        if !accepting.full && !has_waiting(listener) {
+            // Not left to the accept: what came just before it would come without its delay.
+            return Ok(Before::Connection);
         }
         // A time beyond what the clock can say is for ever.
         let until = delay.filter(|_| !accepting.full).and_then(|delay| Instant::now().checked_add(delay));
@@ -425,7 +437,7 @@ impl FaultPlan {
             self.0.wire.at(until, move || over.end())?;
         }
         accepting.hold = Some(hold.clone());
-        Ok(Some(hold))
+        Ok(Before::Over(hold))
     }
 
     fn fail_without_descriptor(&self, accepting: &mut Accepting) -> Result<()> {
