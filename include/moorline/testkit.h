@@ -475,7 +475,8 @@ typedef struct {
    */
   uint64_t matched;
   /**
-   * The first connection of the recording on which the other side did something else. 0: it nowhere did.
+   * The connection of the recording on which the other side first did something else, with which the play has ended. 0: it nowhere
+   * did.
    */
   uint64_t differing_connection;
   /**

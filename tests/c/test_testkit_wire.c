@@ -234,8 +234,8 @@ static void test_clients_are_played_to_a_server(void)
 
     moorline_fixture *other = fixture_of("expect \"ping\"\nsend \"poNG\"\nexpect-end");
     CHECK_STATUS(moorline_recording_play_clients(recording, fixture_name(other).text, NULL, -1, &report), MOORLINE_MISMATCH);
-    CHECK_CONTAINS(last_error().text, "connection 1, byte 2: expected \"ng\", found \"NG\"");
-    CHECK_NUMBER(report.differing_connection, 1);
+    CHECK_CONTAINS(last_error().text, ", byte 2: expected \"ng\", found \"NG\"");
+    CHECK(report.differing_connection == 1 || report.differing_connection == 2); /* they are played at the same time */
     CHECK_NUMBER(report.differing_after, 2);
     CHECK_OK(moorline_fixture_destroy(other));
 
@@ -292,7 +292,7 @@ static void test_a_server_is_played_to_clients(void)
     worker_start(&worker, talk_to_server, &(struct talk){"ping", "pint"});
     CHECK_STATUS(moorline_recording_play_server(recording, server, NULL, -1, &report), MOORLINE_MISMATCH);
     worker_join(&worker);
-    CHECK_NUMBER(report.connections, 1);
+    CHECK(report.connections <= 1); /* the first one's end may not have been seen when the difference ends the play */
     CHECK_NUMBER(report.differing_connection, 2);
     CHECK_NUMBER(report.differing_after, 3);
 

@@ -61,7 +61,8 @@ pub struct moorline_replay_report {
     pub sent: u64,
     /// Bytes of the other side that were as recorded, over all connections.
     pub matched: u64,
-    /// The first connection of the recording on which the other side did something else. 0: it nowhere did.
+    /// The connection of the recording on which the other side first did something else, with which the play has ended. 0: it nowhere
+    /// did.
     pub differing_connection: u64,
     /// How many bytes of the other side were as recorded on this connection before it did something else.
     pub differing_after: u64,
