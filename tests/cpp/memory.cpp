@@ -1,5 +1,7 @@
 #include "memory.hpp"
 
+#if !defined(MOORLINE_TESTS_MEMORY_IS_THE_SANITIZERS)
+
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -17,3 +19,5 @@ void* operator new(std::size_t size) {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+#endif
