@@ -155,7 +155,8 @@ typedef struct {
   uint32_t backlog_full;
   /**
    * Bytes pass in pieces of so many, each one only when the one before was received: the receiver's reads are short, and after
-   * each it is told that there is nothing more.
+   * each it is told that there is nothing more. Now and then one that is interrupted in the middle of a read finds the next
+   * piece, too.
    */
   size_t pieces_min;
   /**

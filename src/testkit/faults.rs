@@ -47,7 +47,7 @@ pub struct Faults {
     /// The one direction whose bytes are affected. None: both.
     pub direction: Option<Direction>,
     /// Bytes pass in pieces of so many, each one only when the one before was received: the receiver's reads are short, and after
-    /// each it is told that there is nothing more.
+    /// each it is told that there is nothing more. Now and then one that is interrupted in the middle of a read finds the next piece, too.
     pub pieces: Option<RangeInclusive<usize>>,
     /// Each piece is held back for so long.
     pub delay: Option<RangeInclusive<Duration>>,

@@ -39,7 +39,8 @@ pub struct moorline_faults {
     /// needs a backlog that is small against the number of descriptors. Of servers, services, fixtures and proxies.
     pub backlog_full: u32,
     /// Bytes pass in pieces of so many, each one only when the one before was received: the receiver's reads are short, and after
-    /// each it is told that there is nothing more.
+    /// each it is told that there is nothing more. Now and then one that is interrupted in the middle of a read finds the next
+    /// piece, too.
     pub pieces_min: usize,
     /// As described above.
     pub pieces_max: usize,
