@@ -3,15 +3,12 @@
 mod support;
 
 use moorline::socket::MessageOptions;
-use moorline::{
-    Clock, Connection, Framing, Handler, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
-};
+use moorline::{Clock, Connection, Framing, Handler, Service, ServiceOptions, Status, Timeout};
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
-use support::WATCHDOG;
+use support::first_words;
 
 const LIMIT: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -223,19 +220,6 @@ fn who_takes_nothing_is_idle_although_something_is_queued() {
     scene.exchange(&mut busy, b"x", b"x");
     scene.during_work(&mut busy, b"work", || {});
     assert_eq!(scene.next(), Told::Ended(Status::TimedOut));
-}
-
-/// What a client sends first: its part of the handshake, and a message.
-fn first_words(message: &[u8]) -> Vec<u8> {
-    let messages = Some(Arc::new(MessageOptions::new(Framing::Checked)));
-    let (near, mut far) = UnixStream::pair().unwrap();
-    let options = SocketOptions { messages, ..SocketOptions::default() };
-    let socket = Socket::adopt(near.into_raw_fd(), &options).unwrap();
-    socket.send_message(message, WATCHDOG).unwrap();
-    drop(socket);
-    let mut bytes = Vec::new();
-    far.read_to_end(&mut bytes).unwrap();
-    bytes
 }
 
 #[test]

@@ -3,15 +3,12 @@
 mod support;
 
 use moorline::socket::MessageOptions;
-use moorline::{
-    Connection, Framing, Handler, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
-};
-use std::io::{Read, Write};
-use std::os::fd::IntoRawFd;
+use moorline::{Connection, Framing, Handler, Service, ServiceOptions, Status, Timeout};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
-use support::WATCHDOG;
+use support::{WATCHDOG, first_words};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -80,19 +77,6 @@ impl Scene {
             _ => panic!("something else comes before the end"),
         }
     }
-}
-
-/// What a client sends first: its part of the handshake, and a message.
-fn first_words(message: &[u8]) -> Vec<u8> {
-    let messages = Some(Arc::new(MessageOptions::new(Framing::Checked)));
-    let (near, mut far) = UnixStream::pair().unwrap();
-    let options = SocketOptions { messages, ..SocketOptions::default() };
-    let socket = Socket::adopt(near.into_raw_fd(), &options).unwrap();
-    socket.send_message(message, WATCHDOG).unwrap();
-    drop(socket);
-    let mut bytes = Vec::new();
-    far.read_to_end(&mut bytes).unwrap();
-    bytes
 }
 
 #[test]

@@ -6,7 +6,13 @@ pub mod contended;
 pub mod descriptors;
 pub mod scene;
 
-use moorline::{Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use moorline::{
+    Framing, MessageOptions, Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout,
+};
+use std::io::Read;
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Long enough that only a hang gets here.
@@ -60,4 +66,17 @@ pub fn fill(socket: &Socket) -> usize {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// What a client sends first: its part of the handshake, and a message.
+pub fn first_words(message: &[u8]) -> Vec<u8> {
+    let messages = Some(Arc::new(MessageOptions::new(Framing::Checked)));
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let options = SocketOptions { messages, ..SocketOptions::default() };
+    let socket = Socket::adopt(near.into_raw_fd(), &options).unwrap();
+    socket.send_message(message, WATCHDOG).unwrap();
+    drop(socket);
+    let mut bytes = Vec::new();
+    far.read_to_end(&mut bytes).unwrap();
+    bytes
 }
