@@ -13,6 +13,8 @@ use support::first_words;
 const LIMIT: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
 const FLOOD: usize = 600_000;
+/// More than the system takes, and less than what has the service read no more.
+const TALK: usize = 400_000;
 
 #[derive(Debug, PartialEq)]
 enum Told {
@@ -31,8 +33,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn flood(&self, connection: &Connection) {
-        let flood = vec![b'f'; FLOOD];
+    fn send(&self, connection: &Connection, length: usize) {
+        let flood = vec![b'f'; length];
         let sent = if self.has_messages {
             connection.send_message(&flood, Timeout::None)
         } else {
@@ -51,9 +53,10 @@ impl Worker {
             }
             b"work a little" => self.clock.advance(LIMIT / 4).unwrap(),
             b"flood" => {
-                self.flood(connection);
+                self.send(connection, FLOOD);
                 connection.close();
             }
+            b"talk" => self.send(connection, TALK),
             _ => {}
         }
         self.tell.send(Told::Got(data.to_vec())).unwrap();
@@ -195,6 +198,18 @@ fn who_sent_something_meanwhile_is_not_idle() {
     scene.during_work(&mut busy, b"work", || peer.write_all(b"alive").unwrap());
     assert_eq!(scene.next(), Told::Got(b"alive".to_vec()));
     scene.exchange(&mut peer, b"still", b"still");
+}
+
+#[test]
+fn who_only_reads_is_late_with_the_rest_of_a_message() {
+    let scene = Scene::new(lines());
+    let (mut busy, mut peer) = (scene.connect(), scene.connect());
+    scene.exchange(&mut peer, b"talk\nand a par", b"talk");
+    scene.during_work(&mut busy, b"work\n", || {
+        let mut read = vec![0; TALK];
+        assert!(peer.read(&mut read).unwrap() > 0);
+    });
+    assert_eq!(scene.next(), Told::Ended(Status::TimedOut));
 }
 
 /// Nothing is read from it any more.

@@ -78,27 +78,30 @@ impl Worker {
 
     /// The worker may have been at others' while the peer went on: its time begins anew where there is something to read, or to be sent.
     fn catch_up(&mut self, slot: usize) {
+        let received = |served: &Served| served.connection.socket().received();
+        let before = self.served.get(slot).map(received);
         self.flush(slot);
         self.read(slot);
-        if self.notice_traffic(slot)
-            && let Some(served) = self.served.get(slot)
+        self.notice_traffic(slot);
+        // That it took something is no part of a message.
+        if let Some(served) = self.served.get(slot)
+            && Some(received(served)) != before
         {
             served.connection.socket().restart_peer_clock();
         }
     }
 
-    /// Whether something went either way since the last time.
-    fn notice_traffic(&mut self, slot: usize) -> bool {
-        let Some(served) = self.served.get_mut(slot) else { return false };
+    /// Notes whether something went either way since the last time.
+    fn notice_traffic(&mut self, slot: usize) {
+        let Some(served) = self.served.get_mut(slot) else { return };
         let traffic = served.connection.socket().traffic();
         if served.traffic == traffic {
-            return false;
+            return;
         }
         served.traffic = traffic;
         served.touch(&self.shared.options);
         if let Some((_, since)) = &mut served.ending {
             *since = self.shared.options.clock.now();
         }
-        true
     }
 }
