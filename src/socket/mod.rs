@@ -2,11 +2,13 @@
 
 mod close;
 mod message;
+mod messaging;
 mod outgoing;
 mod stream;
 
 pub use close::{CloseReport, Direction};
-pub use message::{Message, MessageOptions, Validator};
+pub use message::Message;
+pub use messaging::{MessageOptions, Validator};
 
 use crate::busy_poll::{BusyPoll, BusyPoller};
 use crate::deadline::{Deadline, Timeout};
@@ -19,7 +21,7 @@ use crate::sys::{self, Stream};
 pub use crate::sys::{BorrowedDescriptor, Credentials, Descriptor, RawDescriptor};
 use crate::testkit::faults::{FaultPlan, Role};
 use close::Abort;
-use message::Messaging;
+use messaging::Messaging;
 use outgoing::Outgoing;
 use std::ffi::OsStr;
 use std::io;
