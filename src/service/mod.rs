@@ -182,7 +182,7 @@ pub struct ServiceReport {
     pub unsent: u64,
     /// Why the connections ended.
     pub endings: Endings,
-    /// The messages of panics in the handler.
+    /// The messages of panics in the handler: the first thousand.
     pub failures: Vec<String>,
     /// `Ok` if the stop lost nothing, otherwise why it did: `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`].
     pub outcome: Status,

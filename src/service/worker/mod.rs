@@ -29,6 +29,9 @@ const EVENTS: usize = 1024;
 const READ_SIZE: usize = 64 * 1024;
 /// How often in a row one source is served before the others get their turn.
 const FAIR_SHARE: usize = 16;
+/// So many failures are kept: a handler may panic for as long as the service runs.
+const FAILURES: usize = 1000;
+
 pub(super) struct Worker {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
@@ -478,7 +481,10 @@ impl Worker {
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic without a message".to_owned());
-        self.shared.failures.lock().push(text);
+        let mut failures = self.shared.failures.lock();
+        if failures.len() < FAILURES {
+            failures.push(text);
+        }
     }
 
     // Stopping.
@@ -547,9 +553,8 @@ mod tests {
     use crate::sync::Mutex;
     use std::sync::atomic::AtomicBool;
 
-    /// Another worker has accepted it, and knows nothing more of it.
-    #[test]
-    fn a_connection_that_comes_too_late_is_one_that_ended() {
+    /// A worker that nobody has given anything to do, of a service that was told to stop.
+    fn idle_worker() -> Worker {
         let shared = Arc::new(Shared {
             service: 1,
             options: ServiceOptions::default(),
@@ -561,7 +566,24 @@ mod tests {
             workers: Headcount::default(),
         });
         let mailbox = Arc::new(Mailbox::new(PollerOptions::default()).unwrap());
-        let worker = Worker::new(shared.clone(), mailbox.clone(), None).unwrap();
+        Worker::new(shared, mailbox, None).unwrap()
+    }
+
+    #[test]
+    fn a_service_that_panics_for_ever_keeps_the_first_failures() {
+        let worker = idle_worker();
+        for number in 0..=FAILURES {
+            worker.record(&number.to_string());
+        }
+        let failures = worker.shared.failures.lock();
+        assert_eq!((failures.len(), &*failures[0]), (FAILURES, "0"));
+    }
+
+    /// Another worker has accepted it, and knows nothing more of it.
+    #[test]
+    fn a_connection_that_comes_too_late_is_one_that_ended() {
+        let worker = idle_worker();
+        let (shared, mailbox) = (worker.shared.clone(), worker.mailbox.clone());
         shared.totals.open.store(1, Ordering::Relaxed);
         let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
         mailbox.post(Order::Serve(Box::new(socket)));
