@@ -1580,7 +1580,8 @@ moorline_status moorline_socket_send_message_with_descriptors(moorline_socket *s
  *         MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
  *         MOORLINE_WRONG_KIND. These end the connection: MOORLINE_MESSAGE_TOO_LARGE; MOORLINE_MALFORMED;
  *         MOORLINE_MISMATCH (the handshake); MOORLINE_REFUSED (by the validator); MOORLINE_LIMIT_REACHED (too many
- *         descriptors came); MOORLINE_TIMED_OUT when moorline_last_error says that the peer took too long
+ *         descriptors came, or this process may not have so many); MOORLINE_TIMED_OUT when moorline_last_error says that the
+ *         peer took too long
  *
  * Blocks until the timeout. Any thread; each gets whole messages.
  */

@@ -129,8 +129,9 @@ impl Socket {
     /// `InvalidState`: the socket has no framing.
     ///
     /// The following end the connection: `MessageTooLarge`; `Malformed`, also when the peer left in the middle of a message;
-    /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`: too many descriptors came; `TimedOut`, with a
-    /// text that says so: the peer took longer than [`crate::MessageOptions`] allow for the rest of a message or its handshake.
+    /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`: too many descriptors came, or this process may not
+    /// have so many; `TimedOut`, with a text that says so: the peer took longer than [`crate::MessageOptions`] allow for the rest of a
+    /// message or its handshake.
     pub fn receive_message(&self, timeout: Timeout) -> Result<Message> {
         self.receiving(timeout, |messaging, inbox, deadline| {
             self.await_message(messaging, inbox, deadline, Lateness::EndsIt, &mut [])?;

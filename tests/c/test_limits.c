@@ -142,6 +142,34 @@ static void free_descriptors(void)
     CHECK_SYSTEM(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+/* With room for one of two, and for none. */
+static void test_receive_descriptors_without_descriptors(void)
+{
+    for (int left = 0; left < 2; ++left) {
+        moorline_message_options messages = {
+            .struct_size = sizeof messages, .framing = MOORLINE_FRAMING_BIG_ENDIAN, .max_descriptors = 2};
+        moorline_socket_options options = {.struct_size = sizeof options, .messages = &messages};
+        moorline_socket *near = NULL;
+        moorline_socket *far = NULL;
+        CHECK_OK(moorline_socket_pair(&options, &near, &far));
+        const int sent[2] = {STDIN_FILENO, STDIN_FILENO};
+        CHECK_OK(moorline_socket_send_message_with_descriptors(near, "x", 1, sent, 2, -1));
+
+        use_up_descriptors(left);
+        char byte = 0;
+        size_t length = 0;
+        int received[2];
+        size_t count = 0;
+        CHECK_STATUS(moorline_socket_receive_message_with_descriptors(far, &byte, 1, 0, &length, received, 2, &count),
+                     MOORLINE_LIMIT_REACHED);
+        CHECK_NUMBER(moorline_last_os_error(), EMFILE);
+        CHECK_CONTAINS(last_error().text, "receive descriptors");
+        free_descriptors();
+        CHECK_OK(moorline_socket_destroy(near));
+        CHECK_OK(moorline_socket_destroy(far));
+    }
+}
+
 static void test_accept_without_descriptors(void)
 {
     moorline_server *server = listening("name");
@@ -303,6 +331,7 @@ int main(void)
     RUN(test_connect_to_a_full_backlog_ends_at_the_deadline);
     RUN(test_connect_to_a_full_backlog_goes_on_when_there_is_room);
     RUN(test_connect_to_a_full_backlog_ends_when_the_server_goes);
+    RUN(test_receive_descriptors_without_descriptors);
     RUN(test_accept_without_descriptors);
     RUN(test_creating_without_descriptors);
     RUN(test_a_service_without_descriptors);

@@ -210,8 +210,8 @@ public:
     /// the same), would_block, timed_out, disconnected (the peer has gone, and all that it sent was read), closed,
     /// invalid_state (no framing), stale_handle, invalid_argument (empty owner). These end the connection:
     /// message_too_large, malformed, mismatch (the handshake; the message has what both sides said), refused (by the
-    /// validator), limit_reached (too many descriptors came), and timed_out when the message says that the peer took
-    /// too long.
+    /// validator), limit_reached (too many descriptors came, or this process may not have so many), and timed_out when the
+    /// message says that the peer took too long.
     [[nodiscard]] Outcome<std::size_t> receive_message(BufferView buffer, Timeout timeout) noexcept {
         std::size_t length = 0;
         const moorline_status status =

@@ -244,16 +244,19 @@ impl Stream {
             rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, platform::RECEIVING_DESCRIPTORS)
         })
         .map_err(receive_error)?;
-        if answer.flags.contains(ReturnFlags::CTRUNC) {
-            // The kernel has closed what did not fit, and dropping the buffer closes what did.
-            let context = format!("more than {most} descriptors came at once");
-            return Err(Error::new(Status::LimitReached, context));
-        }
         let rights = |message| match message {
             RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
             _ => None,
         };
         let descriptors: Vec<OwnedFd> = control.drain().filter_map(rights).flatten().collect();
+        if answer.flags.contains(ReturnFlags::CTRUNC) {
+            // The kernel has closed the others: for want of room, or because this process may not have so many.
+            return Err(if descriptors.len() < most {
+                Error::os(super::no_descriptors(), "receive descriptors")
+            } else {
+                Error::new(Status::LimitReached, format!("more than {most} descriptors came at once"))
+            });
+        }
         // Which is done where it was not asked for above.
         #[cfg(target_vendor = "apple")]
         for descriptor in &descriptors {
