@@ -33,7 +33,8 @@ fn greeting(magic: &[u8; 4], protocol: u16, name: &str, version: u32) -> Vec<u8>
 }
 
 fn small(framing: Framing) -> MessageOptions {
-    let application = Application { name: "editor".to_owned(), version: 7 };
+    let editor = Application { name: "editor".to_owned(), version: 7 };
+    let application = if framing == Framing::Checked { editor } else { Application::default() };
     MessageOptions { max_message: 10, application, ..MessageOptions::new(framing) }
 }
 

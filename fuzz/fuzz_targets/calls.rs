@@ -262,7 +262,7 @@ impl Pointed {
             let value = moorline_message_options {
                 struct_size: 0,
                 framing: u32::from(messages.framing % 6),
-                application_version: messages.version,
+                application_version: if messages.named { messages.version } else { 0 },
                 max_message: usize::from(messages.max_message),
                 message_timeout_ms: u32::from(messages.rest_ms),
                 handshake_timeout_ms: u32::from(messages.handshake_ms),

@@ -352,7 +352,7 @@ typedef struct {
    */
   uint32_t framing;
   /**
-   * What the handshake of checked frames compares, beside the name.
+   * What the handshake of checked frames compares, beside the name. With another framing 0.
    */
   uint32_t application_version;
   /**
@@ -368,7 +368,8 @@ typedef struct {
    */
   uint32_t handshake_timeout_ms;
   /**
-   * What the handshake of checked frames compares: the application's name, UTF-8, at most 255 bytes; copied. NULL: "".
+   * What the handshake of checked frames compares: the application's name, UTF-8, at most 255 bytes; copied. NULL: "", as
+   * it has to be with another framing.
    */
   const char *application;
   /**

@@ -32,7 +32,7 @@ pub struct moorline_message_options {
     pub struct_size: usize,
     /// MOORLINE_FRAMING_*. It has no default.
     pub framing: u32,
-    /// What the handshake of checked frames compares, beside the name.
+    /// What the handshake of checked frames compares, beside the name. With another framing 0.
     pub application_version: u32,
     /// The largest message in bytes, sent or received. 0: 16 MiB.
     pub max_message: usize,
@@ -40,7 +40,8 @@ pub struct moorline_message_options {
     pub message_timeout_ms: u32,
     /// Milliseconds that the peer may take for its part of the handshake of checked frames. 0: 10,000.
     pub handshake_timeout_ms: u32,
-    /// What the handshake of checked frames compares: the application's name, UTF-8, at most 255 bytes; copied. NULL: "".
+    /// What the handshake of checked frames compares: the application's name, UTF-8, at most 255 bytes; copied. NULL: "", as
+    /// it has to be with another framing.
     pub application: *const c_char,
     /// Descriptors taken with one message at most; more end the connection. 0: none is taken: the kernel turns away who sends some
     /// (Linux 6.16 and newer, but for adopted sockets) or closes them.

@@ -21,7 +21,7 @@ pub struct MessageOptions {
     pub message_timeout: Option<Duration>,
     /// How long the peer may take for its part of the handshake of checked frames, from the connection on.
     pub handshake_timeout: Duration,
-    /// What the handshake of checked frames compares.
+    /// What the handshake of checked frames compares. With another framing there is none: the default, and nothing else.
     pub application: Application,
     /// Descriptors taken with one message at most. More end the connection. Zero: none is taken: the kernel turns away who sends some
     /// (Linux 6.16 and newer, but for adopted sockets) or closes them.
@@ -81,6 +81,10 @@ impl Messaging {
         let MessageOptions { framing, max_message, .. } = **options;
         if max_message == 0 || u32::try_from(max_message).is_err() {
             let context = format!("messages of at most {max_message} bytes: 1 to {}", u32::MAX);
+            return Err(Error::new(Status::InvalidArgument, context));
+        }
+        if framing != Framing::Checked && options.application != Application::default() {
+            let context = "an application's name or version, which only checked frames compare";
             return Err(Error::new(Status::InvalidArgument, context));
         }
         let greeting = (framing == Framing::Checked)

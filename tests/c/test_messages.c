@@ -272,6 +272,13 @@ static void bad_options_and_mixing_are_refused(void)
     long_name[256] = '\0';
     messages.application = long_name;
     CHECK_STATUS(moorline_socket_pair(&options, &first, &second), MOORLINE_INVALID_ARGUMENT);
+    messages = with_framing(MOORLINE_FRAMING_BIG_ENDIAN); /* there is no handshake to compare them */
+    messages.application = "editor";
+    CHECK_STATUS(moorline_socket_pair(&options, &first, &second), MOORLINE_INVALID_ARGUMENT);
+    CHECK_CONTAINS(last_error().text, "checked frames");
+    messages = with_framing(MOORLINE_FRAMING_BIG_ENDIAN);
+    messages.application_version = 1;
+    CHECK_STATUS(moorline_socket_pair(&options, &first, &second), MOORLINE_INVALID_ARGUMENT);
     CHECK_POINTER(first, NULL);
 
     messages = with_framing(MOORLINE_FRAMING_LINES);

@@ -46,8 +46,8 @@ fn a_sink_answers_nothing_and_a_name_is_made_where_none_is_given() {
 fn messages_are_lines_at_the_terminal_whatever_they_are_on_the_wire() {
     for framing in ["big-endian", "little-endian", "lines", "checked"] {
         let place = Place::new();
-        let server = Running::serve(&place, &["messages", "--framing", framing, "--application", "test"]);
-        let arguments = ["messages", "--framing", framing, "--application", "test"];
+        let arguments = ["messages", "--framing", framing];
+        let server = Running::serve(&place, &arguments);
         let answer = converse(&place, &arguments, b"one\n\nthree\n");
         assert_eq!(
             (&answer.stdout[..], answer.status.code()),

@@ -39,7 +39,8 @@ struct MessageOptions {
     std::size_t max_message = std::size_t{16} << 20U;   ///< bytes of the largest, sent or received; 0: 16 MiB
     std::chrono::milliseconds message_timeout{0};       ///< for the rest of one once its first byte came; 0: no limit
     std::chrono::milliseconds handshake_timeout{10000}; ///< for the peer's part of the handshake; 0: ten seconds
-    Application application;                            ///< what the handshake compares; both sides need the same
+    Application application;                            ///< what the handshake compares; both sides need the same; only
+                                                        ///< with Framing::checked
     std::uint32_t max_descriptors = 0;                  ///< taken with one message; more end the connection; 0: none is
                                                         ///< taken, the kernel closes what comes
 };
