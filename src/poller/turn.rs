@@ -115,7 +115,9 @@ impl Turn<'_> {
                     })
                     .map_err(|error| Error::os(error, "wait with a poller"))?;
             poller.check_open()?;
-            if count > 0 || (woken && !poller.was_the_clock()) {
+            // Asked whatever else was found: a wake-up ends one wait.
+            let woken = woken && !poller.was_the_clock();
+            if count > 0 || woken {
                 looking.into_iter().for_each(|it| it.found(count));
                 return Ok(count);
             }
@@ -250,6 +252,30 @@ mod tests {
             poller.wait_each(8, WATCHDOG, &mut receiver).unwrap();
         }
         assert!(receiver.events.contains(&8), "{:?}", receiver.events);
+    }
+
+    /// What wakes the second wait is the clock.
+    #[test]
+    fn a_wake_up_that_comes_with_an_event_ends_no_other_wait() {
+        let clock = Clock::manual();
+        let poller =
+            Poller::new(PollerOptions { clock: clock.clone(), ..PollerOptions::default() }).unwrap();
+        let (near, far) = Socket::pair(&SocketOptions::default()).unwrap();
+        poller.add(&near, Interest::READABLE_EDGE, 7).unwrap();
+        far.send(b"x", Timeout::None).unwrap();
+        poller.wake().unwrap();
+        let mut events = [Event::default(); 8];
+        assert_eq!(poller.wait(&mut events, WATCHDOG).unwrap(), 1);
+        let hour = Timeout::After(Duration::from_secs(3600));
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| poller.wait(&mut [Event::default(); 8], hour));
+            // Once a second of the clock, until it waits and after that.
+            while !waiter.is_finished() {
+                clock.advance(Duration::from_secs(1)).unwrap();
+                std::thread::yield_now();
+            }
+            assert_eq!(waiter.join().unwrap().unwrap_err().status(), Status::TimedOut);
+        });
     }
 
     #[test]
