@@ -9,7 +9,7 @@ use moorline::{
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::descriptors::system_turns_descriptors_away;
@@ -51,6 +51,48 @@ fn receive_into(socket: &Socket, room: usize) -> Vec<u8> {
     socket.receive_message_into(&mut buffer, &mut length, WATCHDOG).unwrap();
     buffer.truncate(length);
     buffer
+}
+
+/// A send that looks for the handshake may be in the way of just the receive that an edge called for.
+#[test]
+fn a_send_takes_no_event_from_who_receives() {
+    const CONNECTIONS: usize = 2000;
+    let options = MessageOptions::new(Framing::Checked);
+    let mut first_words = vec![0; 1000];
+    let (talker, mut far) = against_plain(options.clone());
+    talker.send_message(b"ping", WATCHDOG).unwrap();
+    drop(talker);
+    far.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut length = 0;
+    while let Ok(more @ 1..) = far.read(&mut first_words[length..]) {
+        length += more;
+    }
+    let (hand, handed) = mpsc::sync_channel::<Arc<Socket>>(0);
+    let sender = thread::spawn(move || {
+        for socket in handed {
+            // The peer may have left by then.
+            let _ = socket.send_message(b"hello", WATCHDOG);
+        }
+    });
+    let mut events = [Event::default(); 4];
+    for _ in 0..CONNECTIONS {
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        let (socket, mut far) = against_plain(options.clone());
+        let socket = Arc::new(socket);
+        poller.add(&*socket, Interest::READABLE_EDGE, 1).unwrap();
+        far.write_all(&first_words[..length]).unwrap();
+        hand.send(socket.clone()).unwrap();
+        let received = loop {
+            poller.wait(&mut events, WATCHDOG).unwrap();
+            match socket.receive_message(Timeout::None) {
+                Err(error) if error.status() == Status::WouldBlock => {}
+                received => break received.unwrap(),
+            }
+        };
+        assert_eq!(received.data, b"ping");
+    }
+    drop(hand);
+    sender.join().unwrap();
 }
 
 #[test]

@@ -258,8 +258,7 @@ mod tests {
     #[test]
     fn a_wake_up_that_comes_with_an_event_ends_no_other_wait() {
         let clock = Clock::manual();
-        let poller =
-            Poller::new(PollerOptions { clock: clock.clone(), ..PollerOptions::default() }).unwrap();
+        let poller = Poller::new(PollerOptions { clock: clock.clone(), ..PollerOptions::default() }).unwrap();
         let (near, far) = Socket::pair(&SocketOptions::default()).unwrap();
         poller.add(&near, Interest::READABLE_EDGE, 7).unwrap();
         far.send(b"x", Timeout::None).unwrap();

@@ -10,8 +10,9 @@ use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::poller::Interest;
 use crate::sys::{BorrowedDescriptor, Descriptor, Stream};
+use parking_lot::MutexGuard;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Instant;
 
 /// A received message.
@@ -94,26 +95,46 @@ impl Socket {
         if messaging.awaited().is_none() {
             return Ok(());
         }
-        let Some(mut inbox) = messaging.inbox.try_lock() else { return Ok(()) };
-        messaging.more.store(true, Ordering::Release);
-        let greeted = loop {
+        let read = |inbox: &mut Inbox| {
+            messaging.more.store(true, Ordering::Release);
+            let greeted = self.read_greeting(messaging, inbox);
+            inbox.rest();
+            greeted
+        };
+        self.visit_inbox(messaging, read).unwrap_or(Ok(()))
+    }
+
+    fn read_greeting(&self, messaging: &Messaging, inbox: &mut Inbox) -> Result<()> {
+        let most = messaging.options.max_descriptors;
+        loop {
             let missing = Greeting::missing(inbox.bytes());
             if missing == 0 {
-                break self.or_break_off(messaging.greeted(&mut inbox));
+                return self.or_break_off(messaging.greeted(inbox)).map(drop);
             }
-            let most = messaging.options.max_descriptors;
             let receive =
                 |stream: &Stream| inbox.fill_at_most(missing, |room| stream.receive_with(room, most));
             match self.receive_by(receive, |received| *received) {
-                Ok(Some(_)) => self.or_break_off(check_descriptors(&inbox, most))?,
-                Err(error) if error.status() == Status::Closed => break Err(error),
-                Err(error) if error.status() == Status::LimitReached => break self.or_break_off(Err(error)),
+                Ok(Some(_)) => self.or_break_off(check_descriptors(inbox, most))?,
+                Err(error) if error.status() == Status::Closed => return Err(error),
+                Err(error) if error.status() == Status::LimitReached => return self.or_break_off(Err(error)),
                 // That no more came, or that the peer has left, is what a receive tells.
-                _ => break self.or_break_off(messaging.greeted(&mut inbox)),
+                _ => return self.or_break_off(messaging.greeted(inbox)).map(drop),
             }
-        };
-        inbox.rest();
-        greeted.map(drop)
+        }
+    }
+
+    /// Does something with the inbox that does not take long, unless another thread has it. A receive that is turned away meanwhile is
+    /// told anew by its poller, whose edge brought it here in vain.
+    fn visit_inbox<T>(&self, messaging: &Messaging, work: impl FnOnce(&mut Inbox) -> T) -> Option<T> {
+        let done = work(&mut *messaging.inbox.try_lock()?);
+        // Pairs with the fence of `lock_inbox`.
+        fence(Ordering::SeqCst);
+        if messaging.turned_away.load(Ordering::Relaxed)
+            && let Ok(endpoint) = self.endpoint()
+        {
+            endpoint.report_anew();
+        }
+        Some(done)
     }
 
     /// Receives a message.
@@ -191,8 +212,7 @@ impl Socket {
     ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
-        let mut inbox = lock_until(&messaging.inbox, deadline)
-            .inspect_err(|_| messaging.turned_away.store(true, Ordering::Release))?;
+        let mut inbox = lock_inbox(messaging, deadline)?;
         messaging.turned_away.store(false, Ordering::Release);
         messaging.more.store(true, Ordering::Release);
         inbox.forget_drained();
@@ -299,7 +319,7 @@ impl Socket {
     /// Whether a message is there already, unless another thread is just receiving.
     pub(super) fn has_message(&self) -> bool {
         let Some(messaging) = self.messaging.as_deref() else { return false };
-        messaging.inbox.try_lock().is_some_and(|mut inbox| messaging.has_message(&mut inbox))
+        self.visit_inbox(messaging, |inbox| messaging.has_message(inbox)).unwrap_or(false)
     }
 
     fn fill(&self, messaging: &Messaging, inbox: &mut Inbox, place: &mut [u8]) -> Result<Filled> {
@@ -467,6 +487,16 @@ impl Socket {
     fn messaging(&self) -> Result<&Messaging> {
         self.messaging.as_deref().ok_or_else(|| Error::new(Status::InvalidState, "the socket has no framing"))
     }
+}
+
+/// Locks the inbox for a receive. One that is turned away says so before it gives up: whoever had the lock until then has left it, or
+/// sees afterwards that somebody was turned away.
+fn lock_inbox(messaging: &Messaging, deadline: Deadline) -> Result<MutexGuard<'_, Inbox>, Status> {
+    lock_until(&messaging.inbox, deadline).or_else(|turned_away| {
+        messaging.turned_away.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        messaging.inbox.try_lock().ok_or(turned_away)
+    })
 }
 
 fn cut_greeting(length: usize) -> Error {
