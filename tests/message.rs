@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::descriptors::system_turns_descriptors_away;
+use support::descriptors::{send_with, system_turns_descriptors_away, tracked};
 use support::*;
 
 const FRAMINGS: [Framing; 4] = [Framing::BigEndian, Framing::LittleEndian, Framing::Lines, Framing::Checked];
@@ -383,13 +383,54 @@ fn descriptors_come_with_their_message_and_no_more_than_allowed() {
     assert!(far.receive_message(WATCHDOG).unwrap().descriptors.is_empty());
 }
 
+#[test]
+fn what_comes_before_too_many_descriptors_is_received() {
+    for most in 1..4 {
+        let options = MessageOptions { max_descriptors: most, ..MessageOptions::new(Framing::BigEndian) };
+        let (near, far) = pair(options);
+        let (descriptor, _) = UnixStream::pair().unwrap();
+        near.send_message(b"good", WATCHDOG).unwrap();
+        near.send_message_with(b"bad", &[descriptor.as_fd(); 20], WATCHDOG).unwrap();
+        assert_eq!(far.receive_message(WATCHDOG).unwrap().data, b"good");
+        let error = far.receive_message(WATCHDOG).unwrap_err();
+        assert_eq!(error.status(), Status::LimitReached);
+        assert!(error.to_string().contains(&format!("more than {most} descriptors")), "{error}");
+    }
+}
+
+/// A receive that ends the connection, and one during which another thread closes the socket.
+#[test]
+fn descriptors_of_what_is_never_received_are_closed_with_the_connection() {
+    for peer_leaves in [true, false] {
+        let options = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) };
+        let (socket, peer) = against_plain(options);
+        let (handed, mut watching) = tracked();
+        send_with(&peer, b"\0\0\0\x06begun", &[handed.as_fd()]).unwrap();
+        drop(handed);
+        thread::scope(|scope| {
+            let receiver = scope.spawn(|| status(socket.receive_message(WATCHDOG)));
+            if peer_leaves {
+                drop(peer);
+                assert_eq!(receiver.join().unwrap(), Status::Malformed);
+            } else {
+                while socket.statistics().received < 9 {
+                    thread::yield_now();
+                }
+                socket.close(Timeout::None);
+                assert_eq!(receiver.join().unwrap(), Status::Closed);
+            }
+        });
+        assert_eq!(watching.read(&mut [0]).unwrap(), 0);
+    }
+}
+
 /// Who sends looks for the handshake, and the descriptors that come with it are no fewer for that.
 #[test]
 fn too_many_descriptors_that_a_send_finds_end_the_connection() {
     let options = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::Checked) };
     let (socket, peer) = against_plain(options);
     let (descriptor, _) = UnixStream::pair().unwrap();
-    support::descriptors::send_with(&peer, b"MOOR", &[descriptor.as_fd(); 5]).unwrap();
+    send_with(&peer, b"MOOR", &[descriptor.as_fd(); 5]).unwrap();
     assert_eq!(status(socket.send_message(b"x", WATCHDOG)), Status::LimitReached);
     assert_eq!(status(socket.receive_message(WATCHDOG)), Status::Closed);
 }

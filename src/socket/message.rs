@@ -217,6 +217,10 @@ impl Socket {
         messaging.more.store(true, Ordering::Release);
         inbox.forget_drained();
         let answer = receive(messaging, &mut inbox, deadline);
+        if answer.is_err() && self.endpoint().is_err() {
+            // Who ended the socket could not, as this call had the inbox.
+            inbox.clear();
+        }
         let more = messaging.may_have_more(&mut inbox);
         if !more {
             inbox.rest();
@@ -259,6 +263,8 @@ impl Socket {
             if looking.is_none() && deadline.check_may_wait().is_ok() {
                 looking = Some(self.busy_poller.begin());
             }
+            // No whole message comes before what they came with.
+            self.or_break_off(check_descriptors(inbox, messaging.options.max_descriptors))?;
             match self.fill(messaging, inbox, place) {
                 Ok(Filled::InPlace(length)) => break Some(length),
                 Ok(Filled::Inbox) => {}
@@ -339,7 +345,6 @@ impl Socket {
         if self.receive_by(receive, |received| *received)?.is_none() {
             return Ok(Filled::Nothing);
         }
-        check_descriptors(inbox, most)?;
         Ok(in_place.map_or(Filled::Inbox, Filled::InPlace))
     }
 
@@ -505,7 +510,9 @@ fn cut_greeting(length: usize) -> Error {
 
 /// Those of the first message may be there, and of the one whose beginning came with its end.
 fn check_descriptors(inbox: &Inbox, most: usize) -> Result<()> {
-    if inbox.descriptors() > 2 * most { Err(too_many_descriptors(most)) } else { Ok(()) }
+    let too_many =
+        inbox.arrivals().any(|at_a_time| at_a_time > most) || inbox.arrivals().sum::<usize>() > 2 * most;
+    if too_many { Err(too_many_descriptors(most)) } else { Ok(()) }
 }
 
 fn too_many_descriptors(most: usize) -> Error {

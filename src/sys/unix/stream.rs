@@ -222,7 +222,7 @@ impl Stream {
             && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
-    /// As `receive_to_stop`, and takes at most so many descriptors that came with the bytes.
+    /// As `receive_to_stop`, and takes at most so many descriptors that came with the bytes: some more if there were more.
     #[inline]
     pub fn receive_with(&self, buffer: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>, bool), Error> {
         if most > 0 {
@@ -238,7 +238,9 @@ impl Stream {
     ) -> Result<(usize, Vec<OwnedFd>, bool), Error> {
         self.let_through(false).map_err(receive_error)?;
         let mut space = [MaybeUninit::uninit(); CONTROL_SPACE];
-        let mut control = RecvAncillaryBuffer::new(&mut space[..control_space(most.min(DESCRIPTORS_LIMIT))]);
+        // With room for one too many, by which they are found out.
+        let room = control_space((most + 1).min(DESCRIPTORS_LIMIT));
+        let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
             rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, platform::RECEIVING_DESCRIPTORS)
@@ -249,13 +251,9 @@ impl Stream {
             _ => None,
         };
         let descriptors: Vec<OwnedFd> = control.drain().filter_map(rights).flatten().collect();
-        if answer.flags.contains(ReturnFlags::CTRUNC) {
-            // The kernel has closed the others: for want of room, or because this process may not have so many.
-            return Err(if descriptors.len() < most {
-                Error::os(super::no_descriptors(), "receive descriptors")
-            } else {
-                Error::new(Status::LimitReached, format!("more than {most} descriptors came at once"))
-            });
+        if answer.flags.contains(ReturnFlags::CTRUNC) && descriptors.len() <= most {
+            // There was room for more: this process may not have so many, and the kernel has closed the others.
+            return Err(Error::os(super::no_descriptors(), "receive descriptors"));
         }
         // Which is done where it was not asked for above.
         #[cfg(target_vendor = "apple")]
