@@ -509,7 +509,8 @@ typedef struct {
   uint32_t trust;
   /**
    * Bytes that sending keeps for later when the kernel takes no more, of messages one more than that. 0: sending waits for the kernel
-   * instead.
+   * instead. What is kept goes out with the next sends, receives, waits and flushes, and while those wait that find it when they
+   * begin; nothing else sends it.
    */
   size_t send_queue_limit;
   /**
@@ -1375,7 +1376,7 @@ moorline_status moorline_socket_send(moorline_socket *socket,
                                      size_t *sent);
 
 /**
- * Receives what is there, at least one byte. What is queued to be sent goes out while it waits.
+ * Receives what is there, at least one byte. What is queued to be sent when it begins goes out while it waits.
  *
  * @param socket      any socket
  * @param buffer      where to put it
@@ -1410,7 +1411,7 @@ moorline_status moorline_socket_flush(moorline_socket *socket,
                                       int64_t timeout_ms);
 
 /**
- * Waits until a receive or a send would not wait. What is queued to be sent goes out meanwhile.
+ * Waits until a receive or a send would not wait. What is queued to be sent when it begins goes out meanwhile.
  *
  * @param socket      any socket
  * @param interest    MOORLINE_READABLE or MOORLINE_WRITABLE, or both
@@ -1638,7 +1639,7 @@ moorline_status moorline_socket_receive_message_with_descriptors(moorline_socket
 
 /**
  * Lets a function see each message first, in the thread that receives it. When it refuses one, that receive answers
- * MOORLINE_REFUSED and the connection ends.
+ * MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, also when the socket is closed.
  *
  * @param socket     a socket with messages
  * @param validator  may be NULL: all messages are delivered

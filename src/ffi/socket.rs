@@ -33,7 +33,8 @@ pub struct moorline_socket_options {
     /// MOORLINE_TRUST_*: whose server to connect to. It is checked before anything is sent.
     pub trust: u32,
     /// Bytes that sending keeps for later when the kernel takes no more, of messages one more than that. 0: sending waits for the kernel
-    /// instead.
+    /// instead. What is kept goes out with the next sends, receives, waits and flushes, and while those wait that find it when they
+    /// begin; nothing else sends it.
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes; copied. NULL: a stream of bytes.
     pub messages: *const moorline_message_options,
@@ -364,7 +365,7 @@ pub unsafe extern "C" fn moorline_socket_send(
     })
 }
 
-/// Receives what is there, at least one byte. What is queued to be sent goes out while it waits.
+/// Receives what is there, at least one byte. What is queued to be sent when it begins goes out while it waits.
 ///
 /// @param socket      any socket
 /// @param buffer      where to put it
@@ -413,7 +414,7 @@ pub unsafe extern "C" fn moorline_socket_flush(
     guard(|| handle::get::<Socket>(socket)?.flush(timeout(timeout_ms)?))
 }
 
-/// Waits until a receive or a send would not wait. What is queued to be sent goes out meanwhile.
+/// Waits until a receive or a send would not wait. What is queued to be sent when it begins goes out meanwhile.
 ///
 /// @param socket      any socket
 /// @param interest    MOORLINE_READABLE or MOORLINE_WRITABLE, or both

@@ -402,7 +402,8 @@ impl Socket {
         }
     }
 
-    /// Lets a function see each message first; the connection ends with `Refused` when it says no. None: all are delivered.
+    /// Lets a function see each message first; the connection ends with `Refused` when it says no. None: all are delivered. While it
+    /// is asked, receives of other threads wait for it, also when the socket is closed.
     ///
     /// # Errors
     ///

@@ -46,7 +46,8 @@ pub struct SocketOptions {
     /// Whose server is connected to.
     pub trust: Trust,
     /// Bytes that [`Socket::send`] keeps for later when the kernel takes no more, of messages one more than that. Zero: it waits for the
-    /// kernel instead.
+    /// kernel instead. What is kept goes out with the next sends, receives, waits and flushes, and while those wait that find it when
+    /// they begin; nothing else sends it.
     pub send_queue_limit: usize,
     /// Messages instead of a stream of bytes.
     pub messages: Option<Arc<MessageOptions>>,

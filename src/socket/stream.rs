@@ -75,7 +75,8 @@ impl Socket {
         self.outgoing.queued()
     }
 
-    /// Receives what is there, at least one byte; waits until something is. What is queued to be sent goes out meanwhile.
+    /// Receives what is there, at least one byte; waits until something is. What is queued to be sent when it begins goes
+    /// out meanwhile.
     ///
     /// # Errors
     ///
@@ -184,7 +185,7 @@ impl Socket {
         true
     }
 
-    /// Waits for what is asked, and sends meanwhile what is queued: it may be what the peer waits for.
+    /// Waits for what is asked, and sends meanwhile what is queued already: it may be what the peer waits for.
     pub(super) fn wait_flushing(
         &self,
         endpoint: &Endpoint<Stream>,

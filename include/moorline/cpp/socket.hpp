@@ -25,7 +25,8 @@ class Server;
 struct SocketOptions {
     Scope scope = Scope::temporary;    ///< where a plain name lives
     Trust trust = Trust::same_user;    ///< whose server is accepted by Socket::connect
-    std::size_t send_queue_limit = 0;  ///< bytes that send may keep for later when the kernel takes no more; 0: none
+    std::size_t send_queue_limit = 0;  ///< bytes that send may keep for later when the kernel takes no more; 0: none. They
+                                       ///< go out with the next sends, receives, waits and flushes, nothing else sends them
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
     /// How long a receive that waits looks again and again before it sleeps. Nothing: some 50 µs, as long as that pays. 0: never.
     std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
@@ -269,7 +270,8 @@ public:
     /// Lets `validator` see each message first, on the thread that receives it; an empty one lets all pass. When it says
     /// no or throws, that receive answers refused and the connection ends. It belongs to this object, wherever that moves,
     /// and lives until another takes its place and no receive is in it. It must not receive from this socket, nor end it;
-    /// destroy() is fine. Never blocks. Errors: invalid_state (no framing), stale_handle, invalid_argument (empty).
+    /// destroy() is fine. While it is asked, receives of other threads wait for it, also when the socket is closed. Never
+    /// blocks. Errors: invalid_state (no framing), stale_handle, invalid_argument (empty).
     [[nodiscard]] Result<void> set_validator(Validator validator) noexcept {
         return validation_.alone([&](std::unique_ptr<detail::Validation>& validation) {
             if (validation == nullptr) {
