@@ -10,8 +10,7 @@ use crate::socket::{self, Socket, is_would_block};
 use crate::sys::{self, BorrowedDescriptor, Descriptor, RawDescriptor};
 use parking_lot::{Condvar, Mutex};
 use slab::Slab;
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -173,6 +172,8 @@ pub(crate) struct Link {
     sides: [Socket; 2],
     flows: [Flow; 2],
     tap: Option<Conversation>,
+    /// When it is looked at again, whatever its sides do.
+    alarm: Option<Instant>,
 }
 
 /// One direction of a link.
@@ -214,7 +215,7 @@ impl Link {
             ended: false,
             told: false,
         });
-        Link { sides, flows, tap }
+        Link { sides, flows, tap, alarm: None }
     }
 
     /// Carries what can be carried now.
@@ -371,9 +372,9 @@ impl Flow {
 struct Runner {
     shared: Arc<Shared>,
     links: Slab<Link>,
-    /// When to look at which link again. It may have ended, and another have its place, which does no harm.
-    alarms: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// Links that have had their share and not done all they could, one of which may likewise have ended.
+    /// The alarms of all links.
+    alarms: BTreeSet<(Instant, usize)>,
+    /// Links that have had their share and not done all they could. One may have ended, and another have its place, which does no harm.
     ready: Vec<usize>,
     calls: Vec<(Instant, Box<dyn FnOnce() + Send>)>,
     buffer: Vec<u8>,
@@ -384,7 +385,7 @@ impl Runner {
         Runner {
             shared,
             links: Slab::new(),
-            alarms: BinaryHeap::new(),
+            alarms: BTreeSet::new(),
             ready: Vec::new(),
             calls: Vec::new(),
             buffer: vec![0; READ_SIZE],
@@ -395,7 +396,7 @@ impl Runner {
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
         while !self.shared.ended.load(Ordering::SeqCst) {
             self.follow_orders();
-            let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+            let alarm = self.alarms.first().map(|(at, _)| *at);
             let due = alarm.into_iter().chain(self.calls.iter().map(|(at, _)| *at)).min();
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
             let ready = std::mem::take(&mut self.ready);
@@ -440,12 +441,22 @@ impl Runner {
         match link.carry(&mut self.buffer, &self.shared.passed) {
             State::Ready => self.ready.push(slot),
             State::Over => self.drop_link(slot),
-            State::Waiting(Some(until)) => self.alarms.push(Reverse((until, slot))),
-            State::Waiting(None) => {}
+            State::Waiting(until) => self.set_alarm(slot, until),
+        }
+    }
+
+    /// Instead of the alarm that the link has.
+    fn set_alarm(&mut self, slot: usize, alarm: Option<Instant>) {
+        if let Some(before) = std::mem::replace(&mut self.links[slot].alarm, alarm) {
+            self.alarms.remove(&(before, slot));
+        }
+        if let Some(alarm) = alarm {
+            self.alarms.insert((alarm, slot));
         }
     }
 
     fn drop_link(&mut self, slot: usize) {
+        self.set_alarm(slot, None);
         drop(self.links.remove(slot));
         *self.shared.links.lock() -= 1;
         self.shared.fewer.notify_all();
@@ -453,10 +464,10 @@ impl Runner {
 
     fn follow_alarms(&mut self) {
         let now = Instant::now();
-        while let Some(Reverse((at, slot))) = self.alarms.peek().copied()
+        while let Some((at, slot)) = self.alarms.first().copied()
             && at <= now
         {
-            self.alarms.pop();
+            self.set_alarm(slot, None);
             self.carry(slot);
         }
         let calls = std::mem::take(&mut self.calls);
@@ -471,24 +482,32 @@ mod tests {
     use super::*;
     use crate::socket::SocketOptions;
     use crate::sys::Stream;
+    use crate::testkit::faults::{FaultPlan, Faults};
+    use std::time::Duration;
 
-    /// Each byte comes with a descriptor, and the system ends a read at each of those, so that there are many pieces to take at once.
-    #[test]
-    fn a_direction_with_much_to_carry_leaves_the_others_their_turn() {
+    /// A link with these faults to the server, and none to the client; and who is at its ends.
+    fn link(faults: Faults) -> (Link, Socket, Socket) {
         let pair = || {
             let (one, other) = Stream::pair().unwrap();
             let socket = |stream| Socket::new(stream, &SocketOptions::default()).unwrap();
             (socket(one), socket(other))
         };
-        let (client, near) = pair();
-        let (far, server) = pair();
+        let ((client, near), (far, server)) = (pair(), pair());
+        let faults = Faults { direction: Some(Direction::ToServer), ..faults };
+        let schedules = FaultPlan::new(faults).unwrap().schedules();
+        (Link::new([near, far], schedules, None), client, server)
+    }
+
+    /// Each byte comes with a descriptor, and the system ends a read at each of those, so that there are many pieces to take at once.
+    #[test]
+    fn a_direction_with_much_to_carry_leaves_the_others_their_turn() {
+        let (mut link, client, _server) = link(Faults::default());
         let pieces = 3 * FAIR_SHARE;
         let sender = client.endpoint().unwrap();
         let file: Descriptor = std::fs::File::open("/dev/null").unwrap().into();
         for _ in 0..pieces {
             sender.source().send_pieces([b"x"], &[sys::lend(&file)]).unwrap();
         }
-        let mut link = Link::new([near, far], [None, None], None);
         let passed = Passed::default();
         let mut carry = || {
             let state = link.carry(&mut [0; 100], &passed);
@@ -498,6 +517,27 @@ mod tests {
         assert_eq!(carry(), (State::Ready, 2 * FAIR_SHARE));
         assert_eq!(carry(), (State::Ready, pieces));
         assert_eq!(carry(), (State::Waiting(None), pieces));
-        drop(server);
+    }
+
+    #[test]
+    fn a_link_has_one_alarm_however_often_it_is_looked_at_and_none_when_it_is_over() {
+        let hour = Duration::from_secs(3600);
+        let (link, client, server) = link(Faults { delay: Some(hour..=hour), ..Faults::default() });
+        let wire = Wire::new().unwrap();
+        let shared = wire.shared.clone();
+        *shared.links.lock() = 1;
+        shared.orders.lock().push(Order::Carry(Box::new(link)));
+        let mut runner = Runner::new(shared);
+        client.send(b"late", Timeout::None).unwrap();
+        runner.follow_orders();
+        for _ in 0..10 {
+            server.send(b"at once", Timeout::None).unwrap();
+            runner.carry(0);
+            assert_eq!(client.receive(&mut [0; 10], Timeout::None).unwrap(), 7);
+            assert_eq!(runner.alarms.len(), 1);
+        }
+        drop((client, server));
+        runner.carry(0);
+        assert_eq!((runner.links.len(), runner.alarms.len()), (0, 0));
     }
 }
