@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const EVENTS: usize = 64;
 const READ_SIZE: usize = 64 * 1024;
@@ -22,6 +22,9 @@ const READ_SIZE: usize = 64 * 1024;
 const FAIR_SHARE: usize = 16;
 /// The most descriptors that come at once: SCM_MAX_FD, unix(7).
 const DESCRIPTORS: usize = 253;
+/// How often it is asked whether a piece was received that the next one waits for. The system tells when there is room to send, a moment
+/// before it counts the last of the bytes as received, and not again after that.
+const RECEIPT_PAUSE: Duration = Duration::from_millis(1);
 
 /// Carries what goes over its links, on a thread that the first of them starts. Dropping it breaks them.
 pub(crate) struct Wire {
@@ -257,8 +260,8 @@ impl Link {
             }
             if flow.passed < flow.piece.len() {
                 match flow.pass(to, passed) {
-                    Ok(true) => continue,
-                    Ok(false) => return State::Waiting(None),
+                    Ok(None) => continue,
+                    Ok(Some(waiting)) => return waiting,
                     // The receiver has left. The sender is to see that as it would without us.
                     Err(_) => {
                         flow.drop_piece();
@@ -304,12 +307,12 @@ impl Link {
 }
 
 impl Flow {
-    /// Passes on what the receiver takes of the piece; true if that is all of it.
-    fn pass(&mut self, to: &Socket, passed: &AtomicU64) -> Result<bool, Status> {
+    /// Passes on what the receiver takes of the piece; and tells what the rest waits for, unless that is all of it.
+    fn pass(&mut self, to: &Socket, passed: &AtomicU64) -> Result<Option<State>, Status> {
         let endpoint = to.endpoint().map_err(|error| error.status())?;
         let cut = self.schedule.as_ref().is_some_and(Schedule::is_cut);
         if self.passed == 0 && cut && !endpoint.source().is_drained() {
-            return Ok(false);
+            return Ok(Some(State::Waiting(Some(Instant::now() + RECEIPT_PAUSE))));
         }
         let descriptors: Vec<BorrowedDescriptor<'_>> = self.descriptors.iter().map(sys::lend).collect();
         match endpoint.source().send_pieces([&self.piece[self.passed..]], &descriptors) {
@@ -317,9 +320,9 @@ impl Flow {
                 self.passed += sent;
                 passed.fetch_add(sent as u64, Ordering::Relaxed);
                 self.descriptors.clear();
-                Ok(self.passed == self.piece.len())
+                Ok((self.passed < self.piece.len()).then_some(State::Waiting(None)))
             }
-            Err(errno) if is_would_block(errno) => Ok(false),
+            Err(errno) if is_would_block(errno) => Ok(Some(State::Waiting(None))),
             // The receiver takes none, and its system says so. The sender believes them sent, so the bytes go on without, as where the
             // receiver's system closes them.
             Err(errno) if !descriptors.is_empty() && sys::is_refusal_of_descriptors(errno) => {
@@ -483,7 +486,6 @@ mod tests {
     use crate::socket::SocketOptions;
     use crate::sys::Stream;
     use crate::testkit::faults::{FaultPlan, Faults};
-    use std::time::Duration;
 
     /// A link with these faults to the server, and none to the client; and who is at its ends.
     fn link(faults: Faults) -> (Link, Socket, Socket) {
@@ -517,6 +519,21 @@ mod tests {
         assert_eq!(carry(), (State::Ready, 2 * FAIR_SHARE));
         assert_eq!(carry(), (State::Ready, pieces));
         assert_eq!(carry(), (State::Waiting(None), pieces));
+    }
+
+    #[test]
+    fn whether_a_piece_was_received_is_asked_again_although_the_system_tells_nothing() {
+        let (mut link, client, server) = link(Faults { pieces: Some(1..=1), ..Faults::default() });
+        let passed = Passed::default();
+        let mut carry = || link.carry(&mut [0; 100], &passed);
+        client.send(b"ab", Timeout::None).unwrap();
+        for piece in b"ab" {
+            assert!(matches!(carry(), State::Waiting(again) if again.is_some() == (*piece == b'a')));
+            let mut received = [0; 10];
+            assert_eq!(server.receive(&mut received, Timeout::None).unwrap(), 1);
+            assert_eq!(received[0], *piece);
+        }
+        assert_eq!(carry(), State::Waiting(None));
     }
 
     #[test]
