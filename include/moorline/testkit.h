@@ -1001,8 +1001,8 @@ moorline_status moorline_proxy_full_name(moorline_proxy *proxy,
                                          size_t *needed);
 
 /**
- * Clients that could not be connected to the target, and accepts that failed, a line each, at most a thousand. They are taken with this, if there is
- * room for all. Also of a stopped proxy.
+ * Clients that could not be connected to the target, and accepts that failed, each of these once, however often it was tried again;
+ * a line each, at most ten thousand. They are taken with this, if there is room for all. Also of a stopped proxy.
  *
  * @param proxy     any proxy
  * @param buffer    room for the text and a NUL; may be NULL if capacity is 0

@@ -64,7 +64,7 @@ pub struct ProxyStatistics {
 const FAILURES: usize = 10_000;
 
 /// How often a server with a full backlog is tried: no call tells when it has room without waiting in the kernel, where nothing but
-/// the time ends it.
+/// the time ends it. And an accept, when there is no descriptor for it.
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Listens under one name, connects each client to the server of another, and carries what they say, with its faults.
@@ -142,8 +142,8 @@ impl Proxy {
         }
     }
 
-    /// What failed, a line each, which are taken with this: clients that could not be connected to the target, and accepts. At most
-    /// ten thousand are kept.
+    /// What failed, a line each, which are taken with this: clients that could not be connected to the target, and accepts, each of
+    /// these once, however often it was tried again. At most ten thousand are kept.
     pub fn take_failures(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.failures.lock())
     }
@@ -195,9 +195,12 @@ impl Drop for Proxy {
 
 impl Shared {
     fn run(&self) {
+        // A connection that cannot be accepted is told once, however often that is tried.
+        let mut told = false;
         loop {
             match self.server.accept(Timeout::Forever) {
                 Ok(client) => {
+                    told = false;
                     // Told before the client is closed, which is when somebody may ask.
                     match self.connect() {
                         Ok(server) => self.carry(client, server),
@@ -207,21 +210,12 @@ impl Shared {
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
                 // No descriptors, most likely. The connection waits in the backlog meanwhile.
                 Err(error) => {
-                    self.tell(&error);
-                    if self.pause().is_err() {
-                        return;
+                    if !std::mem::replace(&mut told, true) {
+                        self.tell(&error);
                     }
+                    pause();
                 }
             }
-        }
-    }
-
-    /// A moment, unless the proxy stops.
-    fn pause(&self) -> Result<()> {
-        let never = sys::Waker::new()?;
-        match self.open.wait(|stop| never.wait(stop, Deadline::from(Timeout::After(RETRY)))) {
-            Err(error) if error.status() != Status::TimedOut => Err(error),
-            _ => Ok(()),
         }
     }
 
@@ -233,7 +227,8 @@ impl Shared {
         loop {
             match Socket::connect_to(&self.target, &options, Timeout::None) {
                 Err(error) if error.status() == Status::WouldBlock && in_time() => {
-                    self.pause()?;
+                    pause();
+                    self.open.check()?;
                 }
                 connected => return connected,
             }
@@ -259,4 +254,9 @@ impl Shared {
             failures.push(error.to_string());
         }
     }
+}
+
+/// A moment, for which a stop waits as well: being woken from it would take a descriptor, of which there may be none.
+fn pause() {
+    std::thread::sleep(RETRY);
 }

@@ -2,14 +2,20 @@
 
 use super::role::Actor;
 use super::rounds;
-use super::support::WATCHDOG;
-use moorline::testkit::LeakGuard;
+use super::support::{WATCHDOG, until};
+use moorline::name::{Name, Scope};
 use moorline::testkit::leaks::LeakKind;
+use moorline::testkit::{Fixture, FixtureOptions, LeakGuard, Proxy, ProxyOptions, Script};
 use moorline::{
     Interest, Poller, PollerOptions, Result, Server, ServerOptions, Service, ServiceOptions, Socket,
     SocketOptions, Status, Timeout,
 };
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,18 +50,16 @@ fn everything(place: &Path) -> Result<()> {
     }
 }
 
+/// The number of the descriptor that comes next: all below are in use.
+fn next_descriptor() -> u64 {
+    std::fs::File::open("/dev/null").unwrap().as_raw_fd() as u64
+}
+
 pub fn use_up_descriptors(place: &Path) {
     // What is made once and stays.
     everything(place).unwrap();
     let whole = getrlimit(Resource::Nofile);
-    let open = rustix::fs::openat(
-        rustix::fs::CWD,
-        "/dev/null",
-        rustix::fs::OFlags::RDONLY,
-        rustix::fs::Mode::empty(),
-    );
-    let next = std::os::fd::AsRawFd::as_raw_fd(open.as_ref().unwrap()) as u64;
-    drop(open);
+    let next = next_descriptor();
     let mut needed = None;
     for room in 0..200 {
         let guard = LeakGuard::new();
@@ -89,6 +93,36 @@ pub fn use_up_descriptors(place: &Path) {
 fn each_call_that_lacks_a_descriptor_says_so_and_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     Actor::start("use up descriptors", place.path()).ends_well();
+}
+
+/// Connects while there is no descriptor to accept it. When there are some again, and that was noticed, it is served.
+fn connect_without_descriptors(name: &OsStr, was_noticed: impl Fn() -> bool) {
+    let client = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    let whole = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(next_descriptor()), ..whole }).unwrap();
+    rustix::net::connect(&client, &SocketAddrUnix::new(name).unwrap()).unwrap();
+    until(was_noticed);
+    setrlimit(Resource::Nofile, whole).unwrap();
+    let mut client = UnixStream::from(client);
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+}
+
+pub fn be_a_proxy_without_descriptors(place: &Path) {
+    let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+    let resolved = |name: &OsStr| Name::resolve(name, Scope::Temporary).unwrap();
+    let (name, target) = (resolved(place.join("proxy").as_os_str()), resolved(&echo.full_name().unwrap()));
+    let proxy = Proxy::start(name, target, ProxyOptions::default()).unwrap();
+    let was_noticed = || proxy.take_failures().iter().any(|failure| failure.contains("accept"));
+    connect_without_descriptors(&proxy.full_name().unwrap(), was_noticed);
+    proxy.stop(WATCHDOG).unwrap();
+}
+
+#[test]
+fn a_proxy_that_lacked_a_descriptor_serves_who_waited_for_it() {
+    let place = tempfile::tempdir().unwrap();
+    Actor::start("be a proxy without descriptors", place.path()).ends_well();
 }
 
 /// Takes ever more memory while it serves. Rust ends a process that has none.

@@ -68,8 +68,8 @@ public:
         });
     }
 
-    /// Clients that could not be connected to the target, and accepts that failed, a line each, once. Never blocks. Errors:
-    /// invalid_argument (empty), stale_handle.
+    /// Clients that could not be connected to the target, and accepts that failed, each of these once, however often it was tried
+    /// again; a line each, which is taken with this. Never blocks. Errors: invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<std::string> take_failures() noexcept {
         return detail::text([this](char* buffer, std::size_t capacity, std::size_t* needed) {
             return moorline_proxy_take_failures(native_handle(), buffer, capacity, needed);
