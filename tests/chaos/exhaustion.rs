@@ -7,7 +7,7 @@ use moorline::name::{Name, Scope};
 use moorline::testkit::leaks::LeakKind;
 use moorline::testkit::{Fixture, FixtureOptions, LeakGuard, Proxy, ProxyOptions, Script};
 use moorline::{
-    Interest, Poller, PollerOptions, Result, Server, ServerOptions, Service, ServiceOptions, Socket,
+    Clock, Interest, Poller, PollerOptions, Result, Server, ServerOptions, Service, ServiceOptions, Socket,
     SocketOptions, Status, Timeout,
 };
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
@@ -123,6 +123,21 @@ pub fn be_a_proxy_without_descriptors(place: &Path) {
 fn a_proxy_that_lacked_a_descriptor_serves_who_waited_for_it() {
     let place = tempfile::tempdir().unwrap();
     Actor::start("be a proxy without descriptors", place.path()).ends_well();
+}
+
+pub fn be_a_fixture_without_descriptors(_place: &Path) {
+    // With a clock that stands still, which is none of its accepts' business.
+    let options = FixtureOptions { clock: Clock::manual(), ..FixtureOptions::default() };
+    let echo = Fixture::start(Script::echo(), options).unwrap();
+    let was_noticed = || echo.transcript().contains("accept");
+    connect_without_descriptors(&echo.full_name().unwrap(), was_noticed);
+    assert_eq!(echo.transcript().matches("accept").count(), 1);
+}
+
+#[test]
+fn a_fixture_that_lacked_a_descriptor_serves_who_waited_for_it() {
+    let place = tempfile::tempdir().unwrap();
+    Actor::start("be a fixture without descriptors", place.path()).ends_well();
 }
 
 /// Takes ever more memory while it serves. Rust ends a process that has none.
