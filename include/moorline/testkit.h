@@ -1103,8 +1103,8 @@ moorline_status moorline_recording_size(moorline_recording *recording,
  * @param report       out, may be NULL: what was played; with its struct_size set by the caller
  * @return MOORLINE_OK (the server did what it does in the recording); MOORLINE_MISMATCH (it did something else: the report says
  *         where, and moorline_last_error what); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all was played in time);
- *         MOORLINE_CLOSED (another thread destroyed the recording meanwhile); as moorline_socket_connect;
- *         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         MOORLINE_CLOSED (another thread destroyed the recording meanwhile); MOORLINE_LIMIT_REACHED (no descriptors or threads
+ *         left); as moorline_socket_connect; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until all is played, or the timeout. Any thread.
  */
@@ -1126,8 +1126,9 @@ moorline_status moorline_recording_play_clients(moorline_recording *recording,
  * @param report      out, may be NULL: what was played; with its struct_size set by the caller
  * @return MOORLINE_OK (the clients did what they do in the recording); MOORLINE_MISMATCH (one did something else: the report says
  *         where, and moorline_last_error what); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all clients came, or not all was
- *         played, in time); MOORLINE_CLOSED (another thread destroyed the recording or the server meanwhile); as
- *         moorline_server_accept; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         played, in time); MOORLINE_CLOSED (another thread destroyed the recording or the server meanwhile);
+ *         MOORLINE_LIMIT_REACHED (no descriptors or threads left); as moorline_server_accept; MOORLINE_INVALID_ARGUMENT;
+ *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until all is played, or the timeout. Any thread.
  */

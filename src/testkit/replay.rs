@@ -11,6 +11,7 @@ use crate::name::Name;
 use crate::poller::Interest;
 use crate::server::Server;
 use crate::socket::{self, Socket, SocketOptions, Trust};
+use crate::sys;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -73,8 +74,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// As [`Socket::connect`]. `TimedOut`, `WouldBlock`: not all was played in time. That the server does something else is in the
-    /// answer.
+    /// As [`Socket::connect`]. `TimedOut`, `WouldBlock`: not all was played in time. `LimitReached`: no descriptors or threads left.
+    /// That the server does something else is in the answer.
     pub fn play_clients(&self, server: &Name, options: &ReplayOptions, timeout: Timeout) -> Result<Replay> {
         self.play_clients_on(&Stage::default(), server, options, timeout)
     }
@@ -98,8 +99,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// As [`Server::accept`]. `TimedOut`, `WouldBlock`: not all clients came, or not all was played, in time. That a client does
-    /// something else is in the answer.
+    /// As [`Server::accept`]. `TimedOut`, `WouldBlock`: not all clients came, or not all was played, in time. `LimitReached`: no
+    /// descriptors or threads left. That a client does something else is in the answer.
     pub fn play_server(&self, server: &Server, options: &ReplayOptions, timeout: Timeout) -> Result<Replay> {
         self.play_server_on(&Stage::default(), server, options, timeout)
     }
@@ -165,9 +166,17 @@ impl Recording {
                     ahead: VecDeque::new(),
                 };
                 let part = parts.remove(&connection).unwrap_or_default();
-                players.insert(connection, scope.spawn(move || player.play(&part)));
+                let builder = std::thread::Builder::new().name("moorline-replay".to_owned());
+                let spawned =
+                    sys::spawn_without_signals(|| builder.spawn_scoped(scope, move || player.play(&part)));
+                let started = |error| Error::os_as(Status::LimitReached, error, "start a thread");
+                players.insert(connection, spawned.map_err(started)?);
                 Ok(())
             });
+            if all_came.is_err() {
+                // Those that have begun are not to wait for what the others would have brought about.
+                play.end();
+            }
             players.into_values().for_each(join);
             all_came
         });

@@ -46,7 +46,7 @@ pub(super) struct Play {
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Play {
-    fn end(&self) {
+    pub fn end(&self) {
         self.open.shut();
         for socket in self.sockets.lock().iter().filter_map(Weak::upgrade) {
             socket.abort();

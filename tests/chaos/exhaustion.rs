@@ -5,7 +5,9 @@ use super::rounds;
 use super::support::{WATCHDOG, until};
 use moorline::name::{Name, Scope};
 use moorline::testkit::leaks::LeakKind;
-use moorline::testkit::{Fixture, FixtureOptions, LeakGuard, Proxy, ProxyOptions, Script};
+use moorline::testkit::{
+    Fixture, FixtureOptions, LeakGuard, Proxy, ProxyOptions, Recording, ReplayOptions, Script,
+};
 use moorline::{
     Clock, Interest, Poller, PollerOptions, Result, Server, ServerOptions, Service, ServiceOptions, Socket,
     SocketOptions, Status, Timeout,
@@ -17,7 +19,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server, a client, a service and a poller, from their beginnings to their ends.
 fn everything(place: &Path) -> Result<()> {
@@ -140,15 +142,48 @@ fn a_fixture_that_lacked_a_descriptor_serves_who_waited_for_it() {
     Actor::start("be a fixture without descriptors", place.path()).ends_well();
 }
 
+/// A process that has so many bytes of memory more.
+fn limit_memory(bytes: u64) {
+    let used = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = used.split(' ').next().unwrap().parse().unwrap();
+    let limit = pages * 4096 + bytes;
+    setrlimit(Resource::As, Rlimit { current: Some(limit), ..getrlimit(Resource::As) }).unwrap();
+}
+
+/// Plays more connections at once than it has memory for the threads of, with a server that never answers.
+pub fn play_without_threads(name: &Path) {
+    const CONNECTIONS: u64 = 64;
+    let server = Server::new(ServerOptions::default());
+    server.listen(name).unwrap();
+    let each = |entry: fn(u64) -> String| (1..=CONNECTIONS).map(entry).collect::<String>();
+    let opens = each(|number| format!("1 {number} open\n"));
+    let answers = each(|number| format!("2 {number} to-client 41\n"));
+    let ends = each(|number| format!("3 {number} close\n"));
+    let recording = Recording::parse(&format!("moorline-tap 1\n{opens}{answers}{ends}")).unwrap();
+    let server_name = Name::resolve(name, Scope::Temporary).unwrap();
+    let options = ReplayOptions { patience: Duration::from_secs(3600), ..ReplayOptions::default() };
+    let (begun, whole, longest) = (Instant::now(), getrlimit(Resource::As), Duration::from_secs(60));
+    limit_memory(16 << 20);
+    let answer = recording.play_clients(&server_name, &options, Timeout::After(longest));
+    setrlimit(Resource::As, whole).unwrap();
+    let error = answer.unwrap_err();
+    assert_eq!(error.status(), Status::LimitReached, "{error}");
+    assert!(error.to_string().contains("thread"), "{error}");
+    assert!(begun.elapsed() < longest, "those that had begun were waited for");
+}
+
+#[test]
+fn a_replay_that_lacks_a_thread_says_so_and_ends_those_that_it_has() {
+    let place = tempfile::tempdir().unwrap();
+    Actor::start("play without threads", &place.path().join("server")).ends_well();
+}
+
 /// Takes ever more memory while it serves. Rust ends a process that has none.
 pub fn use_up_memory(name: &Path) {
     let service = Service::echo(ServiceOptions::default()).unwrap();
     service.start(name).unwrap();
     println!("serves");
-    let used = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = used.split(' ').next().unwrap().parse().unwrap();
-    let limit = pages * 4096 + (4 << 20);
-    setrlimit(Resource::As, Rlimit { current: Some(limit), maximum: Some(limit) }).unwrap();
+    limit_memory(4 << 20);
     let mut sockets = Vec::new();
     loop {
         match Socket::pair(&SocketOptions { send_queue_limit: 1 << 20, ..SocketOptions::default() }) {

@@ -115,7 +115,8 @@ public:
 
     /// Plays the clients' part to the server called `name`. Blocks until all is played or the timeout is over. Reports in either
     /// case. Errors: mismatch (the server did something else than in the recording: the message says what), would_block, timed_out,
-    /// closed (destroyed meanwhile), invalid_argument (empty, or an option), stale_handle, as Socket::connect().
+    /// closed (destroyed meanwhile), limit_reached (no descriptors or threads left), invalid_argument (empty, or an option),
+    /// stale_handle, as Socket::connect().
     [[nodiscard]] Outcome<ReplayReport> play_clients(const std::string& name, Timeout timeout,
                                                      const ReplayOptions& options = {}) noexcept {
         return play(options, [&](const moorline_replay_options* raw, moorline_replay_report* report) {
