@@ -82,6 +82,8 @@ pub(crate) trait Watched: Send + Sync {
     fn watch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()>;
     fn rewatch(&self, selector: &Selector, key: usize, wanted: Readiness) -> io::Result<()>;
     fn unwatch(&self, selector: &Selector) -> io::Result<()>;
+    /// [`sys::vacate`].
+    fn vacate(&self);
 }
 
 impl<S: Source> Watched for Endpoint<S> {
@@ -111,6 +113,10 @@ impl<S: Source> Watched for Endpoint<S> {
 
     fn unwatch(&self, selector: &Selector) -> io::Result<()> {
         selector.remove(&self.source)
+    }
+
+    fn vacate(&self) {
+        sys::vacate(&self.source);
     }
 }
 

@@ -61,6 +61,10 @@ impl Sources {
         self.get_mut(key)?;
         Some(self.slots.remove(key.slot as usize))
     }
+
+    pub fn endpoints(&self) -> impl Iterator<Item = Arc<dyn Watched>> {
+        self.slots.iter().filter_map(|(_, watch)| watch.endpoint.upgrade())
+    }
 }
 
 #[cfg(test)]

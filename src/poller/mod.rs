@@ -283,6 +283,14 @@ impl Poller {
         }
     }
 
+    /// In a forked child: ceases to have open what it watches, and leaves the rest to the parent. Waits for no lock, which a thread may
+    /// hold that only the parent has; then the child keeps all of it.
+    pub(crate) fn leave_to_parent(&self) {
+        if let Some(sources) = self.shared.sources.try_lock() {
+            sources.endpoints().for_each(|endpoint| endpoint.vacate());
+        }
+    }
+
     /// Whether what woke a wait was only the clock's being moved.
     fn was_the_clock(&self) -> bool {
         self.clock.is_manual() && !self.shared.wake_called.swap(false, Ordering::SeqCst)

@@ -375,11 +375,9 @@ impl Service {
         self.shut_down()
     }
 
-    /// As [`Server::leave_to_parent`].
+    /// As [`Server::leave_to_parent`], and of its connections.
     pub(crate) fn leave_to_parent(&self) {
-        if let Some(server) = self.running.try_with(|running| running.server()) {
-            server.leave_to_parent();
-        }
+        self.running.try_with(|running| running.leave_to_parent());
     }
 
     /// Its own threads would wait for themselves.

@@ -183,6 +183,12 @@ impl Running {
         self.join();
     }
 
+    /// In a forked child: see [`Server::leave_to_parent`].
+    pub fn leave_to_parent(&self) {
+        self.server.leave_to_parent();
+        self.mailboxes.iter().for_each(|mailbox| mailbox.poller.leave_to_parent());
+    }
+
     pub fn was_shut_down(&self) -> bool {
         self.was_shut_down.load(Ordering::Acquire)
     }

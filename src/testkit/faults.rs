@@ -326,6 +326,11 @@ impl FaultPlan {
         self.open_backlog();
     }
 
+    /// As [`Wire::leave_to_parent`].
+    pub(crate) fn leave_to_parent(&self) {
+        self.0.wire.leave_to_parent();
+    }
+
     /// The stream that a socket gets in the place of one that is connected to a peer.
     pub(crate) fn interpose(&self, stream: Stream, role: Role) -> Result<Stream> {
         let Plan { faults, log, wire, .. } = &*self.0;

@@ -180,6 +180,12 @@ impl Proxy {
         closed?;
         Ok(idle?)
     }
+
+    /// As [`Server::leave_to_parent`], and of its connections.
+    pub(crate) fn leave_to_parent(&self) {
+        self.shared.server.leave_to_parent();
+        self.shared.wire.leave_to_parent();
+    }
 }
 
 impl Drop for Proxy {

@@ -139,6 +139,11 @@ impl Wire {
         Ok(())
     }
 
+    /// As [`Poller::leave_to_parent`], of the sides of its links.
+    pub fn leave_to_parent(&self) {
+        self.shared.poller.leave_to_parent();
+    }
+
     /// Breaks the links and ends the thread.
     pub fn end(&self) {
         // Asked before anything is locked, perhaps for good by a thread that a forked child does not have.

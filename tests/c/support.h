@@ -136,6 +136,8 @@ struct worker {
 void worker_start(struct worker *worker, void (*body)(void *), void *context);
 /* Returns when the thread sleeps in the kernel. The body must do nothing that sleeps before the call that is meant. */
 void worker_wait_until_blocked(struct worker *worker);
+/* Returns when all threads but the calling one sleep in the kernel, also those of the library: nobody has any of its locks. */
+void wait_until_other_threads_sleep(void);
 void worker_join(struct worker *worker);
 
 /* --- processes --- */

@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -47,25 +48,46 @@ static char task_state(pid_t id)
     return end_of_name != NULL && end_of_name[1] == ' ' ? end_of_name[2] : '?';
 }
 
+struct look {
+    char call[256];
+};
+
+/* Whether the thread is asleep in the same call on two looks in a row: not a short wait for some lock on the way. */
+static bool sleeps(pid_t id, struct look *before)
+{
+    struct look now = {""};
+    bool asleep = id != 0 && task_state(id) == 'S';
+    if (asleep) {
+        read_task_file(id, "syscall", now.call, sizeof now.call);
+        asleep = strcmp(now.call, before->call) == 0 && strncmp(now.call, "running", 7) != 0;
+    }
+    *before = now;
+    return asleep;
+}
+
 void worker_wait_until_blocked(struct worker *worker)
 {
-    char before[256] = "";
-    for (;;) {
+    struct look look = {""};
+    while (!sleeps(atomic_load(&worker->id), &look)) {
         if (atomic_load(&worker->finished)) {
             fail("a call that should block came back");
         }
-        pid_t id = atomic_load(&worker->id);
-        char now[256] = "";
-        if (id != 0 && task_state(id) == 'S') {
-            read_task_file(id, "syscall", now, sizeof now);
-            /* Asleep in the same call on two looks in a row: not a short wait for some lock on the way. */
-            if (strcmp(now, before) == 0 && strncmp(now, "running", 7) != 0) {
-                return;
-            }
-        }
-        strcpy(before, now);
         let_time_pass_ms(1);
     }
+}
+
+void wait_until_other_threads_sleep(void)
+{
+    DIR *threads = opendir("/proc/self/task");
+    CHECK(threads != NULL);
+    for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+        pid_t id = (pid_t)strtol(entry->d_name, NULL, 10);
+        struct look look = {""};
+        while (id != 0 && id != gettid() && task_state(id) != '?' && !sleeps(id, &look)) {
+            let_time_pass_ms(1);
+        }
+    }
+    CHECK_SYSTEM(closedir(threads));
 }
 
 void worker_join(struct worker *worker)

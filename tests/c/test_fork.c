@@ -1,6 +1,6 @@
 /* A forked child has copies of its parent's handles. Whatever it does with them, and however it exits, the parent does not
    notice. */
-#include "support.h"
+#include "support_testkit.h"
 
 static moorline_server *server;
 static moorline_service *service;
@@ -325,6 +325,65 @@ static void test_a_child_keeps_nothing_open_that_it_destroyed(void)
     destroy_all();
 }
 
+static moorline_fixture *fixture;
+static moorline_proxy *proxy;
+static moorline_fault_plan *plan;
+
+/* What has threads of its own, which have connections. The proxy's end before those of the server behind it. */
+static void destroy_what_has_threads(void)
+{
+    CHECK_OK(moorline_proxy_destroy(proxy));
+    CHECK_OK(moorline_service_destroy(service));
+    CHECK_OK(moorline_fixture_destroy(fixture));
+    CHECK_OK(moorline_fault_plan_destroy(plan));
+}
+
+static void destroy_what_has_threads_and_live_on(int line, void *context)
+{
+    (void)context;
+    destroy_what_has_threads();
+    line_say(line, 'd');
+    line_hear(line, '-');
+}
+
+static void test_a_child_keeps_no_connection_open_of_what_it_destroyed(void)
+{
+    enum { CLIENTS = 3 };
+    const moorline_faults none = MOORLINE_FAULTS_INIT;
+    plan = plan_of(&none);
+    fixture = fixture_of("echo");
+    CHECK_OK(moorline_service_create(NULL, NULL, &service));
+    CHECK_OK(moorline_service_start(service, "service"));
+    CHECK_OK(moorline_proxy_start("proxy", "service", NULL, &proxy));
+    moorline_socket *clients[CLIENTS] = {connected("service"), connected_to_fixture(fixture), connected("proxy")};
+    for (size_t i = 0; i < CLIENTS; ++i) {
+        send_text(clients[i], "x");
+        expect_text(clients[i], "x");
+    }
+    moorline_socket_options options = {.struct_size = sizeof options, .faults = plan};
+    CHECK_OK(moorline_socket_pair(&options, &first, &second));
+    send_text(first, "x");
+    expect_text(second, "x");
+    wait_until_other_threads_sleep();
+    struct child child = child_start(destroy_what_has_threads_and_live_on, NULL);
+    line_hear(child.line, 'd');
+
+    for (size_t i = 0; i < CLIENTS; ++i) {
+        send_text(clients[i], "y"); /* the parent's threads go on */
+        expect_text(clients[i], "y");
+    }
+    destroy_what_has_threads();
+    for (size_t i = 0; i < CLIENTS; ++i) {
+        expect_end(clients[i]);
+        CHECK_OK(moorline_socket_destroy(clients[i]));
+    }
+    expect_end(first);
+    expect_end(second);
+    destroy_pair(first, second);
+    line_say(child.line, '-');
+    child_expect_success(&child);
+}
+
 int main(void)
 {
     RUN(test_everything_goes_on);
@@ -332,5 +391,6 @@ int main(void)
     RUN(test_a_child_waits_for_nobody_of_its_parent);
     RUN(test_a_child_waits_for_nobody_of_a_busy_parent);
     RUN(test_a_child_keeps_nothing_open_that_it_destroyed);
+    RUN(test_a_child_keeps_no_connection_open_of_what_it_destroyed);
     return 0;
 }

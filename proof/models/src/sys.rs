@@ -33,6 +33,8 @@ pub fn raw(_: &impl Source) -> RawDescriptor {
     0
 }
 
+pub fn vacate(_: &impl Source) {}
+
 pub fn give_away(_: Descriptor) -> RawDescriptor {
     0
 }

@@ -298,5 +298,5 @@ pub unsafe extern "C" fn moorline_fault_plan_end(plan: *mut moorline_fault_plan)
 /// Does not block. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_fault_plan_destroy(plan: *mut moorline_fault_plan) -> moorline_status {
-    guard(|| handle::destroy::<FaultPlan>(plan, FaultPlan::end))
+    guard(|| handle::destroy_or_leave::<FaultPlan>(plan, FaultPlan::end, FaultPlan::leave_to_parent))
 }

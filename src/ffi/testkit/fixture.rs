@@ -268,5 +268,5 @@ pub unsafe extern "C" fn moorline_fixture_stop(fixture: *mut moorline_fixture) -
 /// Does not block. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_fixture_destroy(fixture: *mut moorline_fixture) -> moorline_status {
-    guard(|| handle::destroy::<Fixture>(fixture, Fixture::stop))
+    guard(|| handle::destroy_or_leave::<Fixture>(fixture, Fixture::stop, Fixture::leave_to_parent))
 }

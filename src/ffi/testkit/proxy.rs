@@ -177,9 +177,10 @@ pub unsafe extern "C" fn moorline_proxy_stop(proxy: *mut moorline_proxy, timeout
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_proxy_destroy(proxy: *mut moorline_proxy) -> moorline_status {
     guard(|| {
-        handle::destroy::<Proxy>(proxy, |proxy| {
+        let stop = |proxy: &Proxy| {
             // The handle is gone whatever was broken; who wants to know calls stop first.
             let _ = proxy.stop(Timeout::None);
-        })
+        };
+        handle::destroy_or_leave::<Proxy>(proxy, stop, Proxy::leave_to_parent)
     })
 }
