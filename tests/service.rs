@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::contended::Contended;
+use support::scene::PATIENCE;
 use support::*;
 
 fn connect_to(service: &Service) -> Socket {
@@ -528,4 +529,49 @@ fn who_shuts_a_service_down_while_it_claims_a_name_ends_that_and_nobody_waits() 
         assert_eq!(started, Status::NameInUse);
     }
     panic!("the claim was always held up");
+}
+
+/// Sends as it connects, for ever, and is kept in the middle of a call by whoever sends it something.
+struct Talkative {
+    received: mpsc::Sender<()>,
+    may_go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Handler for Talkative {
+    fn connected(&self, connection: &Connection) {
+        // It ends early when the service is shut down.
+        let _ = connection.send(&vec![1; 4 << 20], Timeout::Forever);
+    }
+
+    fn received(&self, _: &Connection, _: &[u8]) {
+        self.received.send(()).unwrap();
+        self.may_go_on.lock().unwrap().recv().unwrap();
+    }
+}
+
+#[test]
+fn who_shuts_a_service_down_does_not_wait_for_what_is_sent_to_a_connection_that_comes_only_then() {
+    let (received, told) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let handler = Arc::new(Talkative { received, may_go_on: Mutex::new(may_go_on) });
+    let options = ServiceOptions { workers: 2, ..ServiceOptions::default() };
+    let service = Arc::new(Service::new(options, handler).unwrap());
+    service.start_unique("talkative").unwrap();
+    let served = [connect_to(&service), connect_to(&service)];
+    for peer in &served {
+        receive_exactly(peer, 4 << 20);
+    }
+    served[0].send(b"stay", WATCHDOG).unwrap();
+    told.recv_timeout(PATIENCE).unwrap();
+    // It waits for the same worker.
+    let _late = connect_to(&service);
+    until(|| service.statistics().unwrap().accepted == 3);
+    let (answer, answered) = mpsc::channel();
+    let ends = service.clone();
+    // Not one that the test joins: it must not wait for ever itself.
+    thread::spawn(move || answer.send(ends.shut_down()));
+    // By then the connections of that worker are aborted, but for the late one.
+    assert_eq!(status(served[0].receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+    go_on.send(()).unwrap();
+    answered.recv_timeout(PATIENCE).expect("it returns").unwrap();
 }

@@ -214,7 +214,14 @@ pub(super) struct Mailbox {
     /// Something was ordered since the worker looked: it looks before each wait, and locks only then.
     ordered: AtomicBool,
     /// The connections that the worker serves, for those who cannot wait for it.
-    served: Mutex<HashMap<usize, Connection>>,
+    served: Mutex<ServedConnections>,
+}
+
+#[derive(Default)]
+struct ServedConnections {
+    by_slot: HashMap<usize, Connection>,
+    /// They were aborted, and so is who comes later: nothing is to be waited for in this service any more.
+    aborted: bool,
 }
 
 #[derive(Default)]
@@ -242,16 +249,24 @@ impl Mailbox {
     }
 
     pub fn enter(&self, connection: &Connection) {
-        self.served.lock().insert(connection.slot(), connection.clone());
+        let mut served = self.served.lock();
+        served.by_slot.insert(connection.slot(), connection.clone());
+        if served.aborted {
+            connection.socket().abort();
+        }
     }
 
     pub fn leave(&self, connection: &Connection) {
-        self.served.lock().remove(&connection.slot());
+        self.served.lock().by_slot.remove(&connection.slot());
     }
 
-    /// Ends what anybody waits for on the connections. The worker finds them ended.
+    /// Ends what anybody waits for on the connections, also on those that are still to come. The worker finds them ended.
     pub fn abort_connections(&self) {
-        let served: Vec<_> = self.served.lock().values().cloned().collect();
+        let served: Vec<_> = {
+            let mut served = self.served.lock();
+            served.aborted = true;
+            served.by_slot.values().cloned().collect()
+        };
         for connection in served {
             connection.socket().abort();
         }
