@@ -378,7 +378,8 @@ pub unsafe extern "C" fn moorline_service_create(
 /// @param service  a service that does not run
 /// @param name     a plain name, or an absolute path
 /// @return as moorline_server_listen; MOORLINE_INVALID_STATE (it runs already, or another thread is just starting it);
-///         MOORLINE_CLOSED (another thread destroyed it meanwhile); MOORLINE_LIMIT_REACHED (no descriptors or threads left)
+///         MOORLINE_CLOSED (another thread stopped or destroyed it meanwhile); MOORLINE_LIMIT_REACHED (no descriptors or
+///         threads left)
 ///
 /// Blocks as little as moorline_server_listen. Any thread.
 ///

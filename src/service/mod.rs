@@ -18,11 +18,12 @@ use crate::slot::Slot;
 use crate::socket::MessageOptions;
 use crate::sys::Descriptor;
 use crate::testkit::faults::FaultPlan;
-use running::Running;
+use running::{Running, stopped_meanwhile};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use worker::Worker;
 
 /// What a service does with its connections.
 ///
@@ -265,7 +266,7 @@ impl Service {
     /// # Errors
     ///
     /// As [`Server::listen`]. `InvalidState`: it runs already, or another thread is just starting it. `Closed`: another thread
-    /// shut it down meanwhile. `LimitReached`: no descriptors or threads left.
+    /// stopped it or shut it down meanwhile. `LimitReached`: no descriptors or threads left.
     pub fn start(&self, name: impl AsRef<OsStr>) -> Result<()> {
         self.start_with(|server| server.listen(name))
     }
@@ -284,13 +285,20 @@ impl Service {
             Status::Closed => Error::new(status, "start: the service was destroyed"),
             _ => Error::new(status, "start: the service runs already"),
         })?;
-        let started = Arc::new(Running::prepare(self.number, &self.options, &self.handler, listen)?);
-        let in_vain = || Error::new(Status::Closed, "start: another thread stopped the service meanwhile");
-        filling.finish(started.clone()).map_err(|_| in_vain())?;
-        // From here on others can stop it, and wait for the calls of the handler that its first threads make.
-        started.spawn().inspect_err(|_| {
-            started.shut_down();
-            self.forget(&started);
+        let (started, workers) = Running::prepare(self.number, &self.options, &self.handler, listen)?;
+        let started = Arc::new(started);
+        filling.finish(started.clone()).map_err(|_| stopped_meanwhile())?;
+        self.spawn(&started, workers)
+    }
+
+    /// From here on others can stop it, and wait for the calls of the handler that its first threads make.
+    fn spawn(&self, started: &Arc<Running>, workers: Vec<Worker>) -> Result<()> {
+        started.spawn(workers).inspect_err(|error| {
+            // If it was stopped, the report is for who did that.
+            if error.status() != Status::Closed {
+                started.shut_down();
+                self.forget(started);
+            }
         })
     }
 
@@ -426,12 +434,36 @@ mod tests {
         assert_eq!(status(service.start_unique("service")), Status::Closed);
     }
 
-    #[test]
-    fn what_was_told_to_stop_before_its_threads_start_has_none() {
-        let service = Service::echo(ServiceOptions::default()).unwrap();
+    /// A service that another thread may stop, and whose own threads are still to be started.
+    fn almost_started(service: &Service) -> (Arc<Running>, Vec<Worker>) {
+        let filling = service.running.begin().unwrap();
         let listen = |server: &Server| server.listen_unique("service");
-        let running = Running::prepare(1, &service.options, &service.handler, listen).unwrap();
-        running.shut_down();
-        assert_eq!(status(running.spawn()), Status::Closed);
+        let (running, workers) =
+            Running::prepare(service.number, &service.options, &service.handler, listen).unwrap();
+        let running = Arc::new(running);
+        assert!(filling.finish(running.clone()).is_ok());
+        (running, workers)
+    }
+
+    #[test]
+    fn what_was_shut_down_before_its_threads_start_has_none() {
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        let (running, workers) = almost_started(&service);
+        service.shut_down().unwrap();
+        assert_eq!(status(service.spawn(&running, workers)), Status::Closed);
+        assert_eq!(status(service.full_name()), Status::InvalidState);
+    }
+
+    #[test]
+    fn who_stops_it_before_its_threads_start_waits_for_them_and_has_the_report() {
+        let service = Service::echo(ServiceOptions { workers: 2, ..ServiceOptions::default() }).unwrap();
+        let (running, workers) = almost_started(&service);
+        assert_eq!(status(service.stop(Timeout::None)), Status::WouldBlock);
+        std::thread::scope(|scope| {
+            let stopped = scope.spawn(|| status(service.stop(Timeout::Forever)));
+            assert_eq!(status(service.spawn(&running, workers)), Status::Closed);
+            assert_eq!(stopped.join().unwrap(), Status::Ok);
+        });
+        assert_eq!(status(service.stop(Timeout::None)), Status::InvalidState);
     }
 }

@@ -60,13 +60,13 @@ pub(super) struct Totals {
 }
 
 impl Running {
-    /// A service that listens, and has no threads yet.
+    /// A service that listens, and the workers that are to serve it on threads of their own. Who stops it waits for them from now on.
     pub fn prepare(
         service: u64,
         options: &ServiceOptions,
         handler: &Arc<dyn Handler>,
         listen: impl FnOnce(&Server) -> Result<()>,
-    ) -> Result<Running> {
+    ) -> Result<(Running, Vec<Worker>)> {
         let ServiceOptions { scope, mode, backlog, queue_limit, ref clock, .. } = *options;
         let messages = options.messages.as_ref().map(|messages| {
             Arc::new(MessageOptions { clock: clock.clone(), ..MessageOptions::clone(messages) })
@@ -102,37 +102,35 @@ impl Running {
         }
         // Listening comes last of what can fail for a reason of the caller's: a name that appears is served.
         listen(&server)?;
-        Ok(Running {
-            server: Arc::new(server),
+        let server = Arc::new(server);
+        let worker = |(index, mailbox): (usize, &Arc<Mailbox>)| {
+            let accepts = (index == 0).then(|| (server.clone(), mailboxes.clone()));
+            Worker::new(shared.clone(), mailbox.clone(), accepts)
+        };
+        let workers = mailboxes.iter().enumerate().map(worker).collect::<Result<Vec<_>>>()?;
+        let running = Running {
+            server,
             shared,
             mailboxes,
             threads: Mutex::default(),
             left_behind: Mutex::default(),
             was_shut_down: AtomicBool::new(false),
             process: sys::process_id(),
-        })
+        };
+        Ok((running, workers))
     }
 
-    /// Starts the threads, unless it was told to stop before. Who stops it meanwhile waits for all of them.
-    pub fn spawn(&self) -> Result<()> {
+    /// Starts the threads, unless it was told to stop before. Workers that get none have left.
+    pub fn spawn(&self, workers: Vec<Worker>) -> Result<()> {
         let mut threads = self.threads.lock();
         if self.shared.stopped.load(Ordering::Acquire) {
-            return Err(Error::new(Status::Closed, "start: another thread stopped the service meanwhile"));
+            return Err(stopped_meanwhile());
         }
-        for (index, mailbox) in self.mailboxes.iter().enumerate() {
-            let accepts = (index == 0).then(|| (self.server.clone(), self.mailboxes.clone()));
-            let worker = Worker::new(self.shared.clone(), mailbox.clone(), accepts)?;
-            self.shared.workers.enter();
+        for (index, worker) in workers.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("moorline-{index}"));
             let spawned = sys::spawn_without_signals(|| thread.spawn(move || worker.run()))
-                .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"));
-            match spawned {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    self.shared.workers.leave();
-                    return Err(error);
-                }
-            }
+                .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"))?;
+            threads.push(spawned);
         }
         Ok(())
     }
@@ -232,4 +230,9 @@ impl Running {
             left_behind: None,
         }
     }
+}
+
+/// Why a start was in vain.
+pub(super) fn stopped_meanwhile() -> Error {
+    Error::new(Status::Closed, "start: another thread stopped the service meanwhile")
 }

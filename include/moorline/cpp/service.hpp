@@ -118,7 +118,8 @@ public:
     }
 
     /// Takes `name` and serves: whoever finds the name from now on is served. Waits for its threads to be up. Errors:
-    /// as Server::listen(), where invalid_state means started already.
+    /// as Server::listen(), where invalid_state means started already, and closed (another thread stopped or destroyed it
+    /// meanwhile).
     [[nodiscard]] Result<void> start(const std::string& name) noexcept {
         return detail::with_name(name, [&](const char* text) { return moorline_service_start(native_handle(), text); });
     }

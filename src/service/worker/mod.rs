@@ -32,6 +32,7 @@ const FAIR_SHARE: usize = 16;
 /// So many failures are kept: a handler may panic for as long as the service runs.
 const FAILURES: usize = 1000;
 
+/// A worker, until it is dropped, which is when it has left.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
@@ -49,6 +50,24 @@ pub(super) struct Worker {
     alarms: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     /// Connections served, ever.
     numbers: u64,
+    /// The last to be dropped: when nobody is present, nothing is left of anybody.
+    _presence: Presence,
+}
+
+/// Counts among those who are at work.
+struct Presence(Arc<Shared>);
+
+impl Presence {
+    fn new(shared: Arc<Shared>) -> Presence {
+        shared.workers.enter();
+        Presence(shared)
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.workers.leave();
+    }
 }
 
 // See `Socket`.
@@ -104,6 +123,7 @@ impl Worker {
         let minds_time = shared.options.idle_timeout.is_some()
             || messages.is_some_and(|messages| messages.have_deadlines());
         Ok(Worker {
+            _presence: Presence::new(shared.clone()),
             shared,
             mailbox,
             acceptor,
@@ -148,9 +168,6 @@ impl Worker {
             self.accept_if_due();
             self.end_late_ones();
         }
-        let shared = self.shared.clone();
-        drop(self);
-        shared.workers.leave();
     }
 
     /// How long to wait for events: until the next thing to do without one.
