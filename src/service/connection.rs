@@ -195,7 +195,8 @@ impl Connection {
         if !self.0.asked.swap(true, Ordering::AcqRel) {
             // Without a mailbox the service has stopped, and this has ended.
             if let Some(mailbox) = self.0.mailbox.upgrade() {
-                mailbox.post(Order::Look(self.clone()));
+                // A worker that has left has ended it before.
+                let _ = mailbox.post(Order::Look(self.clone()));
             }
         }
     }
@@ -272,16 +273,18 @@ impl Mailbox {
         }
     }
 
-    pub fn post(self: &Arc<Self>, order: Order) {
+    /// Gives the order back if the worker has left.
+    pub fn post(self: &Arc<Self>, order: Order) -> std::result::Result<(), Order> {
         {
             let mut orders = self.orders.lock();
             if orders.closed {
-                return;
+                return Err(order);
             }
             orders.list.push(order);
             self.ordered.store(true, Ordering::Release);
         }
         self.wake();
+        Ok(())
     }
 
     pub fn order_stop(self: &Arc<Self>, deadline: Deadline) {

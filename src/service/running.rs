@@ -59,6 +59,14 @@ pub(super) struct Totals {
     pub cut_off: AtomicU64,
 }
 
+impl Shared {
+    /// What was accepted and is not served any more ends here all the same.
+    pub fn count_unserved(&self) {
+        self.totals.open.fetch_sub(1, Ordering::Relaxed);
+        self.endings.lock().count(Status::Closed);
+    }
+}
+
 impl Running {
     /// A service that listens, and the workers that are to serve it on threads of their own. Who stops it waits for them from now on.
     pub fn prepare(

@@ -111,8 +111,9 @@ impl Worker {
         let chosen = acceptor.workers[acceptor.next].clone();
         if Arc::ptr_eq(&chosen, &self.mailbox) {
             self.serve(socket);
-        } else {
-            chosen.post(Order::Serve(Box::new(socket)));
+        } else if chosen.post(Order::Serve(Box::new(socket))).is_err() {
+            // The service stops, and that worker was done sooner.
+            self.shared.count_unserved();
         }
     }
 }

@@ -549,11 +549,9 @@ impl Waiter for &mut Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // What was handed over and never served was accepted all the same, and ends here.
         for order in self.mailbox.close().list {
             if let Order::Serve(_) = order {
-                self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
-                self.shared.endings.lock().count(Status::Closed);
+                self.shared.count_unserved();
             }
         }
     }
@@ -563,6 +561,7 @@ impl Drop for Worker {
 mod tests {
     use super::*;
     use crate::poller::PollerOptions;
+    use crate::server::ServerOptions;
     use crate::service::Echo;
     use crate::service::headcount::Headcount;
     use crate::service::running::Totals;
@@ -570,9 +569,9 @@ mod tests {
     use crate::sync::Mutex;
     use std::sync::atomic::AtomicBool;
 
-    /// A worker that nobody has given anything to do, of a service that was told to stop.
-    fn idle_worker() -> Worker {
-        let shared = Arc::new(Shared {
+    /// What the workers of a service have in common that was told to stop.
+    fn shared() -> Arc<Shared> {
+        Arc::new(Shared {
             service: 1,
             options: ServiceOptions::default(),
             handler: Arc::new(Echo),
@@ -581,9 +580,16 @@ mod tests {
             endings: Mutex::default(),
             failures: Mutex::default(),
             workers: Headcount::default(),
-        });
-        let mailbox = Arc::new(Mailbox::new(PollerOptions::default()).unwrap());
-        Worker::new(shared, mailbox, None).unwrap()
+        })
+    }
+
+    fn mailbox() -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(PollerOptions::default()).unwrap())
+    }
+
+    /// A worker that nobody has given anything to do.
+    fn idle_worker() -> Worker {
+        Worker::new(shared(), mailbox(), None).unwrap()
     }
 
     #[test]
@@ -603,9 +609,26 @@ mod tests {
         let (shared, mailbox) = (worker.shared.clone(), worker.mailbox.clone());
         shared.totals.open.store(1, Ordering::Relaxed);
         let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
-        mailbox.post(Order::Serve(Box::new(socket)));
+        assert!(mailbox.post(Order::Serve(Box::new(socket))).is_ok());
         drop(worker);
         assert_eq!(shared.totals.open.load(Ordering::Relaxed), 0);
+        assert_eq!(shared.endings.lock().closed, 1);
+    }
+
+    #[test]
+    fn so_is_one_for_a_worker_that_has_left() {
+        let server = Arc::new(Server::new(ServerOptions::default()));
+        server.listen_unique("worker").unwrap();
+        let (shared, mailboxes) = (shared(), vec![mailbox(), mailbox()]);
+        let accepts = (server.clone(), mailboxes.clone());
+        let mut accepting = Worker::new(shared.clone(), mailboxes[0].clone(), Some(accepts)).unwrap();
+        drop(Worker::new(shared.clone(), mailboxes[1].clone(), None).unwrap());
+        let name = server.full_name().unwrap();
+        let _peer = Socket::connect(name, &SocketOptions::default(), Timeout::Forever).unwrap();
+        accepting.accept_at(Instant::now());
+        accepting.accept_if_due();
+        let totals = &shared.totals;
+        assert_eq!([&totals.accepted, &totals.open].map(|total| total.load(Ordering::Relaxed)), [1, 0]);
         assert_eq!(shared.endings.lock().closed, 1);
     }
 }
