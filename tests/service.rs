@@ -575,3 +575,49 @@ fn who_shuts_a_service_down_does_not_wait_for_what_is_sent_to_a_connection_that_
     go_on.send(()).unwrap();
     answered.recv_timeout(PATIENCE).expect("it returns").unwrap();
 }
+
+/// Hands the connection out, and tells when its queue has drained.
+struct Drains {
+    connected: mpsc::Sender<Connection>,
+    told: mpsc::Sender<&'static str>,
+}
+
+impl Handler for Drains {
+    fn connected(&self, connection: &Connection) {
+        self.connected.send(connection.clone()).unwrap();
+    }
+
+    fn received(&self, _: &Connection, _: &[u8]) {
+        self.told.send("received").unwrap();
+    }
+
+    fn high_water(&self, _: &Connection, _: usize) {
+        self.told.send("high").unwrap();
+    }
+
+    fn low_water(&self, _: &Connection, _: usize) {
+        self.told.send("low").unwrap();
+    }
+}
+
+#[test]
+fn a_queue_that_another_threads_send_has_taken_along_has_drained() {
+    let ((connected, connections), (told, tells)) = (mpsc::channel(), mpsc::channel());
+    let options =
+        ServiceOptions { queue_limit: 8000, high_water: 1000, low_water: 100, ..ServiceOptions::default() };
+    let service = Service::new(options, Arc::new(Drains { connected, told })).unwrap();
+    service.start_unique("drains").unwrap();
+    let peer = connect_to(&service);
+    let connection = connections.recv_timeout(PATIENCE).unwrap();
+    let mut sent = 0;
+    while connection.send(&[1; 500], Timeout::None).is_ok() {
+        sent += 500;
+    }
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("high"));
+    peer.send(b"request", WATCHDOG).unwrap();
+    // There is room for the queue now, but so little that the system does not tell of it.
+    receive_exactly(&peer, sent / 3);
+    until(|| connection.send(b"1", Timeout::None).is_ok() && connection.statistics().queued == 0);
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("low"));
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("received"));
+}

@@ -58,9 +58,7 @@ impl Connection {
     ///
     /// `WouldBlock`, `TimedOut`: the queue was full. `Closed`: also after [`Connection::close`]. `Disconnected`.
     pub fn send_counted(&self, data: &[u8], timeout: Timeout) -> (usize, Result<()>) {
-        let answer = self.0.socket.send_counted(data, timeout);
-        self.ask_if_queued();
-        answer
+        self.sending(|socket| socket.send_counted(data, timeout))
     }
 
     /// As [`Connection::send_counted`], where it does not matter how much of a failed send was taken.
@@ -94,12 +92,11 @@ impl Connection {
         descriptors: &[BorrowedDescriptor<'_>],
         timeout: Timeout,
     ) -> Result<()> {
-        let answer = self.0.socket.send_message_with(message, descriptors, timeout);
+        let answer = self.sending(|socket| socket.send_message_with(message, descriptors, timeout));
         if answer.is_err() && self.0.socket.broken_off().is_some() {
             // Nothing else tells the worker.
             self.ask();
         }
-        self.ask_if_queued();
         answer
     }
 
@@ -183,11 +180,16 @@ impl Connection {
         self.0.asked.swap(false, Ordering::AcqRel);
     }
 
-    fn ask_if_queued(&self) {
-        // The worker watches for room to send only while something is queued.
-        if self.0.socket.queued() > 0 {
+    /// Sends, and has the worker look at what that does to the queue: it watches for room to send only while something is queued, and
+    /// reads on when a send has taken the queue along.
+    fn sending<T>(&self, send: impl FnOnce(&Socket) -> T) -> T {
+        let socket = &self.0.socket;
+        let was_queued = socket.queued() > 0;
+        let answer = send(socket);
+        if was_queued || socket.queued() > 0 {
             self.ask();
         }
+        answer
     }
 
     /// Asks the worker to look at it.
