@@ -706,7 +706,8 @@ typedef struct {
    * The last call for this connection, whose handle is stale afterwards; moorline_connection_statistics has its numbers.
    * MOORLINE_DISCONNECTED: the peer has gone. MOORLINE_CLOSED: this side closed it, or the service stops.
    * MOORLINE_TIMED_OUT: the peer was idle, or too slow with a message or its handshake, or did not read what was queued for
-   * a close. MOORLINE_REFUSED: by `admits`. Others: as moorline_socket_receive and moorline_socket_receive_message.
+   * a close. MOORLINE_REFUSED: by `admits`. Others: as moorline_socket_receive and moorline_socket_receive_message; or why the
+   * system did not send what was queued.
    */
   void (*disconnected)(void *context, moorline_connection *connection, moorline_status reason);
   /**

@@ -395,20 +395,23 @@ impl Worker {
             return self.look(slot);
         }
         let before = served.connection.socket().sent();
-        match served.connection.socket().flush(Timeout::None) {
-            Err(error) if error.status() != Status::WouldBlock => {
+        let flushed = served.connection.socket().flush(Timeout::None).map_err(|error| error.status());
+        match flushed {
+            Ok(()) | Err(Status::WouldBlock) => {
+                if served.connection.socket().sent() != before {
+                    served.touch(&self.shared.options);
+                }
+                self.look(slot);
+            }
+            Err(Status::Disconnected) => {
                 // The peer has left. What it sent before is still to be read, up to the end.
                 served.connection.socket().drop_queue();
                 served.hangup = true;
                 self.look(slot);
                 self.read(slot);
             }
-            _ => {
-                if served.connection.socket().sent() != before {
-                    served.touch(&self.shared.options);
-                }
-                self.look(slot);
-            }
+            // The peer is there, and must not get what comes next without this.
+            Err(reason) => self.end(slot, reason),
         }
     }
 
@@ -562,9 +565,9 @@ mod tests {
     use super::*;
     use crate::poller::PollerOptions;
     use crate::server::ServerOptions;
-    use crate::service::Echo;
     use crate::service::headcount::Headcount;
     use crate::service::running::Totals;
+    use crate::service::{Echo, Endings};
     use crate::socket::SocketOptions;
     use crate::sync::Mutex;
     use std::sync::atomic::AtomicBool;
@@ -630,5 +633,27 @@ mod tests {
         let totals = &shared.totals;
         assert_eq!([&totals.accepted, &totals.open].map(|total| total.load(Ordering::Relaxed)), [1, 0]);
         assert_eq!(shared.endings.lock().closed, 1);
+    }
+
+    /// Sends on a stream fail for want of memory only while the peer is there. So these are datagrams, of which none can be as long as
+    /// what is queued in the end.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connection_whose_queue_cannot_be_sent_ends_and_the_queue_with_it() {
+        let (near, _far) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let stream = crate::sys::Stream::from(std::os::fd::OwnedFd::from(near));
+        let options = SocketOptions { send_queue_limit: usize::MAX, ..SocketOptions::default() };
+        let mut worker = idle_worker();
+        worker.shared.totals.open.store(1, Ordering::Relaxed);
+        worker.serve(Socket::new(stream, &options).unwrap());
+        let connection = worker.served[0].connection.clone();
+        while connection.send(&[1; 1000], Timeout::None).is_ok() {}
+        let queued = connection.socket().queued() as u64;
+        worker.flush(0);
+        assert!(worker.served.is_empty());
+        assert_eq!((queued > 0, connection.unsent()), (true, queued));
+        // What a datagram is that cannot be sent.
+        assert_eq!(*worker.shared.endings.lock(), Endings { malformed: 1, ..Endings::default() });
     }
 }
