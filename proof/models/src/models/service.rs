@@ -70,7 +70,7 @@ fn every_order_is_found() {
         let posters = [0, 1].map(|slot| {
             let mailbox = mailbox.clone();
             let connection = Connection::new(Socket::new().0, &mailbox, slot);
-            thread::spawn(move || mailbox.post(Order::Look(connection)))
+            thread::spawn(move || assert!(mailbox.post(Order::Look(connection)).is_ok()))
         });
         let mut found = 0;
         work(&mailbox, |orders, _| {
@@ -90,10 +90,11 @@ fn nothing_is_left_in_the_mailbox_of_a_worker_that_has_left() {
         let (socket, _file) = Socket::new();
         let acceptor = thread::spawn({
             let mailbox = mailbox.clone();
-            move || mailbox.post(Order::Serve(Box::new(socket)))
+            move || mailbox.post(Order::Serve(Box::new(socket))).is_err()
         });
-        drop(mailbox.close());
-        acceptor.join().unwrap();
+        let found = mailbox.close().list.len();
+        let given_back = acceptor.join().unwrap();
+        assert_eq!(found, usize::from(!given_back));
         assert!(mailbox.take().is_none_or(|orders| orders.list.is_empty()));
     });
 }
@@ -111,6 +112,21 @@ fn aborting_connections_ends_what_waits_on_one() {
         });
         mailbox.abort_connections();
         assert_eq!(waiter.join().unwrap(), Status::Closed);
+    });
+}
+
+#[test]
+fn whoever_comes_while_connections_are_aborted_is_aborted_too() {
+    explore(2, || {
+        let mailbox = mailbox();
+        let connection = Connection::new(Socket::new().0, &mailbox, 0);
+        let worker = thread::spawn({
+            let (mailbox, connection) = (mailbox.clone(), connection.clone());
+            move || mailbox.enter(&connection)
+        });
+        mailbox.abort_connections();
+        worker.join().unwrap();
+        assert_eq!(connection.socket().endpoint().err().map(|error| error.status()), Some(Status::Closed));
     });
 }
 
