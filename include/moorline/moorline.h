@@ -704,7 +704,8 @@ typedef struct {
   void (*received)(void *context, moorline_connection *connection, const void *data, size_t length);
   /**
    * The last call for this connection, whose handle is stale afterwards; moorline_connection_statistics has its numbers.
-   * MOORLINE_DISCONNECTED: the peer has gone. MOORLINE_CLOSED: this side closed it, or the service stops.
+   * MOORLINE_DISCONNECTED: the peer has gone, or had ended its sending before this side closed the connection. MOORLINE_CLOSED: this
+   * side closed it otherwise, or the service stops.
    * MOORLINE_TIMED_OUT: the peer was idle, or too slow with a message or its handshake, or did not read what was queued for
    * a close. MOORLINE_REFUSED: by `admits`. Others: as moorline_socket_receive and moorline_socket_receive_message; or why the
    * system did not send what was queued.
@@ -2054,8 +2055,9 @@ moorline_status moorline_connection_send_message_with_descriptors(moorline_conne
                                                                   int64_t timeout_ms);
 
 /**
- * Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows, with
- * MOORLINE_CLOSED.
+ * Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows: with
+ * MOORLINE_CLOSED, or with MOORLINE_DISCONNECTED if the peer had ended its sending before; or with the reason why not all that was
+ * queued was sent, such as MOORLINE_TIMED_OUT.
  *
  * @param connection  a connection that has not ended
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
@@ -2066,7 +2068,8 @@ MOORLINE_NODISCARD
 moorline_status moorline_connection_close(moorline_connection *connection);
 
 /**
- * Ends the connection and drops what is queued. The callback `disconnected` follows, with MOORLINE_CLOSED.
+ * Ends the connection and drops what is queued. The callback `disconnected` follows: with MOORLINE_CLOSED, unless the connection
+ * ends for another reason just then.
  *
  * @param connection  a connection that has not ended
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND

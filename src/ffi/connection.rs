@@ -107,8 +107,9 @@ pub unsafe extern "C" fn moorline_connection_send_message_with_descriptors(
     })
 }
 
-/// Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows, with
-/// MOORLINE_CLOSED.
+/// Ends the connection after what is queued was sent. Nothing more is read. The callback `disconnected` follows: with
+/// MOORLINE_CLOSED, or with MOORLINE_DISCONNECTED if the peer had ended its sending before; or with the reason why not all that was
+/// queued was sent, such as MOORLINE_TIMED_OUT.
 ///
 /// @param connection  a connection that has not ended
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
@@ -122,7 +123,8 @@ pub unsafe extern "C" fn moorline_connection_close(connection: *mut moorline_con
     })
 }
 
-/// Ends the connection and drops what is queued. The callback `disconnected` follows, with MOORLINE_CLOSED.
+/// Ends the connection and drops what is queued. The callback `disconnected` follows: with MOORLINE_CLOSED, unless the connection
+/// ends for another reason just then.
 ///
 /// @param connection  a connection that has not ended
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND

@@ -91,7 +91,8 @@ pub struct moorline_service_callbacks {
         ),
     >,
     /// The last call for this connection, whose handle is stale afterwards; moorline_connection_statistics has its numbers.
-    /// MOORLINE_DISCONNECTED: the peer has gone. MOORLINE_CLOSED: this side closed it, or the service stops.
+    /// MOORLINE_DISCONNECTED: the peer has gone, or had ended its sending before this side closed the connection. MOORLINE_CLOSED: this
+    /// side closed it otherwise, or the service stops.
     /// MOORLINE_TIMED_OUT: the peer was idle, or too slow with a message or its handshake, or did not read what was queued for
     /// a close. MOORLINE_REFUSED: by `admits`. Others: as moorline_socket_receive and moorline_socket_receive_message; or why the
     /// system did not send what was queued.

@@ -71,10 +71,11 @@ pub trait Handler: Send + Sync + 'static {
         connection.close();
     }
 
-    /// The last call for this connection. `Disconnected`: the peer has gone. `Closed`: this side closed it, or the
-    /// service stops. `Internal`: a call panicked. `TimedOut`: the peer was idle, or too slow with a message or its
-    /// handshake, or did not read what was queued for a close. `Refused`: by [`Handler::admits`]. Others: as
-    /// [`crate::Socket::receive`] and [`crate::Socket::receive_message`] say; or why the system did not send what was queued.
+    /// The last call for this connection. `Disconnected`: the peer has gone, or had ended its sending before this side closed the
+    /// connection. `Closed`: this side closed it otherwise, or the service stops. `Internal`: a call panicked. `TimedOut`: the
+    /// peer was idle, or too slow with a message or its handshake, or did not read what was queued for a close. `Refused`: by
+    /// [`Handler::admits`]. Others: as [`crate::Socket::receive`] and [`crate::Socket::receive_message`] say; or why the system did
+    /// not send what was queued.
     fn disconnected(&self, connection: &Connection, reason: Status) {
         let (_, _) = (connection, reason);
     }

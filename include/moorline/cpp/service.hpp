@@ -73,8 +73,9 @@ public:
     /// What to call when. Each may be empty. Called on the service's threads, for one connection one call at a time,
     /// with several workers for several connections at the same time; the data of `received` is there until it
     /// returns. Without messages `received` gets the bytes; with them `admits` and `message` get each message instead.
-    /// The reason of `disconnected` is Status::disconnected if the peer has gone, Status::closed if this
-    /// side ended it. An exception ends its connection (abort) and is kept for take_exceptions() and stop().
+    /// The reason of `disconnected` is Status::disconnected if the peer has gone, or had ended its sending before this side
+    /// closed the connection; Status::closed if this side ended it otherwise; Status::timed_out if the peer was idle or too slow,
+    /// or did not read what was queued for a close. An exception ends its connection (abort) and is kept for take_exceptions() and stop().
     struct Handler {
         /// A connection was accepted.
         std::function<void(Connection)> connected;

@@ -74,7 +74,8 @@ Q_SIGNALS:
     void connected(quint64 connection);
     /// Some bytes came.
     void received(quint64 connection, const QByteArray &data);
-    /// The last signal of a connection. The reason is in the library's words: "DISCONNECTED" if the peer has gone.
+    /// The last signal of a connection. The reason is in the library's words: "DISCONNECTED" if the peer has gone,
+    /// or had ended its sending before this side closed the connection.
     void disconnected(quint64 connection, const QString &reason);
     /// More is queued than the peer takes; nothing is read from it until drained().
     void congested(quint64 connection, quint64 queuedBytes);
