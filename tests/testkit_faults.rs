@@ -6,7 +6,9 @@ use moorline::poller::{Interest, Poller, PollerOptions};
 use moorline::socket::Direction as Half;
 use moorline::testkit::faults::Direction;
 use moorline::testkit::{FaultPlan, Faults};
-use moorline::{Server, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout};
+use moorline::{
+    Clock, Server, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
+};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use support::WATCHDOG;
@@ -297,15 +299,20 @@ fn one_accept_finds_no_descriptor_and_the_next_serves_the_connection() {
     assert_eq!(plan.counts().without_descriptor, 1);
 }
 
+/// Also on a clock that nobody moves: whether there is one is the system's affair.
 #[test]
 fn a_service_goes_on_after_an_accept_without_a_descriptor() {
-    let plan = plan(Faults { no_descriptors_at: Some(1), ..Faults::default() });
-    let service = Service::echo(ServiceOptions { faults: Some(plan.clone()), ..Default::default() }).unwrap();
-    service.start_unique("faulty").unwrap();
-    let client = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
-    client.send(b"x", WATCHDOG).unwrap();
-    assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap(), 1);
-    assert_eq!(plan.counts().without_descriptor, 1);
+    for clock in [Clock::system(), Clock::manual()] {
+        let plan = plan(Faults { no_descriptors_at: Some(1), ..Faults::default() });
+        let faults = Some(plan.clone());
+        let service = Service::echo(ServiceOptions { faults, clock, ..Default::default() }).unwrap();
+        service.start_unique("faulty").unwrap();
+        let client =
+            Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+        client.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(client.receive(&mut [0; 10], WATCHDOG).unwrap(), 1);
+        assert_eq!(plan.counts().without_descriptor, 1);
+    }
 }
 
 #[test]

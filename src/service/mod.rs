@@ -138,7 +138,8 @@ pub struct ServiceOptions {
     pub connection_rate: Option<u32>,
     /// How long a connection that closes may be without sending anything of what is queued; the rest is dropped then.
     pub linger: Duration,
-    /// What the deadlines of the connections run on; how long a stop may take is the system's time always.
+    /// What the deadlines of the connections and [`ServiceOptions::connection_rate`] run on; how long a stop may take, and when it looks
+    /// again whether there is a descriptor for the next connection, is the system's time always.
     pub clock: Clock,
     /// As of a server.
     pub faults: Option<FaultPlan>,

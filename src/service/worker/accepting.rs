@@ -1,6 +1,7 @@
 //! How a worker accepts connections and deals them out.
 
 use super::{FAIR_SHARE, SERVER, Worker};
+use crate::clock::Clock;
 use crate::deadline::Timeout;
 use crate::error::{Result, Status};
 use crate::poller::Interest;
@@ -23,10 +24,26 @@ pub(super) struct Acceptor {
     workers: Vec<Arc<Mailbox>>,
     next: usize,
     /// More connections may wait, since when they are to be looked for.
-    pub(super) due: Option<Instant>,
+    pub(super) due: Option<Due>,
     /// When the next connection is due by [`crate::ServiceOptions::connection_rate`]; so far behind it may be that a burst of a
     /// tenth of a second's worth is taken at once.
     next_by_rate: Instant,
+}
+
+/// A time by a clock: of the service's deadlines, or the system's for what is the system's state.
+pub(super) struct Due {
+    at: Instant,
+    by: Clock,
+}
+
+impl Due {
+    fn has_come(&self) -> bool {
+        self.at <= self.by.now()
+    }
+
+    pub fn patience(&self) -> Option<Duration> {
+        self.by.patience(self.at)
+    }
 }
 
 impl Acceptor {
@@ -42,9 +59,10 @@ impl Acceptor {
 }
 
 impl Worker {
-    pub(super) fn accept_at(&mut self, due: Instant) {
+    pub(super) fn accept_now(&mut self) {
+        let by = self.clock().clone();
         if let Some(acceptor) = &mut self.acceptor {
-            acceptor.due = Some(due);
+            acceptor.due = Some(Due { at: by.now(), by });
         }
     }
 
@@ -55,12 +73,12 @@ impl Worker {
         let now = self.now();
         for _ in 0..FAIR_SHARE {
             let Some(acceptor) = &mut self.acceptor else { return };
-            if acceptor.due.is_none_or(|due| due > now) {
+            if acceptor.due.as_ref().is_none_or(|due| !due.has_come()) {
                 return;
             }
             let rate = self.shared.options.connection_rate;
             if rate.is_some() && acceptor.next_by_rate > now {
-                acceptor.due = Some(acceptor.next_by_rate);
+                acceptor.due = Some(Due { at: acceptor.next_by_rate, by: self.shared.options.clock.clone() });
                 return;
             }
             // A custom policy is the caller's code. Its panic turns the peer away.
@@ -90,7 +108,7 @@ impl Worker {
                             continue;
                         }
                         // No descriptors, most likely. The connections wait in the backlog meanwhile.
-                        _ => Some(now + ACCEPT_PAUSE),
+                        _ => Some(Due { at: Instant::now() + ACCEPT_PAUSE, by: Clock::system() }),
                     };
                 }
             }

@@ -13,7 +13,7 @@ use crate::poller::{Event, Interest, Waiter};
 use crate::server::Server;
 use crate::socket::Socket;
 use crate::sys::Descriptor;
-use accepting::Acceptor;
+use accepting::{Acceptor, Due};
 use slab::Slab;
 use std::any::Any;
 use std::cmp::Reverse;
@@ -176,10 +176,12 @@ impl Worker {
             return Timeout::None;
         }
         let until_stop = self.stopping.and_then(Deadline::remaining);
-        let accepting = self.acceptor.as_ref().and_then(|acceptor| acceptor.due);
+        let accepting = self.acceptor.as_ref().and_then(|acceptor| acceptor.due.as_ref());
+        let until_accept = accepting.and_then(Due::patience);
         let alarm = self.alarms.peek().map(|Reverse((alarm, ..))| *alarm);
-        let until_due = accepting.into_iter().chain(alarm).min().and_then(|due| self.clock().patience(due));
-        until_stop.into_iter().chain(until_due).min().map_or(Timeout::Forever, Timeout::from)
+        let until_alarm = alarm.and_then(|alarm| self.clock().patience(alarm));
+        let until_due = [until_stop, until_accept, until_alarm].into_iter().flatten().min();
+        until_due.map_or(Timeout::Forever, Timeout::from)
     }
 
     fn clock(&self) -> &Clock {
@@ -192,7 +194,7 @@ impl Worker {
 
     fn handle(&mut self, event: &Event) {
         if event.token == SERVER {
-            self.accept_at(self.now());
+            self.accept_now();
             return;
         }
         let slot = event.token as usize;
@@ -481,7 +483,7 @@ impl Worker {
         }
         // A descriptor is free: connections may wait for it.
         if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.due.is_some()) {
-            self.accept_at(self.now());
+            self.accept_now();
         }
     }
 
@@ -628,7 +630,7 @@ mod tests {
         drop(Worker::new(shared.clone(), mailboxes[1].clone(), None).unwrap());
         let name = server.full_name().unwrap();
         let _peer = Socket::connect(name, &SocketOptions::default(), Timeout::Forever).unwrap();
-        accepting.accept_at(Instant::now());
+        accepting.accept_now();
         accepting.accept_if_due();
         let totals = &shared.totals;
         assert_eq!([&totals.accepted, &totals.open].map(|total| total.load(Ordering::Relaxed)), [1, 0]);
