@@ -1,11 +1,103 @@
 //! How a worker ends connections that are late.
 
 use super::{Served, Worker};
+use crate::clock::Clock;
 use crate::error::Status;
 use std::cmp::Reverse;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What the system holds of what a peer sends at least, unless the peer wants it otherwise: whoever has sent less was not kept from
+/// sending the rest.
+const ROOM: u64 = 4096;
+
+/// How long a worker has been at work, ever: all the time for which it did not wait.
+pub(super) struct Work {
+    clock: Clock,
+    done: Duration,
+    since: Option<Instant>,
+}
+
+impl Work {
+    pub fn new(clock: &Clock) -> Work {
+        Work { clock: clock.clone(), done: Duration::ZERO, since: None }
+    }
+
+    pub fn begin(&mut self) {
+        if self.since.is_none() {
+            self.since = Some(self.clock.now());
+        }
+    }
+
+    pub fn end(&mut self) {
+        self.done = self.done();
+        self.since = None;
+    }
+
+    fn done(&self) -> Duration {
+        let present = self.since.map(|since| self.clock.now().saturating_duration_since(since));
+        self.done + present.unwrap_or_default()
+    }
+}
+
+/// For how long the worker may have kept a peer from sending the rest of a message: it did not read what was there already.
+#[derive(Default)]
+pub(super) struct HeldUp {
+    /// When that message would be due without it.
+    due: Option<Instant>,
+    time: Duration,
+    /// The work that was done when the connection was last read.
+    work: Duration,
+}
+
+impl HeldUp {
+    fn add(&mut self, due: Instant, time: Duration) {
+        if self.due != Some(due) {
+            (self.due, self.time) = (Some(due), Duration::ZERO);
+        }
+        self.time += time;
+    }
+
+    fn postpone(&self, due: Instant) -> Option<Instant> {
+        if self.due == Some(due) { due.checked_add(self.time) } else { Some(due) }
+    }
+}
 
 impl Worker {
+    pub(super) fn begin_work(&mut self) {
+        self.work.iter_mut().for_each(Work::begin);
+    }
+
+    pub(super) fn end_work(&mut self) {
+        self.work.iter_mut().for_each(Work::end);
+    }
+
+    /// Of a connection that is new.
+    pub(super) fn not_held_up(&self) -> HeldUp {
+        HeldUp { work: self.work.as_ref().map(Work::done).unwrap_or_default(), ..HeldUp::default() }
+    }
+
+    /// Reads a share of a connection, and notes for how long the rest of a message was held up.
+    pub(super) fn read(&mut self, slot: usize) {
+        if self.work.is_none() {
+            return self.read_share(slot);
+        }
+        let progress = |served: &Served| {
+            let socket = served.connection.socket();
+            (socket.peer_due(), socket.received())
+        };
+        let Some((due_before, received_before)) = self.served.get(slot).map(progress) else { return };
+        self.read_share(slot);
+        let (Some(work), Some(served)) = (&self.work, self.served.get_mut(slot)) else { return };
+        let (due, received) = progress(served);
+        let done = work.done();
+        if let Some(due) = due.filter(|due| due_before == Some(*due))
+            && received - received_before >= ROOM
+        {
+            served.held_up.add(due, done - served.held_up.work);
+        }
+        served.held_up.work = done;
+    }
+
     /// When the connection has to have gone on.
     fn due(&self, served: &Served) -> Option<Instant> {
         let options = &self.shared.options;
@@ -14,6 +106,7 @@ impl Worker {
         // A peer that nothing is read from can't go on.
         let is_read = !served.paused && served.ending.is_none();
         let peer = if is_read { served.connection.socket().peer_due() } else { None };
+        let peer = peer.and_then(|due| served.held_up.postpone(due));
         [idle, lingering, peer].into_iter().flatten().min()
     }
 
@@ -76,19 +169,11 @@ impl Worker {
         self.served.get(slot).and_then(|served| self.due(served)).is_some_and(|due| due <= now)
     }
 
-    /// The worker may have been at others' while the peer went on: its time begins anew where there is something to read, or to be sent.
+    /// The worker may have been at others' while the peer went on.
     fn catch_up(&mut self, slot: usize) {
-        let received = |served: &Served| served.connection.socket().received();
-        let before = self.served.get(slot).map(received);
         self.flush(slot);
         self.read(slot);
         self.notice_traffic(slot);
-        // That it took something is no part of a message.
-        if let Some(served) = self.served.get(slot)
-            && Some(received(served)) != before
-        {
-            served.connection.socket().restart_peer_clock();
-        }
     }
 
     /// Notes whether something went either way since the last time.

@@ -14,6 +14,7 @@ use crate::server::Server;
 use crate::socket::Socket;
 use crate::sys::Descriptor;
 use accepting::{Acceptor, Due};
+use lateness::{HeldUp, Work};
 use slab::Slab;
 use std::any::Any;
 use std::cmp::Reverse;
@@ -46,6 +47,8 @@ pub(super) struct Worker {
     stopping: Option<Deadline>,
     /// Connections have something to be late with, before they end.
     minds_time: bool,
+    /// Its work, if messages have to be whole in time.
+    work: Option<Work>,
     /// When to look whether a connection is late, and which. Early ones are put in again.
     alarms: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     /// Connections served, ever.
@@ -93,6 +96,7 @@ struct Served {
     /// When something last went either way, as far as it was noticed, and how much had by then.
     active: Instant,
     traffic: u64,
+    held_up: HeldUp,
     /// The earliest time at which its turn with the alarms comes.
     alarm: Option<Instant>,
 }
@@ -122,6 +126,8 @@ impl Worker {
         let messages = shared.options.messages.as_ref();
         let minds_time = shared.options.idle_timeout.is_some()
             || messages.is_some_and(|messages| messages.have_deadlines());
+        let times_messages = messages.is_some_and(|messages| messages.message_timeout.is_some());
+        let clock = shared.options.clock.clone();
         Ok(Worker {
             _presence: Presence::new(shared.clone()),
             shared,
@@ -133,6 +139,7 @@ impl Worker {
             again: Vec::new(),
             stopping: None,
             minds_time,
+            work: times_messages.then(|| Work::new(&clock)),
             alarms: BinaryHeap::new(),
             numbers: 0,
         })
@@ -144,13 +151,16 @@ impl Worker {
         // Nobody else waits with it.
         let mut wait = mailbox.poller.turn(Deadline::Never).expect("it may wait for ever");
         let mut turns = Vec::new();
+        self.begin_work();
         loop {
             self.follow_orders();
             if self.stopping.is_some() && self.finish_if_stopped() {
                 break;
             }
             // It ends early, in vain, or because it was woken; the loop looks at everything anyway.
+            self.end_work();
             let _ = wait.wait_each(EVENTS, self.patience(), &mut self);
+            self.begin_work();
             for index in 0..self.events.len() {
                 let event = self.events[index];
                 self.handle(&event);
@@ -250,7 +260,7 @@ impl Worker {
     // Connections.
 
     fn serve(&mut self, socket: Socket) {
-        let now = self.now();
+        let (now, held_up) = (self.now(), self.not_held_up());
         let entry = self.served.vacant_entry();
         let slot = entry.key();
         let connection = Connection::new(socket, &self.mailbox, slot);
@@ -268,6 +278,7 @@ impl Worker {
             finished: false,
             active: now,
             traffic: 0,
+            held_up,
             alarm: None,
             number: self.numbers,
         });
@@ -290,9 +301,9 @@ impl Worker {
         })
     }
 
-    /// Reads until there is nothing more, or its share. A short read is the end of what is there, but for one that descriptors cut
+    /// For [`Worker::read`]: reads until there is nothing more, or its share. A short read is the end of what is there, but for one that descriptors cut
     /// short; after a hang-up only the end of the stream is.
-    fn read(&mut self, slot: usize) {
+    fn read_share(&mut self, slot: usize) {
         for _ in 0..FAIR_SHARE {
             let Some(served) = self.served.get_mut(slot) else { return };
             served.readable = true;
@@ -542,11 +553,14 @@ impl Waiter for &mut Worker {
             return None;
         }
         let slot = token as usize;
+        self.begin_work();
         let before = self.progress(slot);
         self.read(slot);
         let came = self.progress(slot) != before;
         if came {
             self.set_alarm(slot);
+        } else {
+            self.end_work();
         }
         Some(came)
     }
