@@ -17,7 +17,8 @@ pub struct MessageOptions {
     pub framing: Framing,
     /// The largest message in bytes, sent or received. At most what four bytes can count.
     pub max_message: usize,
-    /// How long the rest of a message may take once its first byte came. None: as long as it likes.
+    /// How long the rest of a message may take once its first byte came. None: as long as it likes. In a service, the time does not count
+    /// for which its thread left a peer no room to send more, as it was at others'.
     pub message_timeout: Option<Duration>,
     /// How long the peer may take for its part of the handshake of checked frames, from the connection on.
     pub handshake_timeout: Duration,

@@ -301,8 +301,8 @@ impl Worker {
         })
     }
 
-    /// For [`Worker::read`]: reads until there is nothing more, or its share. A short read is the end of what is there, but for one that descriptors cut
-    /// short; after a hang-up only the end of the stream is.
+    /// For [`Worker::read`]: reads until there is nothing more, or its share. A short read is the end of what is there, but for one that
+    /// descriptors cut short; after a hang-up only the end of the stream is.
     fn read_share(&mut self, slot: usize) {
         for _ in 0..FAIR_SHARE {
             let Some(served) = self.served.get_mut(slot) else { return };
