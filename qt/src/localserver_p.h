@@ -41,7 +41,7 @@ public:
     void joinHub();
     void leaveHub();
     bool onTimer(int id);
-    /// Accepts, if it has been stopped by the limit of pending connections.
+    /// Accepts, if somebody may be waiting still.
     void resumeAccepting();
 
     LocalServer *const q;
@@ -70,7 +70,8 @@ private:
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;
     QList<QPointer<LocalSocket>> pending_;
-    bool paused_ = false; ///< Stopped by the limit of pending connections.
+    bool unfinished_
+        = false; ///< Stopped by a slot or the limit of pending connections: the hub does not tell again of those that wait.
     bool acceptFails_ = false;
     RetryTimer retry_{q, 10, 1000}; ///< After an accept that failed.
 };

@@ -223,9 +223,7 @@ void MessageSocketPrivate::goOnHere()
 {
     if (!attach())
         return end(MOORLINE_LIMIT_REACHED);
-    // The hub does not tell of messages that were received with others.
-    unfinished_ = true;
-    hub_->schedule(token_);
+    comeBack(); // for messages that were received with others
 }
 
 } // namespace moorline

@@ -13,21 +13,24 @@ constexpr size_t shortMessage = 4096;
 
 void MessageSocketPrivate::onReady(quint32 readiness)
 {
-    const Watch watch(&watchable_);
     if (readiness & MOORLINE_HANGUP)
         peerHungUp_ = true;
+    // The turn that follows sends: in an event loop that a slot of messageReceived runs, too.
+    if (readiness & MOORLINE_WRITABLE)
+        hub_->schedule(token_);
     if (readiness & (MOORLINE_READABLE | MOORLINE_HANGUP))
         receive();
-    if (watch.goesOn() && (readiness & MOORLINE_WRITABLE))
-        sendSome();
 }
 
 void MessageSocketPrivate::onTurn()
 {
     const Watch watch(&watchable_);
     watchHandshake();
-    if (std::exchange(unfinished_, false))
+    if (std::exchange(unfinished_, false)) {
+        // An event loop that a slot of messageReceived runs has no other turn to send in.
+        hub_->schedule(token_);
         receive();
+    }
     if (watch.goesOn())
         sendSome();
 }
@@ -43,20 +46,28 @@ void MessageSocketPrivate::receive()
                 return end(status);
         }
         if (shakesHands_) {
+            if (untold_)
+                comeBack();
             tellConnected();
             if (!watch.goesOn())
                 return;
         }
         if (!untold_)
             return;
-        emit q->messageReceived(*std::exchange(untold_, std::nullopt));
-        if (!watch.goesOn())
-            return;
         quint32 more = 1;
         (void)moorline_socket_may_have_message(socket_.get(), &more);
-        if (!more && !peerHungUp_)
+        unfinished_ = false;
+        if (more || peerHungUp_)
+            comeBack();
+        emit q->messageReceived(*std::exchange(untold_, std::nullopt));
+        if (!watch.goesOn() || !unfinished_)
             return;
     }
+}
+
+// For what the hub does not tell again, when it is the others' turn or in an event loop that a slot runs.
+void MessageSocketPrivate::comeBack()
+{
     unfinished_ = true;
     hub_->schedule(token_);
 }

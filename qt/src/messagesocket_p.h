@@ -52,6 +52,7 @@ private:
     void tellConnected();
     void goOnHere();
     void receive();
+    void comeBack();
     moorline_status takeMessage();
     void sendSome();
 

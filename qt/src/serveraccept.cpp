@@ -41,12 +41,13 @@ void LocalServerPrivate::onReady(quint32)
 
 void LocalServerPrivate::onTurn()
 {
-    acceptAll();
+    if (unfinished_)
+        acceptAll();
 }
 
 void LocalServerPrivate::resumeAccepting()
 {
-    if (paused_ && hub_)
+    if (unfinished_ && hub_)
         hub_->schedule(token_);
 }
 
@@ -55,13 +56,16 @@ void LocalServerPrivate::acceptAll()
     const Watch watch(&watchable);
     while (server && !unnamed && watch.goesOn()) {
         hasPending(); // forgets those that were deleted
-        paused_ = pending_.size() >= maxPending;
-        if (paused_)
+        unfinished_ = true;
+        if (pending_.size() >= maxPending)
             return;
+        // An event loop that a slot runs comes back for the next.
+        resumeAccepting();
         const moorline_status status = acceptOne(0);
         if (!watch.isHere())
             return;
         if (status != MOORLINE_OK) {
+            unfinished_ = false;
             if (status != MOORLINE_WOULD_BLOCK && watch.goesOn())
                 acceptFailed(status);
             return;

@@ -82,7 +82,7 @@ bool LocalServerPrivate::finishListening(moorline_status status, const BoundName
     names = bound;
     error = QAbstractSocket::UnknownSocketError;
     errorString.clear();
-    paused_ = acceptFails_ = newConnectionMissed = false;
+    unfinished_ = acceptFails_ = newConnectionMissed = false;
     joinHub();
     return true;
 }

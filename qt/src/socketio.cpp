@@ -9,7 +9,10 @@ void LocalSocketPrivate::onReady(quint32 readiness)
 {
     if (readiness & MOORLINE_HANGUP)
         peerHungUp_ = true;
-    handle(readiness, peerHungUp_);
+    // The turn that follows sends: in an event loop that a slot of readyRead runs, too.
+    if ((readiness & MOORLINE_WRITABLE) && !channel.out.isEmpty())
+        channel.schedule();
+    handle(readiness & ~quint32(MOORLINE_WRITABLE), peerHungUp_);
 }
 
 // Deals with what the system says; takes bytes up to the end of the connection, or only what is there at once. False if
@@ -35,8 +38,11 @@ void LocalSocketPrivate::onTurn()
         return;
     const Watch watch(&watchable);
     // With nothing to send, too, if it was left at that by a slot that moved the socket to this thread.
-    if (!channel.out.isEmpty() || state == LocalSocket::ClosingState)
+    if (!channel.out.isEmpty() || state == LocalSocket::ClosingState) {
+        // An event loop that a slot of bytesWritten runs has no other turn to read in.
+        resumeReading();
         sendSome(Announce::Closing, watch);
+    }
     if (watch.goesOn() && isUp() && paused_ && !isFull())
         takeBytes(peerHungUp_, Announce::Closing, watch);
 }
@@ -48,24 +54,22 @@ void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch
     if (paused_)
         return;
     const Channel::Result result = channel.receive(readBufferSize, untilEnd);
-    paused_ = result.more;
     // What nobody can read is taken all the same, to notice the end.
-    if (discards_ || !mode.testFlag(QIODevice::ReadOnly)) {
+    const bool isRead = !discards_ && mode.testFlag(QIODevice::ReadOnly);
+    if (!isRead)
         channel.in.clear();
-    } else if (result.bytes > 0) {
+    // The hub tells of nothing twice, so somebody has to come back for what is left and for the end: an event loop that a slot runs, if
+    // there is one.
+    paused_ = result.more || result.gone || peerHungUp_;
+    resumeReading();
+    if (isRead && result.bytes > 0) {
         ++arrivals;
         emitReadyRead(watch);
         if (!watch.goesOn() || !isUp())
             return;
     }
-    if (result.gone) {
+    if (result.gone)
         loseConnection(announce);
-        return;
-    }
-    // The hub tells of a hang-up once, so somebody has to come back for the end.
-    if (peerHungUp_)
-        paused_ = true;
-    resumeReading();
 }
 
 void LocalSocketPrivate::resumeReading()
@@ -106,6 +110,9 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
     const Channel::Result result = channel.send();
     if (result.bytes > 0) {
         ++departures;
+        // An event loop that a slot runs comes back for the end.
+        if (result.gone || (state == LocalSocket::ClosingState && channel.out.isEmpty()))
+            channel.schedule();
         emitBytesWritten(result.bytes, watch);
         if (!watch.goesOn() || !isUp())
             return result.bytes;

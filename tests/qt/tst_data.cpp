@@ -5,6 +5,9 @@
 #include <QtCore/QTextStream>
 #include <QtCore/QThread>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -196,6 +199,83 @@ private slots:
         pair.peer->write("first");
         EVENTUALLY(all == "firstsecond");
         QCOMPARE(times, 2);
+    }
+
+    void theEndIsToldInsideASlotOfReadyRead()
+    {
+        Pair pair;
+        bool told = false;
+        bool inside = false;
+        connect(&pair.client, &LocalSocket::disconnected, this, [&] { told = true; });
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { inside = support::until([&] { return told; }); });
+        pair.peer->write("last");
+        pair.peer->flush();
+        pair.peer->abort();
+        EVENTUALLY(told);
+        QVERIFY(inside);
+        QCOMPARE(pair.client.readAll(), QByteArray("last"));
+    }
+
+    void theEndIsToldInsideASlotOfBytesWritten()
+    {
+        Pair pair;
+        bool told = false;
+        bool inside = false;
+        connect(&pair.client, &LocalSocket::disconnected, this, [&] { told = true; });
+        connect(&pair.client, &QIODevice::bytesWritten, this, [&] { inside = support::until([&] { return told; }); });
+        pair.client.write("last");
+        pair.client.disconnectFromServer();
+        EVENTUALLY(told);
+        QVERIFY(inside);
+    }
+
+    // The system tells of bytes that have come and of room for others at once.
+    void bytesAreSentInsideASlotOfReadyRead()
+    {
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        socket.write(QByteArray(4000000, 'x'));
+        socket.flush();
+        support::settle();
+        QVERIFY(socket.bytesToWrite() > 0);
+        char part[65536];
+        const auto takeAll = [&] {
+            while (::recv(ends[1], part, sizeof(part), MSG_DONTWAIT) > 0) {}
+        };
+        bool called = false;
+        bool inside = false;
+        connect(&socket, &QIODevice::readyRead, this, [&] {
+            called = true;
+            inside = support::until([&] {
+                takeAll();
+                return socket.bytesToWrite() == 0;
+            });
+        });
+        takeAll();
+        QCOMPARE(::send(ends[1], "x", 1, MSG_NOSIGNAL), ssize_t(1));
+        EVENTUALLY(called);
+        QVERIFY(inside);
+        ::close(ends[1]);
+    }
+
+    void theRestIsReadInsideASlotOfBytesWritten()
+    {
+        Pair pair;
+        pair.client.setReadBufferSize(4);
+        pair.peer->write("onetwo!!");
+        EVENTUALLY(pair.client.bytesAvailable() == 4);
+        bool called = false;
+        bool inside = false;
+        connect(&pair.client, &QIODevice::bytesWritten, this, [&] {
+            called = true;
+            inside = support::until([&] { return pair.client.bytesAvailable() == 4; });
+        });
+        QCOMPARE(pair.client.readAll(), QByteArray("onet"));
+        pair.client.write("x");
+        EVENTUALLY(called);
+        QVERIFY(inside);
     }
 
     void unreadDataStays()

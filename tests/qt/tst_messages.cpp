@@ -42,6 +42,45 @@ struct MessagePair {
     }
 };
 
+/// The other end of a connection, as the system gives it.
+class RawPeer {
+public:
+    RawPeer()
+    {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) != 0)
+            qFatal("no pair of sockets");
+    }
+    ~RawPeer() { close(); }
+    Q_DISABLE_COPY_MOVE(RawPeer)
+
+    bool connect(MessageSocket &socket) const
+    {
+        LocalSocket bytes;
+        return bytes.setSocketDescriptor(ends_[0]) && socket.takeOver(&bytes);
+    }
+    bool send(const QByteArray &bytes) const
+    {
+        return ::send(ends_[1], bytes.constData(), size_t(bytes.size()), MSG_NOSIGNAL) == bytes.size();
+    }
+    QByteArray takeAll() const
+    {
+        QByteArray all;
+        char part[65536];
+        for (ssize_t size; (size = ::recv(ends_[1], part, sizeof(part), MSG_DONTWAIT)) > 0;)
+            all.append(part, qsizetype(size));
+        return all;
+    }
+    void takesNoMore() const { (void)::shutdown(ends_[1], SHUT_RD); }
+    void close()
+    {
+        if (ends_[1] >= 0)
+            ::close(std::exchange(ends_[1], -1));
+    }
+
+private:
+    int ends_[2];
+};
+
 /// What a client is told when the peer sends "0", it answers with three messages that come back, and leaves.
 const QStringList eventsOfAnExchange = {"connected", "0", "drained", "1", "2", "3", "ended"};
 
@@ -529,6 +568,116 @@ private slots:
             peer.disconnectFromServer();
         EVENTUALLY(!socket);
         support::settle();
+    }
+
+    void whatFollowsIsToldInsideASlot_data()
+    {
+        QTest::addColumn<bool>("leaves");
+        QTest::newRow("the peer leaves") << true;
+        QTest::newRow("the peer stays") << false;
+    }
+
+    // Three messages, and the end, that come at once.
+    void whatFollowsIsToldInsideASlot()
+    {
+        QFETCH(bool, leaves);
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        int told = 0;
+        bool ended = false;
+        QList<bool> inside;
+        connect(&socket, &MessageSocket::ended, this, [&] { ended = true; });
+        connect(&socket, &MessageSocket::messageReceived, this, [&] {
+            const int own = ++told;
+            if (own < 3)
+                inside += support::until([&] { return told > own; });
+            else if (leaves)
+                inside += support::until([&] { return ended; });
+        });
+        QVERIFY(peer.send("a\nb\nc\n"));
+        if (leaves)
+            peer.close();
+        EVENTUALLY(told == 3 && ended == leaves);
+        QCOMPARE(inside, QList<bool>(leaves ? 3 : 2, true));
+    }
+
+    void theFirstMessageIsToldInsideASlotOfConnected()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        MessageSocket client(MessageSocket::Framing::Checked);
+        bool connected = false;
+        bool inside = false;
+        QSignalSpy received(&client, &MessageSocket::messageReceived);
+        connect(&client, &MessageSocket::connected, this, [&] {
+            connected = true;
+            inside = support::until([&] { return received.size() == 1; });
+        });
+        client.connectToServer(name);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        LocalSocket *peer = server.nextPendingConnection();
+        EVENTUALLY(peer->bytesAvailable() == 21);
+
+        // What another one answers to the client's part of the handshake, all at once.
+        RawPeer between;
+        MessageSocket answering(MessageSocket::Framing::Checked);
+        QVERIFY(between.connect(answering));
+        QVERIFY(between.send(peer->readAll()));
+        QSignalSpy drained(&answering, &MessageSocket::drained);
+        QVERIFY(answering.sendMessage("with the handshake"));
+        EVENTUALLY(drained.size() == 1);
+        peer->write(between.takeAll());
+        EVENTUALLY(connected);
+        QVERIFY(inside);
+    }
+
+    // The system tells of a message that has come and of room for others at once.
+    void messagesAreSentInsideASlot()
+    {
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        socket.sendMessage(QByteArray(4000000, 'x'));
+        support::settle();
+        QSignalSpy drained(&socket, &MessageSocket::drained);
+        bool called = false;
+        bool inside = false;
+        connect(&socket, &MessageSocket::messageReceived, this, [&] {
+            called = true;
+            inside = support::until([&] {
+                peer.takeAll();
+                return drained.size() == 1;
+            });
+        });
+        peer.takeAll();
+        QVERIFY(peer.send("a\n"));
+        EVENTUALLY(called);
+        QVERIFY(inside);
+    }
+
+    // One more message than are told before it is the others' turn: the last is told in the same turn in which the answer goes out.
+    void anAnswerIsSentInsideTheNextSlot()
+    {
+        constexpr int count = 257;
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        int told = 0;
+        bool inside = false;
+        QSignalSpy drained(&socket, &MessageSocket::drained);
+        connect(&socket, &MessageSocket::messageReceived, this, [&] {
+            ++told;
+            if (told == count - 1)
+                socket.sendMessage("answer");
+            else if (told == count)
+                inside = support::until([&] { return drained.size() == 1; });
+        });
+        support::settle();
+        QVERIFY(peer.send(QByteArray("a\n").repeated(count)));
+        EVENTUALLY(told == count);
+        QVERIFY(inside);
     }
 
     void aFloodDoesNotKeepOtherWorkWaiting()

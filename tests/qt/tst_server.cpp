@@ -217,6 +217,24 @@ private slots:
         QVERIFY(!server.newConnectionCameFirst);
     }
 
+    void othersAreToldOfInsideASlotOfNewConnection()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket sockets[3];
+        for (LocalSocket &socket : sockets)
+            socket.connectToServer(name);
+        int told = 0;
+        bool inside = false;
+        connect(&server, &LocalServer::newConnection, this, [&] {
+            if (++told == 1)
+                inside = support::until([&] { return told == 3; });
+        });
+        EVENTUALLY(told == 3);
+        QVERIFY(inside);
+    }
+
     void incomingConnectionKeptByASubclass()
     {
         SubclassedServer server;
