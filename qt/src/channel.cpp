@@ -80,7 +80,7 @@ Channel::Result Channel::receive(qint64 limit, bool untilEnd)
             // What was reserved in vain is not kept.
             if (in.isEmpty())
                 in.clear();
-            result.gone = status != MOORLINE_WOULD_BLOCK;
+            result.gone = untilEnd || status != MOORLINE_WOULD_BLOCK;
             return result;
         }
         const auto count = static_cast<qint64>(received);

@@ -45,7 +45,7 @@ public:
     };
 
     /// Takes what the system has, until `in` holds `limit` bytes; no limit if that is 0. `untilEnd`: the peer has hung up, so
-    /// its end follows the last byte.
+    /// the connection is over with the last byte, even if the system does not say so: a peer may only have ended its receiving.
     Result receive(qint64 limit, bool untilEnd);
     /// Gives what is in `out` to the system, as much as it takes.
     Result send();

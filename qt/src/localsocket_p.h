@@ -105,6 +105,7 @@ private:
     bool isFull() const { return readBufferSize > 0 && channel.in.size() >= readBufferSize; }
     void takeBytes(bool untilEnd, Announce announce, const Watch &watch);
     Waited waitFor(quint32 interest, const QDeadlineTimer &deadline);
+    bool isLate(Waited waited, const QDeadlineTimer &deadline) const;
     quint32 wantedNow() const;
     bool handle(quint32 readiness, bool untilEnd);
     void tellTimeout(const char *where);
@@ -114,7 +115,7 @@ private:
     quint64 toldArrivals_ = 0; ///< What arrivals was when readyRead was emitted last.
     qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.
     bool paused_ = false; ///< The read buffer is full, or its share is used up.
-    bool peerHungUp_ = false;
+    bool peerHungUp_ = false; ///< Or takes nothing any more.
     bool connects_ = false; ///< The connection is for us to make.
     bool lossTold_ = false;
     bool discards_ = false; ///< Closed while bytes are sent still: nobody will read.

@@ -118,6 +118,7 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
             return result.bytes;
     }
     if (result.gone) {
+        peerHungUp_ = true;
         // What the peer sent before it went comes first.
         takeBytes(true, announce, watch);
     } else if (state == LocalSocket::ClosingState && channel.out.isEmpty()) {

@@ -21,6 +21,12 @@ LocalSocketPrivate::Waited LocalSocketPrivate::waitFor(quint32 interest, const Q
     return handle(ready, false) ? Waited::Ready : Waited::Gone;
 }
 
+// A peer that goes on with something else does not keep the caller longer; one that has gone has little left.
+bool LocalSocketPrivate::isLate(Waited waited, const QDeadlineTimer &deadline) const
+{
+    return waited == Waited::TimedOut || (waited == Waited::Ready && !peerHungUp_ && deadline.hasExpired());
+}
+
 quint32 LocalSocketPrivate::wantedNow() const
 {
     return (isFull() ? 0u : quint32(MOORLINE_READABLE)) | (channel.out.isEmpty() ? 0u : quint32(MOORLINE_WRITABLE));
@@ -51,15 +57,16 @@ bool LocalSocketPrivate::waitForReadyRead(const QDeadlineTimer &deadline)
     const quint64 before = arrivals;
     // A full buffer gets no more until something is read.
     while (isUp() && !isFull()) {
-        if (waitFor(wantedNow(), deadline) == Waited::TimedOut) {
-            tellTimeout("moorline::LocalSocket::waitForReadyRead");
-            return false;
-        }
+        const Waited waited = waitFor(wantedNow(), deadline);
         if (!watch.goesOn())
             return false;
         if (arrivals != before) {
             late.forget(LateSubscribers::ReadyRead);
             return true;
+        }
+        if (isLate(waited, deadline)) {
+            tellTimeout("moorline::LocalSocket::waitForReadyRead");
+            return false;
         }
     }
     return false;
@@ -76,14 +83,15 @@ bool LocalSocketPrivate::waitForBytesWritten(const QDeadlineTimer &deadline)
     const Watch watch(&watchable);
     const quint64 before = departures;
     while (isUp() && !channel.out.isEmpty()) {
-        if (waitFor(wantedNow(), deadline) == Waited::TimedOut) {
-            tellTimeout("moorline::LocalSocket::waitForBytesWritten");
-            return false;
-        }
+        const Waited waited = waitFor(wantedNow(), deadline);
         if (!watch.goesOn())
             return false;
         if (departures != before)
             return true;
+        if (isLate(waited, deadline)) {
+            tellTimeout("moorline::LocalSocket::waitForBytesWritten");
+            return false;
+        }
         if (peerHungUp_ && isFull()) // nothing will ever be sent, and the end comes when the buffer is read
             return false;
     }
@@ -102,12 +110,14 @@ bool LocalSocketPrivate::waitForDisconnected(const QDeadlineTimer &deadline)
     while (isUp() && watch.goesOn()) {
         const quint32 wanted = wantedNow();
         // A full buffer hides the end until it is read.
-        if (wanted == 0 || (peerHungUp_ && isFull()) || waitFor(wanted, deadline) == Waited::TimedOut) {
+        const bool isHidden = wanted == 0 || (peerHungUp_ && isFull());
+        const Waited waited = isHidden ? Waited::TimedOut : waitFor(wanted, deadline);
+        if (!watch.isHere())
+            return false;
+        if (watch.goesOn() && isLate(waited, deadline)) {
             tellTimeout("moorline::LocalSocket::waitForDisconnected");
             return false;
         }
-        if (!watch.isHere())
-            return false;
     }
     late.forget(LateSubscribers::Disconnected);
     return true;

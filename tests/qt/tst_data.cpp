@@ -124,6 +124,108 @@ private slots:
         QCOMPARE(pair.client.write("data"), -1);
     }
 
+    void writeToOneThatReceivesNoMore_data()
+    {
+        QTest::addColumn<QString>("way");
+        for (const char *way : {"event loop", "disconnect", "bytes written", "disconnected", "ready read"})
+            QTest::newRow(way) << QString::fromLatin1(way);
+    }
+
+    // The peer is there, but has ended its receiving.
+    void writeToOneThatReceivesNoMore()
+    {
+        QFETCH(QString, way);
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        QSignalSpy disconnected(&socket, &LocalSocket::disconnected);
+        QSignalSpy errors(&socket, &LocalSocket::errorOccurred);
+        QCOMPARE(::send(ends[1], "last", 4, MSG_NOSIGNAL), ssize_t(4));
+        EVENTUALLY(socket.bytesAvailable() == 4);
+        QCOMPARE(::shutdown(ends[1], SHUT_RD), 0);
+        QCOMPARE(socket.write("in vain"), qint64(7));
+        if (way == QLatin1String("disconnect"))
+            socket.disconnectFromServer();
+        else if (way == QLatin1String("bytes written"))
+            QVERIFY(!socket.waitForBytesWritten(support::watchdogMs));
+        else if (way == QLatin1String("disconnected"))
+            (void)socket.waitForDisconnected(support::watchdogMs);
+        else if (way == QLatin1String("ready read"))
+            QVERIFY(!socket.waitForReadyRead(support::watchdogMs));
+        EVENTUALLY(disconnected.size() == 1);
+        QCOMPARE(errors.size(), 1);
+        QCOMPARE(socket.error(), LocalSocket::PeerClosedError);
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+        QCOMPARE(socket.readAll(), QByteArray(subjectIsQt ? "" : "last")); // which drops it
+        ::close(ends[1]);
+    }
+
+    void writeWithAFullBufferToOneThatReceivesNoMore()
+    {
+        NOT_WITH_QT("what the buffer has no room for is lost");
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        LocalSocket socket;
+        socket.setReadBufferSize(4);
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        QCOMPARE(::send(ends[1], "onetwo!!", 8, MSG_NOSIGNAL), ssize_t(8));
+        EVENTUALLY(socket.bytesAvailable() == 4);
+        QCOMPARE(::shutdown(ends[1], SHUT_RD), 0);
+        socket.write("in vain");
+        QVERIFY(!socket.waitForBytesWritten(support::watchdogMs));
+        QVERIFY(!socket.waitForDisconnected(support::watchdogMs));
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+        QCOMPARE(socket.readAll(), QByteArray("onet"));
+        EVENTUALLY(socket.bytesAvailable() == 4);
+        QCOMPARE(socket.readAll(), QByteArray("wo!!"));
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+        ::close(ends[1]);
+    }
+
+    void aBusyPeerKeepsNoWaitBeyondItsTime_data()
+    {
+        QTest::addColumn<QString>("wait");
+        for (const char *wait : {"disconnected", "bytes written", "ready read"})
+            QTest::newRow(wait) << QString::fromLatin1(wait);
+    }
+
+    // Whenever a slot has dealt with something, the next is there: but never that which is waited for.
+    void aBusyPeerKeepsNoWaitBeyondItsTime()
+    {
+        NOT_WITH_QT("a wait for bytes to be written goes on for ever");
+        QFETCH(QString, wait);
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        const auto sendOne = [&] { return ::send(ends[1], "x", 1, MSG_NOSIGNAL) == 1; };
+        connect(&socket, &QIODevice::readyRead, this, [&] {
+            socket.readAll();
+            QVERIFY(sendOne());
+        });
+        char taken = 0;
+        if (wait == QLatin1String("disconnected")) {
+            QVERIFY(sendOne());
+            QVERIFY(!socket.waitForDisconnected(20));
+        } else if (wait == QLatin1String("bytes written")) {
+            socket.write(QByteArray(4000000, 'x'));
+            socket.flush();
+            QVERIFY(sendOne());
+            QVERIFY(!socket.waitForBytesWritten(20));
+        } else {
+            connect(&socket, &QIODevice::bytesWritten, this, [&] {
+                QCOMPARE(::recv(ends[1], &taken, 1, MSG_DONTWAIT), ssize_t(1));
+                socket.write("x");
+            });
+            socket.write("x");
+            QVERIFY(!socket.waitForReadyRead(20));
+        }
+        QCOMPARE(socket.error(), LocalSocket::SocketTimeoutError);
+        QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+        ::close(ends[1]);
+    }
+
     void writeUnconnected()
     {
         LocalSocket socket;
