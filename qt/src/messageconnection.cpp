@@ -141,16 +141,15 @@ void MessageSocketPrivate::drop()
     detach();
     socket_.reset();
     queue_.clear();
-    queued = 0;
+    queued_ = 0;
     untold_.reset();
     connects_ = shakesHands_ = unfinished_ = peerHungUp_ = undrained_ = closing_ = false;
 }
 
-void MessageSocketPrivate::end(moorline_status status)
+void MessageSocketPrivate::end(moorline_status status, const QString &details)
 {
-    const bool ordinary = status == MOORLINE_OK || (status == MOORLINE_DISCONNECTED && queue_.isEmpty() && !connects_);
-    const QString failure
-        = ordinary ? QString() : QLatin1String(moorline_status_name(status)) + QLatin1String(": ") + failureDetails();
+    const bool ordinary = status == MOORLINE_OK || (status == MOORLINE_DISCONNECTED && !undrained_ && !connects_);
+    const QString failure = ordinary ? QString() : QLatin1String(moorline_status_name(status)) + QLatin1String(": ") + details;
     drop();
     emit q->ended(failure);
 }

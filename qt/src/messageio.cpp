@@ -97,10 +97,17 @@ bool MessageSocketPrivate::send(const QByteArray &message)
     if (options.framing == MOORLINE_FRAMING_LINES && (message.contains('\n') || message.endsWith('\r')))
         return false;
     queue_.append(message);
-    queued += static_cast<quint64>(message.size());
+    queued_ += static_cast<quint64>(message.size());
     undrained_ = true;
     schedule();
     return true;
+}
+
+quint64 MessageSocketPrivate::bytesToWrite() const
+{
+    moorline_socket_stats statistics = MOORLINE_SOCKET_STATS_INIT;
+    const bool isKnown = moorline_socket_statistics(socket_.get(), &statistics) == MOORLINE_OK;
+    return queued_ + (isKnown ? statistics.queued : 0);
 }
 
 void MessageSocketPrivate::sendSome()
@@ -110,7 +117,7 @@ void MessageSocketPrivate::sendSome()
         const QByteArray &first = queue_.first();
         status = moorline_socket_send_message(socket_.get(), first.constData(), static_cast<size_t>(first.size()), 0);
         if (status == MOORLINE_OK)
-            queued -= static_cast<quint64>(queue_.takeFirst().size());
+            queued_ -= static_cast<quint64>(queue_.takeFirst().size());
     }
     if (status == MOORLINE_OK)
         status = moorline_socket_flush(socket_.get(), 0);
@@ -121,8 +128,15 @@ void MessageSocketPrivate::sendSome()
     }
     if (blocked)
         return;
-    if (status == MOORLINE_DISCONNECTED) // what the peer sent before it went comes first
-        return receive();
+    if (status == MOORLINE_DISCONNECTED) {
+        // What the peer sent before it went comes first. It may only have ended its receiving, and then no end follows.
+        const QString details = failureDetails();
+        const Watch watch(&watchable_);
+        receive();
+        if (watch.goesOn() && !unfinished_)
+            end(status, details);
+        return;
+    }
     if (status != MOORLINE_OK || closing_)
         return end(status);
     if (std::exchange(undrained_, false))

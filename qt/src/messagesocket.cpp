@@ -61,7 +61,7 @@ bool MessageSocket::sendMessage(const QByteArray &message)
 
 quint64 MessageSocket::bytesToWrite() const
 {
-    return d->queued;
+    return d->bytesToWrite();
 }
 
 void MessageSocket::disconnectFromServer()

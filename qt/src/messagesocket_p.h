@@ -3,6 +3,7 @@
 #define MOORLINE_QT_MESSAGESOCKET_P_H
 
 #include "channel.h"
+#include "errors.h"
 #include "hub.h"
 #include "retrytimer.h"
 #include "watch.h"
@@ -32,13 +33,13 @@ public:
 
     // The messages: messageio.cpp.
     bool send(const QByteArray &message);
+    quint64 bytesToWrite() const;
     void onReady(quint32 readiness) override;
     void onTurn() override;
 
     MessageSocket *const q;
     moorline_message_options options = MOORLINE_MESSAGE_OPTIONS_INIT;
     ServerTrust trust = ServerTrust::SameUser;
-    quint64 queued = 0; ///< Bytes of the messages in the queue.
 
 private:
     void tryToConnect();
@@ -47,7 +48,8 @@ private:
     void detach();
     void schedule();
     void drop();
-    void end(moorline_status status);
+    void end(moorline_status status) { end(status, failureDetails()); }
+    void end(moorline_status status, const QString &details);
     void watchHandshake();
     void tellConnected();
     void goOnHere();
@@ -63,7 +65,8 @@ private:
     SocketHandle socket_;
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;
-    QList<QByteArray> queue_;
+    QList<QByteArray> queue_; ///< Messages that the library has not taken.
+    quint64 queued_ = 0; ///< Their bytes.
     std::optional<QByteArray> untold_; ///< A message that was received.
     bool connects_ = false; ///< connected() is still to be told.
     bool shakesHands_ = false; ///< The other side's part of the handshake has not come.

@@ -680,6 +680,44 @@ private slots:
         QVERIFY(inside);
     }
 
+    // The library has taken the message, and the system a part of it.
+    void aMessageThatIsNotSentWholeIsNoOrdinaryEnd()
+    {
+        RawPeer peer;
+        MessageSocket socket;
+        QVERIFY(peer.connect(socket));
+        QSignalSpy ended(&socket, &MessageSocket::ended);
+        QSignalSpy drained(&socket, &MessageSocket::drained);
+        QVERIFY(socket.sendMessage(QByteArray(5000000, 'x')));
+        support::settle();
+        const quint64 left = socket.bytesToWrite();
+        QVERIFY(left > 0 && left < 5000000);
+        peer.takeAll();
+        EVENTUALLY(socket.bytesToWrite() < left);
+        peer.takeAll();
+        peer.close();
+        EVENTUALLY(ended.size() == 1);
+        QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("DISCONNECTED")), qPrintable(ended[0][0].toString()));
+        QCOMPARE(drained.size(), 0);
+        QCOMPARE(socket.bytesToWrite(), 0u);
+    }
+
+    void sentToOneThatReceivesNoMore()
+    {
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        QSignalSpy received(&socket, &MessageSocket::messageReceived);
+        QSignalSpy ended(&socket, &MessageSocket::ended);
+        support::settle();
+        peer.takesNoMore();
+        QVERIFY(peer.send(QByteArray("last\n").repeated(1000)));
+        QVERIFY(socket.sendMessage("in vain"));
+        EVENTUALLY(ended.size() == 1);
+        QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("DISCONNECTED: ")), qPrintable(ended[0][0].toString()));
+        QCOMPARE(received.size(), 1000);
+    }
+
     void aFloodDoesNotKeepOtherWorkWaiting()
     {
         int ends[2];

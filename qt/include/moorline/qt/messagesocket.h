@@ -59,7 +59,7 @@ public:
     /// if it is not a line where each is one: it has a line feed, or a carriage return at its end. How much the other side takes
     /// is only known to Checked, when the handshake is done; a larger message that was queued before ends the connection.
     bool sendMessage(const QByteArray &message);
-    /// Bytes of the messages that are queued.
+    /// Bytes of the messages that are not sent, and of what the framing has put around them so far.
     quint64 bytesToWrite() const;
     /// Ends the connection when everything queued is sent; ended() tells. An attempt to connect is given up, and nothing tells.
     void disconnectFromServer();
@@ -72,8 +72,8 @@ Q_SIGNALS:
     /// Everything queued was sent.
     void drained();
     /// The connection is over, or was not made. The text is empty if either side ended it in the ordinary way; otherwise it
-    /// says what was wrong: a message too large, one that is malformed, a peer of another version, or one that is late with the
-    /// handshake.
+    /// says what was wrong: a peer that has left before everything queued was sent to it, a message too large, one that is malformed, a
+    /// peer of another version, or one that is late with the handshake.
     void ended(const QString &failure);
 
 protected:
