@@ -9,7 +9,9 @@
 #include <condition_variable>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 namespace moorline {
 
@@ -63,7 +65,7 @@ Worker::~Worker()
 
 void Worker::add(Job job)
 {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     added_.push_back(std::move(job));
     if (running_) {
         (void)moorline_poller_wake(poller_);
@@ -74,7 +76,14 @@ void Worker::add(Job job)
     if (moorline_poller_create(nullptr, &poller_) != MOORLINE_OK)
         poller_ = nullptr; // no descriptors left: a single try, then the report
     running_ = true;
-    thread_ = std::thread([this] { run(); });
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error &) {
+        // No thread to be had: a single try here, then the report.
+        (void)moorline_poller_destroy(std::exchange(poller_, nullptr));
+        lock.unlock();
+        run();
+    }
 }
 
 bool Worker::waitUntilIdle(int msecs)

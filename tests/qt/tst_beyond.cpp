@@ -8,7 +8,11 @@
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #ifdef __GLIBC__
@@ -19,7 +23,10 @@
 #endif
 
 #include <array>
+#include <atomic>
 #include <cctype>
+#include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -27,6 +34,27 @@
 using moorline::BackgroundSender;
 
 namespace {
+
+/// From here on the calling thread can make no other. False if the system has no such thing.
+bool forbidThreads()
+{
+    const auto failIf = [](quint32 call) {
+        return std::array<sock_filter, 2>{
+            {BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN)}};
+    };
+    const auto clone = failIf(__NR_clone);
+    const auto clone3 = failIf(__NR_clone3);
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        clone[0],
+        clone[1],
+        clone3[0],
+        clone3[1],
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program = {std::size(filter), filter};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
 
 class StrictMode {
 public:
@@ -208,6 +236,41 @@ private slots:
         EVENTUALLY(finished.size() == 1);
         QVERIFY(finished[0][2].toLongLong() > 0);
         QVERIFY(finished[0][1].toLongLong() + finished[0][2].toLongLong() < 3000001);
+    }
+
+    // Where the system has no thread to give, what it takes at once is sent, and the rest is told of.
+    void backgroundWithoutAThread()
+    {
+        QVERIFY(BackgroundSender::instance()->waitForFinished(support::watchdogMs));
+        const support::Messages messages;
+        std::atomic<qint64> sent = -1;
+        std::atomic<qint64> unsent = -1;
+        const QObject context;
+        connect(
+            BackgroundSender::instance(), &BackgroundSender::finished, &context,
+            [&](const QString &, qint64 sentOfIt, qint64 unsentOfIt) {
+                sent = sentOfIt;
+                unsent = unsentOfIt;
+            },
+            Qt::DirectConnection);
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        bool isPossible = false;
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            isPossible = forbidThreads();
+            LocalSocket socket;
+            socket.setSocketDescriptor(ends[0]);
+            if (isPossible)
+                socket.write(QByteArray(3000000, 'b'));
+        }));
+        thread->start();
+        QVERIFY(thread->wait(support::watchdogMs));
+        ::close(ends[1]);
+        if (!isPossible)
+            QSKIP("the system does not let a thread forbid itself to make others");
+        QVERIFY(sent >= 0);
+        QVERIFY(unsent > 0 && unsent <= 3000000);
+        QVERIFY(BackgroundSender::instance()->waitForFinished(support::watchdogMs));
     }
 
     void manyInTheBackground()

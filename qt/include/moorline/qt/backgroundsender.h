@@ -23,7 +23,8 @@ public:
 
 Q_SIGNALS:
     /// A deleted socket's bytes were sent, or given up: `unsent` of them, because the peer has gone or the timeout has passed.
-    /// Emitted in the sending thread, so slots of objects in other threads are called from their event loops. Only for
+    /// Emitted in the sending thread, so slots of objects in other threads are called from their event loops; in the thread that
+    /// deletes the socket if the system has no other to give, and then after a single try to send. Only for
     /// sockets that were deleted with bytes that the system did not take at once.
     void finished(const QString &fullServerName, qint64 sent, qint64 unsent);
 
