@@ -49,10 +49,13 @@ void LateSubscribers::telling(Event event)
 {
     if (!on_ || (event == ReadyRead && readyReadHeard_.load(std::memory_order_relaxed)))
         return;
-    if (socket_->isSignalConnected(signalOf(event)))
+    const bool isHeard = socket_->isSignalConnected(signalOf(event));
+    if (isHeard)
         missed_ &= ~quint32(event);
     else
         missed_ |= event;
+    if (event == ReadyRead)
+        readyReadHeard_.store(isHeard, std::memory_order_relaxed);
 }
 
 void LateSubscribers::connected(const QMetaMethod &signal)
@@ -63,8 +66,6 @@ void LateSubscribers::connected(const QMetaMethod &signal)
         if (told.signal != signal)
             continue;
         const Event event = told.event;
-        if (event == ReadyRead)
-            readyReadHeard_ = true;
         if (QThread::currentThread() == socket_->thread())
             want(event);
         else

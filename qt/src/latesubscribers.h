@@ -34,6 +34,8 @@ public:
     void leaveThread();
     /// Somebody has connected to a signal. Any thread.
     void connected(const QMetaMethod &signal);
+    /// Somebody has disconnected from a signal. Any thread.
+    void disconnected() { readyReadHeard_.store(false, std::memory_order_relaxed); }
 
 private:
     void want(quint32 events);
@@ -44,7 +46,7 @@ private:
     quint32 missed_ = 0;
     quint32 wanted_ = 0;
     quint32 untold_ = 0; ///< Of those that are being told again, the ones still to come.
-    std::atomic<bool> readyReadHeard_ = false; ///< readyRead is emitted too often to ask each time.
+    std::atomic<bool> readyReadHeard_ = false; ///< Nobody has left since: readyRead is emitted too often to ask each time.
 };
 
 } // namespace moorline

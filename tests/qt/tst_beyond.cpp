@@ -137,6 +137,27 @@ private slots:
         QCOMPARE(second, 0);
     }
 
+    void lateSubscribersAfterOthersHaveLeft()
+    {
+        Pair pair;
+        QObject first;
+        int told = 0;
+        connect(&pair.client, &QIODevice::readyRead, &first, [&] {
+            pair.client.readAll();
+            ++told;
+        });
+        for (const bool leaves : {false, true}) {
+            pair.peer->write("heard");
+            EVENTUALLY(told == (leaves ? 2 : 1));
+            if (leaves)
+                pair.client.disconnect(&first);
+        }
+        pair.peer->write("unheard");
+        EVENTUALLY(pair.client.bytesAvailable() == 7);
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { told = 100; });
+        EVENTUALLY(told == 100);
+    }
+
     void lateSubscribersOfWhatWasRead()
     {
         Pair pair;
