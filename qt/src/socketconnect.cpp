@@ -110,13 +110,20 @@ bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenM
     late.forgetAll();
     beginConnection(openMode);
     channel.open(SocketHandle(adopted));
+    state = newState;
+    if (channel.isOpen() && isUp() && !channel.attach()) {
+        channel.close();
+        isUsable = false;
+        serverName.clear();
+        fullServerName.clear();
+        state = LocalSocket::UnconnectedState;
+        fail(LocalSocket::SocketResourceError, "moorline::LocalSocket::setSocketDescriptor", failureDetails());
+        return false; // from here on a slot may have deleted it
+    }
     isUsable = channel.isOpen();
     unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
     if (mode != QIODevice::NotOpen)
         q->QIODevice::open(mode | QIODevice::Unbuffered);
-    state = newState;
-    if (channel.isOpen() && isUp())
-        channel.attach();
     return status == MOORLINE_OK;
 }
 

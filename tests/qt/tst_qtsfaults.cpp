@@ -413,6 +413,31 @@ private slots:
         QCOMPARE(socket.state(), LocalSocket::ConnectedState);
     }
 
+    // Without descriptors for the thread's hub it would hear of nothing.
+    void noDescriptorsToTakeOver()
+    {
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        bool taken = true;
+        int state = -1;
+        int error = -1;
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            LocalSocket socket;
+            const support::DescriptorShortage shortage;
+            taken = socket.setSocketDescriptor(ends[0]);
+            state = socket.state();
+            error = socket.error();
+        }));
+        thread->start();
+        QVERIFY(thread->wait(support::watchdogMs));
+        QVERIFY(!taken);
+        QCOMPARE(state, int(LocalSocket::UnconnectedState));
+        QCOMPARE(error, int(LocalSocket::SocketResourceError));
+        char byte = 0;
+        QCOMPARE(::recv(ends[1], &byte, 1, MSG_DONTWAIT), ssize_t(0)); // it was closed
+        ::close(ends[1]);
+    }
+
     void pendingLimitIsExact()
     {
         LocalServer server;

@@ -117,7 +117,8 @@ public:
     /// As QIODevice's, without the flag Unbuffered that the adapter itself sets.
     OpenMode openMode() const;
 
-    /// Takes over a socket of the caller's. False if it is not one that can be used.
+    /// Takes over a socket of the caller's. False if it is not one that can be used, or, with a SocketResourceError and the socket
+    /// closed, if the thread has no descriptors left for what it needs itself.
     bool setSocketDescriptor(qintptr socketDescriptor, LocalSocketState socketState = ConnectedState,
                              OpenMode openMode = ReadWrite);
     /// The descriptor, still the socket's; -1 if there is none.
