@@ -69,7 +69,7 @@ void MessageSocketPrivate::tryToConnect()
 
 bool MessageSocketPrivate::takeOver(LocalSocket *bytes)
 {
-    if (bytes->state() != LocalSocket::ConnectedState || bytes->bytesAvailable() > 0 || bytes->bytesToWrite() > 0)
+    if (!bytes || bytes->state() != LocalSocket::ConnectedState || bytes->bytesAvailable() > 0 || bytes->bytesToWrite() > 0)
         return false;
     const Watch watch(&watchable_);
     const SocketHandle released = bytes->d->channel.release();
@@ -95,6 +95,7 @@ void MessageSocketPrivate::begin(SocketHandle handle)
 {
     socket_ = std::move(handle);
     shakesHands_ = options.framing == MOORLINE_FRAMING_CHECKED;
+    handshakeTimeoutMs_ = options.handshake_timeout_ms;
     if (!attach())
         return end(MOORLINE_LIMIT_REACHED);
     // For this side's part of the handshake.
@@ -160,7 +161,7 @@ void MessageSocketPrivate::watchHandshake()
     if (!shakesHands_ || handshake_.isActive() || !QAbstractEventDispatcher::instance())
         return;
     const quint32 longest = std::numeric_limits<int>::max();
-    handshake_.start(static_cast<int>(std::min(options.handshake_timeout_ms, longest)), Qt::PreciseTimer, q);
+    handshake_.start(static_cast<int>(std::min(handshakeTimeoutMs_, longest)), Qt::PreciseTimer, q);
 }
 
 // False if the timer is not ours.

@@ -61,6 +61,7 @@ private:
     Watchable watchable_;
     QString name_; ///< Of the server that it connects to.
     RetryTimer retry_{q, 1, 100}; ///< While the server's backlog is full.
+    quint32 handshakeTimeoutMs_ = 0; ///< Of the present connection.
     QBasicTimer handshake_; ///< While the other side has time for its part of it.
     SocketHandle socket_;
     std::shared_ptr<Hub> hub_;

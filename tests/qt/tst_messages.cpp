@@ -286,6 +286,20 @@ private slots:
         QCOMPARE(connected.size(), 0);
     }
 
+    void theTimeForAHandshakeIsThatOfItsConnection()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        MessageSocket client(MessageSocket::Framing::Checked);
+        client.setHandshakeTimeout(1);
+        QSignalSpy ended(&client, &MessageSocket::ended);
+        client.connectToServer(name);
+        client.setHandshakeTimeout(10 * support::watchdogMs);
+        EVENTUALLY(ended.size() == 1);
+        QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("TIMED_OUT")), qPrintable(ended[0][0].toString()));
+    }
+
     void leftBeforeTheHandshake_data()
     {
         QTest::addColumn<bool>("hasSent");
@@ -531,6 +545,7 @@ private slots:
         MessageSocket messages;
         LocalSocket unconnected;
         QVERIFY(!messages.takeOver(&unconnected));
+        QVERIFY(!messages.takeOver(nullptr));
         pair.client.write("in the middle");
         QVERIFY(!messages.takeOver(&pair.client));
         EVENTUALLY(pair.peer->bytesAvailable() == 13);

@@ -49,7 +49,7 @@ public:
     /// that it has is dropped, as by the destructor.
     void connectToServer(const QString &name);
     /// Takes over a connected socket's connection, as one of LocalServer::nextPendingConnection(); the socket, of the same
-    /// thread, is then unconnected. connected() does not tell of it. False if it is not connected, or has bytes that were not read
+    /// thread, is then unconnected. connected() does not tell of it. False if it is null or not connected, or has bytes that were not read
     /// or not sent yet.
     bool takeOver(LocalSocket *socket);
     /// Whether it is connected, and not being disconnected.
