@@ -64,7 +64,8 @@ bool LocalServerPrivate::start()
 {
     moorline_server_options serverOptions = MOORLINE_SERVER_OPTIONS_INIT;
     serverOptions.mode = modeOf(options);
-    serverOptions.backlog = backlogAsked ? static_cast<quint32>(backlog) : 0;
+    // The library's 0 is its default, and there is no shorter backlog than of one.
+    serverOptions.backlog = backlogAsked ? static_cast<quint32>(backlog == 0 ? 1 : backlog) : 0;
     moorline_server *handle = nullptr;
     const moorline_status status = moorline_server_create(&serverOptions, &handle);
     server.reset(handle);

@@ -235,6 +235,21 @@ private slots:
         QVERIFY(inside);
     }
 
+    void theShortestBacklog()
+    {
+        LocalServer server;
+        server.setListenBacklogSize(0);
+        QCOMPARE(server.listenBacklogSize(), 0);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket sockets[3];
+        for (LocalSocket &socket : sockets)
+            socket.connectToServer(name);
+        QCOMPARE(sockets[0].state(), LocalSocket::ConnectedState);
+        QCOMPARE(sockets[2].state(), LocalSocket::ConnectingState);
+        EVENTUALLY(sockets[2].state() == LocalSocket::ConnectedState);
+    }
+
     void incomingConnectionKeptByASubclass()
     {
         SubclassedServer server;

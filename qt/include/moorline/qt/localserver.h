@@ -83,7 +83,7 @@ public:
     /// `timedOut` tells whether for that reason.
     bool waitForNewConnection(int msec = 0, bool *timedOut = nullptr);
 
-    /// Sets how many connections the system keeps before they are accepted. For the next listen().
+    /// Sets how many connections the system keeps before they are accepted; 0 is taken as 1. For the next listen().
     void setListenBacklogSize(int size);
     /// How many connections the system keeps before they are accepted. 50 by default.
     int listenBacklogSize() const;
