@@ -49,7 +49,7 @@ public:
     explicit LocalServer(QObject *parent = nullptr);
     ~LocalServer() override;
 
-    /// Listens no longer, and gives the name back. Pending connections stay pending.
+    /// Listens no longer, and gives the name back. Connections that are pending are deleted.
     void close();
     /// The last error as text; empty if there was none.
     QString errorString() const;
