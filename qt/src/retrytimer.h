@@ -22,11 +22,16 @@ public:
 
     bool isRunning() const { return id_ != 0; }
 
-    /// Without an event loop to come back to it does not run, and the functions that wait try again.
+    /// In a thread that has no event loop it starts when that has one; the functions that wait try again themselves.
     void start()
     {
-        if (isRunning() || !QAbstractEventDispatcher::instance())
+        if (isRunning() || isPosted_)
             return;
+        if (!QAbstractEventDispatcher::instance()) {
+            isPosted_ = true;
+            QMetaObject::invokeMethod(object_, [this] { startPosted(); }, Qt::QueuedConnection);
+            return;
+        }
         id_ = object_->startTimer(nextMs_);
         nextMs_ = std::min(nextMs_ * 2, longestMs_);
     }
@@ -37,6 +42,7 @@ public:
     void stop()
     {
         reset();
+        isPosted_ = false;
         if (isRunning())
             object_->killTimer(std::exchange(id_, 0));
     }
@@ -51,11 +57,19 @@ public:
     }
 
 private:
+    // Unless it was stopped meanwhile.
+    void startPosted()
+    {
+        if (std::exchange(isPosted_, false))
+            start();
+    }
+
     QObject *const object_;
     const int shortestMs_;
     const int longestMs_;
     int nextMs_;
     int id_ = 0;
+    bool isPosted_ = false; ///< An event is on its way that starts it.
 };
 
 } // namespace moorline

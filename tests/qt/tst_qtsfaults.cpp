@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <memory>
+#include <thread>
 
 namespace {
 
@@ -234,6 +235,24 @@ private slots:
         const int accepted = server.acceptOne();
         EVENTUALLY(connectedIn);
         QCOMPARE(connectedIn.load(), &thread);
+        ::close(accepted);
+    }
+
+    void fullBacklogAndNoEventLoopYet()
+    {
+        const FullServer server;
+        int accepted = -1;
+        LocalSocket::LocalSocketState state = LocalSocket::UnconnectedState;
+        std::thread thread([&] {
+            LocalSocket socket;
+            socket.connectToServer(server.path);
+            accepted = server.acceptOne();
+            const QEventLoop first; // which is what gives the thread events and timers
+            support::until([&] { return socket.state() == LocalSocket::ConnectedState; });
+            state = socket.state();
+        });
+        thread.join();
+        QCOMPARE(state, LocalSocket::ConnectedState);
         ::close(accepted);
     }
 
