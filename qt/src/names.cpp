@@ -78,7 +78,7 @@ bool NativeName::isDead() const
         && state == MOORLINE_NAME_DEAD;
 }
 
-static thread_local const BoundName::Accepting *accepting = nullptr;
+static thread_local BoundName::Accepting *accepting = nullptr;
 
 BoundName::Accepting::Accepting(qintptr descriptor, const BoundName &names)
     : descriptor_(descriptor), names_(names), outer_(std::exchange(accepting, this))
@@ -92,8 +92,10 @@ BoundName::Accepting::~Accepting()
 
 BoundName BoundName::of(qintptr descriptor)
 {
-    if (accepting && accepting->descriptor_ == descriptor)
+    if (accepting && descriptor >= 0 && accepting->descriptor_ == descriptor) {
+        accepting->descriptor_ = -1;
         return accepting->names_;
+    }
     const int number = static_cast<int>(descriptor);
     BoundName bound;
     bound.full = addressOf(number, ::getsockname);

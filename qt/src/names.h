@@ -41,10 +41,10 @@ struct BoundName {
     QString full;
 
     /// As the system tells. A server of this library binds another name than it publishes, so that one's is known only
-    /// inside its Accepting.
+    /// to who asks first inside its Accepting: later the same number may be another descriptor's.
     static BoundName of(qintptr descriptor);
 
-    /// Meanwhile `of` tells these names for a descriptor that a server of this thread has accepted.
+    /// Meanwhile `of` tells these names, once, for a descriptor that a server of this thread has accepted.
     class Accepting {
     public:
         Accepting(qintptr descriptor, const BoundName &names);
@@ -53,9 +53,9 @@ struct BoundName {
 
     private:
         friend struct BoundName;
-        const qintptr descriptor_;
+        qintptr descriptor_; ///< -1 when it was asked for.
         const BoundName &names_;
-        const Accepting *const outer_;
+        Accepting *const outer_;
     };
 };
 

@@ -288,6 +288,32 @@ private slots:
         QVERIFY(server.isListening());
     }
 
+    void anotherUnderTheNumberOfTheAccepted()
+    {
+        LocalServer server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        bool told = false;
+        QString nameOfTheOther;
+        connect(&server, &LocalServer::newConnection, this, [&] {
+            LocalSocket *accepted = server.nextPendingConnection();
+            const qintptr number = accepted->socketDescriptor();
+            delete accepted;
+            LocalSocket other;
+            QVERIFY(other.setSocketDescriptor(::dup2(ends[0], int(number))));
+            nameOfTheOther = other.serverName();
+            told = true;
+        });
+        LocalSocket socket;
+        socket.connectToServer(name);
+        EVENTUALLY(told);
+        QCOMPARE(nameOfTheOther, QString());
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+
     void pendingMayBeDeleted()
     {
         LocalServer server;
