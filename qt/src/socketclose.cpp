@@ -48,7 +48,8 @@ void LocalSocketPrivate::abort()
         late.forgetAll();
         end(Announce::Nothing);
     }
-    takeSteps(watch, TellClosing | CloseDevice);
+    if (watch.goesOn())
+        takeSteps(watch, TellClosing | CloseDevice);
 }
 
 void LocalSocketPrivate::cancelConnecting()
@@ -57,7 +58,8 @@ void LocalSocketPrivate::cancelConnecting()
     serverName.clear();
     steps_ |= TellFinished;
     setState(LocalSocket::UnconnectedState);
-    takeSteps(watch, TellFinished);
+    if (watch.goesOn())
+        takeSteps(watch, TellFinished);
     // There was nothing of which somebody could want to know later.
     if (watch.goesOn())
         late.forget(LateSubscribers::Finished);
@@ -81,7 +83,8 @@ void LocalSocketPrivate::end(Announce announce)
     const quint32 steps = DropUnsent | (wasConnected ? quint32(TellFinished | TellDisconnected) : 0u);
     steps_ |= steps;
     setState(LocalSocket::UnconnectedState);
-    takeSteps(watch, steps);
+    if (watch.goesOn())
+        takeSteps(watch, steps);
 }
 
 // The peer has gone, and all that it sent was received.

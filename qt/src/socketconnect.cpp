@@ -62,7 +62,8 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     const Watch watch(&watchable);
     steps_ |= GiveUpConnecting;
     fail(connectError(status), connecting, failureDetails(name.full()));
-    takeSteps(watch, GiveUpConnecting);
+    if (watch.goesOn())
+        takeSteps(watch, GiveUpConnecting);
 }
 
 // False if the timer is not ours.
@@ -88,7 +89,8 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
         steps_ |= TellConnected;
         setState(LocalSocket::ConnectedState);
     }
-    takeSteps(watch, GiveUpConnecting | TellConnected);
+    if (watch.goesOn())
+        takeSteps(watch, GiveUpConnecting | TellConnected);
 }
 
 bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenMode openMode)
