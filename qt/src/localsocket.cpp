@@ -285,7 +285,8 @@ qint64 LocalSocket::skipData(qint64 maxSize)
 qint64 LocalSocket::writeData(const char *data, qint64 size)
 {
     if (!d->isUp()) {
-        d->setError(OperationError, "moorline::LocalSocket::write");
+        // As with QLocalSocket, error() says nothing of it.
+        setErrorString(errorText("moorline::LocalSocket::write", OperationError));
         return -1;
     }
     d->channel.out.append(data, size);

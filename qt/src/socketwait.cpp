@@ -39,7 +39,8 @@ void LocalSocketPrivate::tellTimeout(const char *where)
 
 bool LocalSocketPrivate::waitForConnected(const QDeadlineTimer &deadline)
 {
-    if (state == LocalSocket::ConnectingState) {
+    // Not in a slot that is just told of the failure.
+    if (state == LocalSocket::ConnectingState && !(steps_ & GiveUpConnecting)) {
         const Watch watch(&watchable);
         tryToConnect(deadline.remainingTime(), Retry::No);
         if (!watch.isHere())

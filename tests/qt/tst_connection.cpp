@@ -84,6 +84,23 @@ private slots:
         QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
     }
 
+    void waitsInASlotThatIsToldOfTheFailure()
+    {
+        NOT_WITH_QT("they try again inside the slot, and tell it again");
+        LocalSocket socket;
+        int errors = 0;
+        bool waited = false;
+        connect(&socket, &LocalSocket::errorOccurred, this, [&] {
+            if (++errors < 10)
+                waited = socket.waitForConnected(1) || socket.waitForReadyRead(1) || socket.waitForBytesWritten(1);
+        });
+        socket.connectToServer(support::uniqueName());
+        QCOMPARE(errors, 1);
+        QVERIFY(!waited);
+        QCOMPARE(socket.error(), LocalSocket::ServerNotFoundError);
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+    }
+
     void fresh()
     {
         LocalSocket socket;

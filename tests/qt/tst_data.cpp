@@ -231,6 +231,11 @@ private slots:
         LocalSocket socket;
         support::Messages messages;
         QCOMPARE(socket.write("data"), -1);
+        Pair pair;
+        pair.client.disconnectFromServer();
+        QVERIFY(pair.client.isOpen());
+        QCOMPARE(pair.client.write("data"), -1);
+        QCOMPARE(pair.client.error(), LocalSocket::UnknownSocketError);
     }
 
     void dataThenClose_data()
