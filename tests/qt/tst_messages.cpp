@@ -81,6 +81,9 @@ private:
     int ends_[2];
 };
 
+/// So many messages are told before it is the others' turn.
+constexpr int toldInATurn = 256;
+
 /// What a client is told when the peer sends "0", it answers with three messages that come back, and leaves.
 const QStringList eventsOfAnExchange = {"connected", "0", "drained", "1", "2", "3", "ended"};
 
@@ -558,22 +561,26 @@ private slots:
 
     void deletedInASlot_data()
     {
+        QTest::addColumn<int>("framing");
         QTest::addColumn<QByteArray>("signal");
-        for (const char *name : {"connected()", "messageReceived(QByteArray)", "drained()", "ended(QString)"})
-            QTest::newRow(name) << QByteArray(name);
+        for (const char *name : {"connected()", "messageReceived(QByteArray)", "drained()", "ended(QString)"}) {
+            QTest::addRow("big endian: %s", name) << int(MessageSocket::Framing::BigEndian) << QByteArray(name);
+            QTest::addRow("checked: %s", name) << int(MessageSocket::Framing::Checked) << QByteArray(name);
+        }
     }
 
     void deletedInASlot()
     {
+        QFETCH(int, framing);
         QFETCH(QByteArray, signal);
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
-        QPointer<MessageSocket> socket = new MessageSocket;
+        QPointer<MessageSocket> socket = new MessageSocket{MessageSocket::Framing(framing)};
         connect(socket, (QByteArray("2") + signal).constData(), this, SLOT(deleteSender()));
         socket->connectToServer(name);
         QVERIFY(server.waitForNewConnection(support::watchdogMs));
-        MessageSocket peer;
+        MessageSocket peer{MessageSocket::Framing(framing)};
         QVERIFY(peer.takeOver(server.nextPendingConnection()));
         peer.sendMessage("one");
         peer.sendMessage("two");
@@ -672,10 +679,42 @@ private slots:
         QVERIFY(inside);
     }
 
+    // By the one message that is told in the next turn.
+    void deletedInASlotOfALaterTurn()
+    {
+        RawPeer peer;
+        auto *socket = new MessageSocket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(*socket));
+        int told = 0;
+        connect(socket, &MessageSocket::messageReceived, this, [&] {
+            if (++told == toldInATurn + 1)
+                delete socket;
+        });
+        support::settle();
+        QVERIFY(peer.send(QByteArray("a\n").repeated(toldInATurn + 1)));
+        EVENTUALLY(told == toldInATurn + 1);
+        support::settle();
+    }
+
+    void theEndAfterASingleMessage()
+    {
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        QSignalSpy received(&socket, &MessageSocket::messageReceived);
+        QSignalSpy ended(&socket, &MessageSocket::ended);
+        support::settle();
+        QVERIFY(peer.send("last\n"));
+        peer.close();
+        EVENTUALLY(ended.size() == 1);
+        QCOMPARE(received.size(), 1);
+        QCOMPARE(ended[0][0].toString(), QString());
+    }
+
     // One more message than are told before it is the others' turn: the last is told in the same turn in which the answer goes out.
     void anAnswerIsSentInsideTheNextSlot()
     {
-        constexpr int count = 257;
+        constexpr int count = toldInATurn + 1;
         RawPeer peer;
         MessageSocket socket(MessageSocket::Framing::Lines);
         QVERIFY(peer.connect(socket));
