@@ -41,6 +41,7 @@ void MessageSocketPrivate::receive()
     for (int told = 0; told < fairShare; ++told) {
         // A slot that is told of the connection may move the socket, and the message is then told in the new thread.
         if (!untold_) {
+            unfinished_ = false;
             const moorline_status status = takeMessage();
             if (status != MOORLINE_OK && status != MOORLINE_WOULD_BLOCK)
                 return end(status);
