@@ -218,10 +218,19 @@ fn check_path(path: &Path) -> Result<()> {
 /// The directory of a scope's plain names.
 fn directory(scope: Scope) -> Result<PathBuf> {
     match scope {
-        // As QDir::tempPath of Qt 6 has it: TMPDIR unless empty, cleaned.
-        Scope::Temporary => Ok(clean(&env::temp_dir())),
+        Scope::Temporary => temporary_directory(env::var_os("TMPDIR")),
         Scope::Runtime => runtime_directory(env::var_os("XDG_RUNTIME_DIR")),
         Scope::Abstract => Err(Error::new(Status::InvalidArgument, "abstract names have no directory")),
+    }
+}
+
+/// As QDir::tempPath of Qt 6 has it: the value of TMPDIR unless it is empty, else `/tmp`; absolute, so that the name means the same
+/// wherever it is told, and cleaned.
+fn temporary_directory(value: Option<OsString>) -> Result<PathBuf> {
+    let path = value.filter(|value| !value.is_empty()).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    match std::path::absolute(&path) {
+        Ok(path) => Ok(clean(&path)),
+        Err(error) => Err(Error::os(error, format!("the temporary directory {}", path.display()))),
     }
 }
 
@@ -246,21 +255,17 @@ fn runtime_directory(value: Option<OsString>) -> Result<PathBuf> {
     }
 }
 
-/// Drops `.`, resolves `..` by the text, and joins double slashes, as QDir::cleanPath does.
+/// Of an absolute path, drops `.`, resolves `..` by the text, and joins double slashes, as QDir::cleanPath does.
 fn clean(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for part in path.components() {
         match part {
             Component::CurDir => {}
-            Component::ParentDir if cleaned.file_name().is_some() => {
-                cleaned.pop();
-            }
-            Component::ParentDir if cleaned.has_root() => {}
+            Component::ParentDir => drop(cleaned.pop()),
             part => cleaned.push(part),
         }
     }
-    // An empty path would name nothing.
-    if cleaned.as_os_str().is_empty() { PathBuf::from(".") } else { cleaned }
+    cleaned
 }
 
 #[cfg(test)]
@@ -291,13 +296,28 @@ mod tests {
     #[test]
     fn plain_names_are_in_the_temporary_directory_and_paths_are_themselves() {
         let plain = Name::resolve("plain", Scope::Temporary).unwrap();
-        assert_eq!(plain.as_path().unwrap(), clean(&env::temp_dir()).join("plain"));
+        assert_eq!(
+            plain.as_path().unwrap(),
+            temporary_directory(env::var_os("TMPDIR")).unwrap().join("plain")
+        );
         for scope in [Scope::Temporary, Scope::Runtime] {
             let path = Name::resolve("/some/where", scope).unwrap();
             assert_eq!(path.as_path(), Some(Path::new("/some/where")));
         }
         let dots = Name::resolve("a..b", Scope::Temporary).unwrap();
         assert!(dots.to_os_string().to_string_lossy().ends_with("/a..b"));
+    }
+
+    #[test]
+    fn the_temporary_directory_is_that_of_the_environment_and_absolute() {
+        let directory = |value: Option<&str>| temporary_directory(value.map(OsString::from)).unwrap();
+        assert_eq!([None, Some("")].map(directory), [Path::new("/tmp"); 2]);
+        assert_eq!(directory(Some("/some/./where//")), Path::new("/some/where"));
+        let here = env::current_dir().unwrap();
+        assert_eq!(
+            ["relative", "./a/../relative/", "."].map(|value| directory(Some(value))),
+            [here.join("relative"), here.join("relative"), here,]
+        );
     }
 
     #[test]
@@ -309,14 +329,8 @@ mod tests {
 
     #[test]
     fn cleaning_follows_the_text() {
-        for (path, cleaned) in [
-            ("/a//b/./c/", "/a/b/c"),
-            ("/a/../b", "/b"),
-            ("/../a", "/a"),
-            ("a/../../b", "../b"),
-            (".", "."),
-            ("a/..", "."),
-        ] {
+        for (path, cleaned) in [("/a//b/./c/", "/a/b/c"), ("/a/../b", "/b"), ("/../a", "/a"), ("/a/..", "/")]
+        {
             assert_eq!(clean(Path::new(path)), Path::new(cleaned), "{path}");
         }
     }
