@@ -82,9 +82,10 @@ pub fn run(
     let mut report = ExchangeReport::default();
     let result = check(options).and_then(|()| {
         let deadline = Deadline::from(timeout);
-        let mut exchange = Exchange::connect(name.as_ref(), options, deadline)?;
+        let mut teller = Teller { progress, total: options.round_trips, due: Instant::now() };
+        let mut exchange = Exchange::connect(name.as_ref(), options, deadline, &mut teller)?;
         let start = Instant::now();
-        let result = exchange.run(deadline, progress);
+        let result = exchange.run(deadline, &mut teller);
         report = ExchangeReport { duration: start.elapsed(), ..exchange.report };
         result
     });
@@ -102,6 +103,29 @@ fn check(options: &ExchangeOptions) -> Result<()> {
         return Err(Error::new(Status::InvalidArgument, context));
     }
     Ok(())
+}
+
+/// Tells how far the exchange is, and is told whether it goes on.
+struct Teller<P> {
+    progress: P,
+    total: u64,
+    /// When to tell again.
+    due: Instant,
+}
+
+impl<P: FnMut(Progress) -> bool> Teller<P> {
+    fn tell(&mut self, done: u64) -> Result<(), Status> {
+        self.due = Instant::now() + PROGRESS_INTERVAL;
+        if (self.progress)(Progress { done, total: self.total }) { Ok(()) } else { Err(Status::Cancelled) }
+    }
+
+    /// Tells, if that is due; and until when to go on without.
+    fn tell_if_due(&mut self, done: u64) -> Result<Instant, Status> {
+        if self.due <= Instant::now() {
+            self.tell(done)?;
+        }
+        Ok(self.due)
+    }
 }
 
 struct Exchange {
@@ -129,15 +153,27 @@ struct Lane {
 }
 
 impl Exchange {
-    fn connect(name: &OsStr, options: &ExchangeOptions, deadline: Deadline) -> Result<Exchange> {
+    fn connect(
+        name: &OsStr,
+        options: &ExchangeOptions,
+        deadline: Deadline,
+        teller: &mut Teller<impl FnMut(Progress) -> bool>,
+    ) -> Result<Exchange> {
         let poller = Poller::new(PollerOptions { busy_poll: options.busy_poll, ..PollerOptions::default() })?;
         let connections = options.connections as u64;
         // It keeps itself what the kernel does not take.
         let socket_options = SocketOptions { send_queue_limit: 0, ..options.socket.clone() };
         let mut lanes = Vec::with_capacity(options.connections);
         for index in 0..connections {
-            let socket = Socket::connect(name, &socket_options, deadline.timeout())
-                .map_err(|error| error.within(&format!("connection {index} of {connections}")))?;
+            let socket = loop {
+                // While the server's backlog is full, somebody may want to end it.
+                let part = deadline.earlier(teller.tell_if_due(0)?);
+                match Socket::connect(name, &socket_options, part.timeout()) {
+                    Err(error) if error.status() == Status::TimedOut && !deadline.has_passed() => {}
+                    connected => break connected,
+                }
+            }
+            .map_err(|error| error.within(&format!("connection {index} of {connections}")))?;
             poller.add(&socket, Interest::READABLE_EDGE, index)?;
             let left =
                 options.round_trips / connections + u64::from(index < options.round_trips % connections);
@@ -154,26 +190,18 @@ impl Exchange {
         })
     }
 
-    fn run(&mut self, deadline: Deadline, mut progress: impl FnMut(Progress) -> bool) -> Result<()> {
-        let mut tell = |done, total| {
-            if progress(Progress { done, total }) { Ok(()) } else { Err(Status::Cancelled) }
-        };
-        tell(0, self.total)?;
-        let mut told = Instant::now();
+    fn run(&mut self, deadline: Deadline, teller: &mut Teller<impl FnMut(Progress) -> bool>) -> Result<()> {
         for index in 0..self.lanes.len() {
             self.send(index)?;
         }
         let mut events = Vec::with_capacity(EVENTS);
         while self.report.round_trips < self.total {
-            if told.elapsed() >= PROGRESS_INTERVAL {
-                tell(self.report.round_trips, self.total)?;
-                told = Instant::now();
-            }
+            let due = teller.tell_if_due(self.report.round_trips)?;
             if deadline.has_passed() {
                 return Err(Error::new(deadline.expiry(), self.state()));
             }
             events.clear();
-            let timeout = deadline.earlier(told + PROGRESS_INTERVAL).timeout();
+            let timeout = deadline.earlier(due).timeout();
             match self.poller.wait_each(EVENTS, timeout, |event: Event| events.push(event)) {
                 Err(error) if !matches!(error.status(), Status::TimedOut | Status::WouldBlock) => {
                     return Err(error);
@@ -184,7 +212,7 @@ impl Exchange {
                 self.handle(event)?;
             }
         }
-        Ok(tell(self.report.round_trips, self.total)?)
+        Ok(teller.tell(self.report.round_trips)?)
     }
 
     fn handle(&mut self, event: &Event) -> Result<()> {

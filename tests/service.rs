@@ -106,6 +106,19 @@ fn an_exchange_whose_time_is_over_before_it_is_connected_has_timed_out() {
     assert_eq!(run(Timeout::None), Status::WouldBlock);
 }
 
+#[test]
+fn an_exchange_can_be_cancelled_while_it_connects() {
+    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
+    let options = ExchangeOptions { connections: 100, ..ExchangeOptions::default() };
+    let mut told = 0;
+    let (report, result) = exchange::run(server.full_name().unwrap(), &options, WATCHDOG, |progress| {
+        told += 1;
+        assert_eq!((progress.done, progress.total), (0, 1));
+        told < 3
+    });
+    assert_eq!((status(result), told, report.sent), (Status::Cancelled, 3, 0));
+}
+
 struct Panics;
 
 impl Handler for Panics {
