@@ -138,6 +138,27 @@ TEST_F(VerdictsTest, BytesAreComparedAsBytesAndIntegersByTheirValues) {
     EXPECT_EQ(must(verdicts.count()), 2u);
 }
 
+TEST_F(VerdictsTest, ArraysOfBytesAreComparedWhole) {
+    const std::uint8_t numbers[4] = {1, 2, 0, 4};
+    const std::uint8_t same[4] = {1, 2, 0, 4};
+    const std::byte bytes[2] = {std::byte{1}, std::byte{2}};
+    const char length[4] = {0, 0, 0, 5};
+    const char other[4] = {0, 0, 0, 7};
+    const char word[4] = "abc";
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, numbers, same));
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, numbers, std::string("\x01\x02\0\x04", 4)));
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, bytes, "\x01\x02"));
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, word, "abc"));
+    EXPECT_EQ(must(verdicts.count()), 0u);
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, length, other));
+    const std::string text = only().text;
+    EXPECT_NE(text.find(R"(left:  "\x00\x00\x00\x05")"), std::string::npos) << text;
+    EXPECT_NE(text.find(R"(right: "\x00\x00\x00\x07")"), std::string::npos) << text;
+    // No memory without an end is read.
+    const std::uint8_t* const begin = numbers;
+    EXPECT_EQ(moorline::testkit::detail::Print::text(begin).find('"'), std::string::npos);
+}
+
 struct Unprintable {
     bool operator==(const Unprintable&) const { return false; }
 };

@@ -54,14 +54,29 @@ template <class A, class B>
     return first < second ? -1 : second < first ? 1 : 0;
 }
 
+/// Two arrays of char of the same size.
+template <class A, class B>
+inline constexpr bool are_like_arrays = is_char_array<A> && std::is_same_v<A, B>;
+
 template <class Operation, class A, class B>
 [[nodiscard]] bool holds(const A& a, const B& b) {
-    if constexpr (has_bytes<A> && has_bytes<B>) {
+    if constexpr (are_like_arrays<A, B>) {
+        return Operation()(whole(a, b), whole(b, a));
+    } else if constexpr (has_bytes<A> && has_bytes<B>) {
         return Operation()(bytes_of(a), bytes_of(b));
     } else if constexpr (is_counting<A> && is_counting<B> && std::is_signed_v<A> != std::is_signed_v<B>) {
         return Operation()(order(a, b), 0);
     } else {
         return static_cast<bool>(Operation()(a, b));
+    }
+}
+
+template <class Printer, class A, class B>
+[[nodiscard]] std::string shown(const A& value, const B& beside) {
+    if constexpr (are_like_arrays<A, B>) {
+        return quoted(whole(value, beside));
+    } else {
+        return Printer::text(value);
     }
 }
 
@@ -104,7 +119,7 @@ bool compare(Borrowed<moorline_verdicts> verdicts, const A& actual, const B& oth
              SourceLocation where = SourceLocation::current()) noexcept {
     return judged(
         verdicts, text, where, [&] { return holds<Operation>(actual, other); },
-        [&] { return "\n  left:  " + Printer::text(actual) + "\n  right: " + Printer::text(other); });
+        [&] { return "\n  left:  " + shown<Printer>(actual, other) + "\n  right: " + shown<Printer>(other, actual); });
 }
 
 }  // namespace detail

@@ -21,20 +21,26 @@ namespace detail {
 
 using namespace ::moorline::detail;
 
-/// Bytes of a value that holds some: text, BytesView, containers of bytes, arrays of char up to their NUL. None for a null C string.
+/// Bytes of a value that holds some: text, BytesView, containers and arrays of bytes, arrays of char up to their NUL. None for a null
+/// C string.
 using Bytes = std::optional<std::string_view>;
+
+template <class T>
+inline constexpr bool is_byte_array = std::is_array_v<T> && is_byte<std::remove_cv_t<std::remove_extent_t<T>>>;
 
 template <class T>
 inline constexpr bool is_char_array = std::is_array_v<T> && std::is_same_v<std::remove_cv_t<std::remove_extent_t<T>>, char>;
 
 template <class T>
 inline constexpr bool has_bytes =
-    is_char_array<T> || (!std::is_same_v<T, std::nullptr_t> && std::is_convertible_v<const T&, BytesView>);
+    is_byte_array<T> || (!std::is_same_v<T, std::nullptr_t> && std::is_convertible_v<const T&, BytesView>);
 
 template <class T>
 [[nodiscard]] Bytes bytes_of(const T& value) noexcept {
     if constexpr (is_char_array<T>) {
         return std::string_view(value, strnlen(value, sizeof value));
+    } else if constexpr (is_byte_array<T>) {
+        return BytesView(value, sizeof value).text();
     } else if constexpr (std::is_pointer_v<T>) {
         return value == nullptr ? Bytes() : std::string_view(value);
     } else {
@@ -42,6 +48,14 @@ template <class T>
         // Without memory of its own an empty container is empty all the same, not null.
         return bytes.empty() ? std::string_view("") : bytes.text();
     }
+}
+
+/// All of an array of char, for the comparison with another one of the same size: both may be bytes as well as text. Without the last
+/// NUL, if both have one there.
+template <class T>
+[[nodiscard]] std::string_view whole(const T& array, const T& other) noexcept {
+    constexpr std::size_t last = sizeof array - 1;
+    return {array, array[last] == '\0' && other[last] == '\0' ? last : sizeof array};
 }
 
 /// In quotes, with what cannot be seen as \xNN; of very many bytes the first ones, and how many there are.
@@ -97,6 +111,9 @@ struct Print {
             return quoted(std::string_view(&value, 1));
         } else if constexpr (is_byte<T>) {
             return std::to_string(static_cast<int>(value));
+        } else if constexpr (std::is_pointer_v<T> && is_byte<std::remove_cv_t<std::remove_pointer_t<T>>>) {
+            // A stream would take it for a C string.
+            return text(static_cast<const void*>(value));
         } else if constexpr (std::is_same_v<T, Status>) {
             return to_string(value);
         } else if constexpr (has_error<T>::value) {
