@@ -12,7 +12,7 @@
 ///
 /// - Nothing here throws. Exceptions from your callables are caught and handed to you: Service::take_exceptions(),
 ///   ServiceReport::exceptions, ExchangeReport::exception, Socket::take_exception(), Server::take_exception(). Running out
-///   of memory ends the program.
+///   of memory ends the program, and so does a callable of yours that throws when it is copied.
 /// - Every result is [[nodiscard]]: ignoring one warns.
 /// - Any function may be called on any object from any thread at any time, but for the move and the end of an object
 ///   itself. destroy() from elsewhere is defined, and ends every call that is blocked with Status::closed.

@@ -828,23 +828,24 @@ moorline_status moorline_fixture_wait_received(moorline_fixture *fixture,
 
 /**
  * Ends its connections, its thread and its name. Waits end with MOORLINE_CLOSED. Doing so again does nothing, nor does it in a forked
- * child. What it has seen can be asked still.
+ * child. What it has seen can be asked still. It waits for the thread, which writes what was missed to stderr: where nobody reads
+ * that, it does not come back.
  *
  * @param fixture  any fixture
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
- * Does not block. Any thread.
+ * Does not block otherwise. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_fixture_stop(moorline_fixture *fixture);
 
 /**
- * Stops the fixture, and makes its handle stale. Waits end with MOORLINE_CLOSED.
+ * Stops the fixture, as moorline_fixture_stop, and makes its handle stale. Waits end with MOORLINE_CLOSED.
  *
  * @param fixture  any fixture
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
  *
- * Does not block. Any thread.
+ * Does not block otherwise. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_fixture_destroy(moorline_fixture *fixture);

@@ -44,7 +44,7 @@ public:
     constexpr BytesView(const char* text) noexcept : BytesView(std::string_view(text)) {}
     /// What holds bytes in one piece.
     template <class Range, class = std::enable_if_t<detail::holds_bytes<const Range, const void*>::value>>
-    constexpr BytesView(const Range& range) noexcept : data_(range.data()), size_(range.size()) {}
+    constexpr BytesView(const Range& range) noexcept : data_(range.data()), size_(static_cast<std::size_t>(range.size())) {}
 
     /// The first byte; null if there is none of an empty view.
     [[nodiscard]] constexpr const void* data() const noexcept { return data_; }
@@ -77,7 +77,7 @@ public:
     constexpr BufferView(Byte (&array)[N]) noexcept : data_(array), size_(N) {}
     /// What holds bytes in one piece, all of its size().
     template <class Range, class = std::enable_if_t<detail::holds_bytes<Range, void*>::value>>
-    constexpr BufferView(Range&& range) noexcept : data_(range.data()), size_(range.size()) {}
+    constexpr BufferView(Range&& range) noexcept : data_(range.data()), size_(static_cast<std::size_t>(range.size())) {}
 
     /// Where the room begins.
     [[nodiscard]] constexpr void* data() const noexcept { return data_; }

@@ -138,8 +138,8 @@ public:
         return detail::done(moorline_fixture_wait_received(native_handle(), bytes, timeout.milliseconds()));
     }
 
-    /// Ends its connections, its thread and its name; waits end with closed. Doing so again does nothing. Never blocks. Errors:
-    /// invalid_argument (empty), stale_handle.
+    /// Ends its connections, its thread and its name; waits end with closed. Doing so again does nothing. Never blocks, unless nobody
+    /// reads what the thread writes to stderr. Errors: invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<void> stop() noexcept { return detail::done(moorline_fixture_stop(native_handle())); }
 
 private:

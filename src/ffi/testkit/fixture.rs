@@ -246,12 +246,13 @@ pub unsafe extern "C" fn moorline_fixture_wait_received(
 }
 
 /// Ends its connections, its thread and its name. Waits end with MOORLINE_CLOSED. Doing so again does nothing, nor does it in a forked
-/// child. What it has seen can be asked still.
+/// child. What it has seen can be asked still. It waits for the thread, which writes what was missed to stderr: where nobody reads
+/// that, it does not come back.
 ///
 /// @param fixture  any fixture
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
-/// Does not block. Any thread.
+/// Does not block otherwise. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_fixture_stop(fixture: *mut moorline_fixture) -> moorline_status {
     guard(|| {
@@ -260,12 +261,12 @@ pub unsafe extern "C" fn moorline_fixture_stop(fixture: *mut moorline_fixture) -
     })
 }
 
-/// Stops the fixture, and makes its handle stale. Waits end with MOORLINE_CLOSED.
+/// Stops the fixture, as moorline_fixture_stop, and makes its handle stale. Waits end with MOORLINE_CLOSED.
 ///
 /// @param fixture  any fixture
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
 ///
-/// Does not block. Any thread.
+/// Does not block otherwise. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_fixture_destroy(fixture: *mut moorline_fixture) -> moorline_status {
     guard(|| handle::destroy_or_leave::<Fixture>(fixture, Fixture::stop, Fixture::leave_to_parent))
