@@ -67,7 +67,8 @@ struct ServiceReport {
 ///
 /// A callback cannot wait for the thread that it runs on: stop() and destroy() of its own service answer
 /// invalid_state there. If a callback ends the Service object itself, a thread made for the purpose ends the service
-/// as soon as its callbacks have returned; until then some may still be called.
+/// as soon as its callbacks have returned; until then some may still be called. A process that exits before leaves the
+/// socket file behind, dead, for the next listen to recover.
 class Service : public Owner<moorline_service, moorline_service_destroy> {
 public:
     /// What to call when. Each may be empty. Called on the service's threads, for one connection one call at a time,
