@@ -142,6 +142,17 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes the socket file at a path if its server has died, as the next claim would. Whether there is nothing now.
+pub(crate) fn remove_dead(path: &Path) -> Result<bool> {
+    let (directory, file) = match split(path) {
+        Err(error) if error.status() == Status::NotFound => return Ok(true),
+        parts => parts?,
+    };
+    let found =
+        recover(&directory, &file).map_err(|error| error.within(&format!("recover {}", path.display())))?;
+    Ok(matches!(found, Found::Free))
+}
+
 fn split(path: &Path) -> Result<(Directory, OsString)> {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(file)) => Ok((Directory::open(parent)?, file.to_owned())),
@@ -353,11 +364,30 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_dead_is_removed_as_such_and_told_to_be_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("name");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
+        assert_eq!((status(remove_dead(&path)), state(&path).unwrap()), (Status::NameInUse, State::Dead));
+        drop(held);
+        for _ in 0..2 {
+            assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (true, State::Absent));
+        }
+        let (claim, _listener) = take(&path).unwrap();
+        assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, State::Live));
+        claim.release().unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, State::Occupied));
+    }
+
+    #[test]
     fn where_no_directory_is_there_is_nothing_and_what_names_no_file_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let absent = directory.path().join("absent/name");
         assert_eq!(state(&absent).unwrap(), State::Absent);
         assert_eq!((status(remove(&absent)), status(take(&absent))), (Status::Ok, Status::NotFound));
+        assert!(remove_dead(&absent).unwrap());
         let root = Path::new("/");
         assert_eq!(status(state(root)), Status::NameInvalid);
         assert_eq!((status(remove(root)), status(take(root))), (Status::NameInvalid, Status::NameInvalid));

@@ -122,6 +122,17 @@ impl Name {
         claim::remove(self.path_or("remove")?)
     }
 
+    /// Removes the socket file if its server has died, just as the next server of the name would, and nothing else; tells
+    /// whether there is nothing at the name now. A server that takes the name meanwhile gets it, and keeps it.
+    ///
+    /// # Errors
+    ///
+    /// `NameInUse` if others keep the directory locked. `PermissionDenied`. `NotSupported` for an abstract name, which goes
+    /// with its server.
+    pub fn remove_dead(&self) -> Result<bool> {
+        claim::remove_dead(self.path_or("remove")?)
+    }
+
     /// The path, unless the name is abstract.
     pub fn as_path(&self) -> Option<&Path> {
         match &self.0 {
@@ -371,6 +382,9 @@ mod tests {
         let name = Name::resolve(directory.path().join("name"), Scope::Temporary).unwrap();
         drop(std::os::unix::net::UnixListener::bind(name.as_path().unwrap()).unwrap());
         assert_eq!(name.state().unwrap(), NameState::Dead);
+        assert!(name.remove_dead().unwrap());
+        assert_eq!(name.state().unwrap(), NameState::Absent);
+        drop(std::os::unix::net::UnixListener::bind(name.as_path().unwrap()).unwrap());
         name.remove().unwrap();
         assert_eq!(name.state().unwrap(), NameState::Absent);
         std::fs::write(name.as_path().unwrap(), "").unwrap();
@@ -391,6 +405,7 @@ mod tests {
             ("/some/where".into(), "abstract name name".into())
         );
         assert_eq!(format!("{path:?} {other:?}"), "Name(/some/where) Name(abstract name name)");
+        assert_eq!(status(other.remove_dead()), Status::NotSupported);
         let error = other.remove().unwrap_err();
         assert_eq!(error.status(), Status::NotSupported);
         assert!(error.to_string().contains("remove abstract name name"), "{error}");

@@ -5,7 +5,8 @@ use crate::interrupt;
 use crate::list::{dead_names_in, usual_directories};
 use crate::output;
 use clap::Args;
-use moorline::{Server, ServerOptions, Status};
+use moorline::Scope;
+use moorline::name::Name;
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Args)]
 #[command(
-    after_help = "A name is taken over as a server would, which only a dead one allows, and given back: so a server that begins \
-                        to listen meanwhile keeps its name. Nothing that is not a socket is touched."
+    after_help = "A name is freed just as the next server would do it, which only a dead one allows: so a server that begins to \
+                        listen meanwhile gets its name, and keeps it. Nothing that is not a socket is touched."
 )]
 pub struct Arguments {
     /// Look in these directories instead of the temp directory and the user's runtime directory
@@ -93,7 +94,7 @@ fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
     Ok(failed)
 }
 
-/// An interrupt does not come between taking a name over and giving it back, but before the next one.
+/// An interrupt does not come in the middle of removing a name, but before the next one.
 fn watch() -> Answer<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
@@ -111,14 +112,11 @@ fn confirmed(count: usize) -> Answer<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Takes the name over, and gives it back. One that is in use by now is not dead, and stays: false.
+/// One that is in use by now is not dead, and stays: false.
 fn remove(path: &Path) -> Result<bool, String> {
-    let server = Server::new(ServerOptions::default());
-    match server.listen(path).and_then(|()| server.close()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.status() == Status::NameInUse => Ok(false),
-        Err(error) => Err(error.to_string()),
-    }
+    Name::resolve(path, Scope::Temporary)
+        .and_then(|name| name.remove_dead())
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! `clean`: what dead servers have left.
 
 use crate::support::{Place, Running, converse, to_json};
+use rustix::fs::inotify;
 use std::fs;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::symlink;
 
 #[test]
@@ -30,6 +32,25 @@ fn clean_removes_the_dead_and_nothing_else() {
     assert_eq!(place.run(&["clean", "--yes"]).status.code(), Some(0));
     assert!(!dead.exists() && file.exists() && place.path("link").is_symlink());
     assert!(converse(&place, &[&server.name], b"still there").stdout == b"still there");
+}
+
+#[test]
+fn a_name_that_is_cleaned_is_nobodys_and_a_server_that_begins_just_then_gets_it() {
+    let place = Place::new();
+    fs::create_dir(place.path("work")).unwrap();
+    let dead = place.dead("work/dead");
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).unwrap();
+    let changes = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVE;
+    inotify::add_watch(&watch, place.path("work"), changes).unwrap();
+    assert_eq!(place.run(&["clean", "--yes", place.path("work").to_str().unwrap()]).status.code(), Some(0));
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let event = events.next().unwrap();
+    let name = event.file_name().unwrap().to_str().unwrap();
+    assert_eq!((event.events(), name), (inotify::ReadFlags::DELETE, "dead"));
+    // Nothing that listens has been there meanwhile, to which a server would have lost the name.
+    assert_eq!(events.next().unwrap_err(), rustix::io::Errno::AGAIN);
+    assert!(!dead.exists());
 }
 
 #[test]
