@@ -3,7 +3,7 @@
 use crate::arguments::NameArguments;
 use crate::failure::{Answer, Failure};
 use crate::kernel::{self, File};
-use crate::list::usual_directories;
+use crate::list::{state_for_clients, usual_directories};
 use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
@@ -108,7 +108,7 @@ fn owner(parents: &[&Path], inside: &Path) -> String {
 
 /// What is the matter with what stands at the path, if anything is.
 fn name_itself(given: &NameArguments, name: &Name, path: &Path) -> Option<Diagnosis> {
-    match name.state() {
+    match state_for_clients(name) {
         Ok(NameState::Absent) => Some(absent(given, path)),
         Ok(NameState::Occupied) => {
             Some(Diagnosis::new("occupied", "what stands there is no socket, so no server can take the name"))

@@ -168,6 +168,14 @@ pub fn usual_directories() -> Vec<PathBuf> {
     [Scope::Temporary, Scope::Runtime].into_iter().filter_map(parent).collect()
 }
 
+/// What stands at a name for those who connect, whom a link there leads on.
+pub fn state_for_clients(name: &Name) -> moorline::Result<NameState> {
+    match name.as_path().and_then(|path| fs::canonicalize(path).ok()) {
+        Some(path) => Name::resolve(path, Scope::Temporary)?.state(),
+        None => name.state(),
+    }
+}
+
 /// The names in a directory whose servers have died. Their paths are absolute, as a relative one would be a plain name.
 pub fn dead_names_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut dead = Vec::new();

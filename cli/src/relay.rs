@@ -5,6 +5,7 @@ use crate::failure::{Answer, Failure};
 use crate::faults::counted;
 use crate::interrupt;
 use crate::kernel;
+use crate::list::state_for_clients;
 use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
@@ -109,7 +110,7 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
 
 /// A server may come later, and a client is told then that it does not: but most likely the name is wrong.
 fn warn_of(target: &Name) {
-    let what = match target.state() {
+    let what = match state_for_clients(target) {
         Ok(NameState::Absent) => "there is no server of that name yet",
         Ok(NameState::Dead) => "its server has gone",
         Ok(NameState::Occupied) => "what stands there is no socket",

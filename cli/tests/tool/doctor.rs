@@ -2,7 +2,7 @@
 
 use crate::support::{Place, Running, to_json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -37,6 +37,22 @@ fn doctor_tells_what_is_the_matter() {
 
     let said = String::from_utf8(place.run(&["doctor", "dead"]).stdout).unwrap();
     assert!(said.contains("\ndead: "), "{said}");
+}
+
+#[test]
+fn a_link_is_what_it_leads_to() {
+    let place = Place::new();
+    let _server = Running::serve(&place, &["alive"]);
+    place.dead("dead");
+    place.file("file", "no socket");
+    let expected = [("alive", "reachable"), ("dead", "dead"), ("file", "occupied"), ("nowhere", "occupied")];
+    for (target, diagnosis) in expected {
+        let link = format!("link to {target}");
+        symlink(place.path(target), place.path(&link)).unwrap();
+        let (answer, _) = place.json(&["doctor", "--json", &link]);
+        assert_eq!(answer["diagnosis"], diagnosis, "{answer}");
+        assert_eq!(answer["full_name"], place.path(&link).to_str().unwrap());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::support::{Ended, Place, Running, converse, read_exactly, read_to_end}
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 /// An echo and a proxy before it.
@@ -207,6 +208,17 @@ fn what_happens_is_told_when_it_does_and_counted_in_a_table() {
     let quiet = Running::start(&place, &["proxy", "wire", "echo", "--lose-at", "0", "--quiet"]);
     converse(&place, &["wire"], b"abc");
     assert_eq!(quiet.interrupt().errors, "");
+}
+
+#[test]
+fn a_link_to_a_server_is_no_reason_to_warn() {
+    let place = Place::new();
+    let server = Running::serve(&place, &["echo"]);
+    symlink(&server.name, place.path("link")).unwrap();
+    let proxy = Running::start(&place, &["proxy", "wire", "link"]);
+    assert_eq!(converse(&place, &["wire"], b"passes").stdout, b"passes");
+    let ended = proxy.interrupt();
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""));
 }
 
 #[test]
