@@ -106,9 +106,10 @@ fn confirmed(count: usize) -> Answer<bool> {
     if !io::stdin().is_terminal() {
         return Err(Failure::Error("nobody can be asked here: say --yes or --dry-run".to_owned()));
     }
-    eprint!("remove {count}? [y/N] ");
     let mut answer = String::new();
-    io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer)).map_err(Failure::system("ask"))?;
+    write!(io::stderr(), "remove {count}? [y/N] ")
+        .and_then(|()| io::stdin().read_line(&mut answer))
+        .map_err(Failure::system("ask"))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 

@@ -1,10 +1,11 @@
 //! `clean`: what dead servers have left.
 
-use crate::support::{Place, Running, converse, to_json};
+use crate::support::{Place, Running, converse, is_installed, to_json};
 use rustix::fs::inotify;
-use std::fs;
+use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 
 #[test]
 fn clean_removes_the_dead_and_nothing_else() {
@@ -79,6 +80,29 @@ fn a_directory_is_where_the_working_directory_says_and_no_plain_name() {
         place.dead("work/dead");
     }
     assert!(converse(&place, &[&server.name], b"still there").stdout == b"still there");
+}
+
+#[test]
+fn nothing_is_removed_when_the_question_cannot_be_asked() {
+    // Only at a terminal is anybody asked: script makes one, and ends as the command in it does.
+    if !is_installed("script") {
+        return;
+    }
+    let place = Place::new();
+    let dead = place.dead("dead");
+    let at_a_terminal = |line: &str, answer: Stdio| {
+        let mut script = place.any_command("script");
+        let options = ["--quiet", "--return", "--command", line, "/dev/null"];
+        script.args(options).env("SHELL", "/bin/sh").env("MOORLINE", env!("CARGO_BIN_EXE_moorline"));
+        script.stdin(answer).output().unwrap()
+    };
+    let output = at_a_terminal("\"$MOORLINE\" clean 2>/dev/full", Stdio::null());
+    assert_eq!((output.status.code(), dead.exists()), (Some(1), true));
+    let yes = File::open(place.file("yes", "yes\n")).unwrap();
+    let output = at_a_terminal("\"$MOORLINE\" clean", yes.into());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), dead.exists()), (Some(0), false), "{said}");
+    assert!(said.contains("remove 1? [y/N]"), "{said}");
 }
 
 #[test]
