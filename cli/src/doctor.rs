@@ -2,7 +2,7 @@
 
 use crate::arguments::NameArguments;
 use crate::failure::{Answer, Failure};
-use crate::kernel::{self, File};
+use crate::kernel::{self, File, Listener};
 use crate::list::{state_for_clients, usual_directories};
 use crate::output;
 use clap::Args;
@@ -177,6 +177,13 @@ fn try_to_connect(name: &Name) -> Diagnosis {
     }
 }
 
+/// The server whose socket is at the path, or where a link there leads.
+fn listener_at(path: &Path) -> Option<Listener> {
+    let path = fs::canonicalize(path).ok()?;
+    let file = File::from(&fs::metadata(&path).ok()?);
+    kernel::listeners().ok()?.into_iter().find(|listener| listener.may_be_at(file, &path))
+}
+
 fn refusal(name: &Name, error: &moorline::Error) -> Diagnosis {
     match error.status() {
         Status::PermissionDenied => {
@@ -193,11 +200,10 @@ fn refusal(name: &Name, error: &moorline::Error) -> Diagnosis {
             Diagnosis::new("permission-denied", format!("{error}{mode}"))
         }
         Status::WouldBlock => {
-            let file =
-                name.as_path().and_then(|path| fs::metadata(path).ok()).map(|metadata| File::from(&metadata));
-            let listeners = kernel::listeners().unwrap_or_default();
-            let server = listeners.iter().find(|listener| file.is_some() && listener.file == file);
-            let waiting = server.map_or_else(String::new, |server| format!(": {} wait", server.waiting.0));
+            let waiting = name
+                .as_path()
+                .and_then(listener_at)
+                .map_or_else(String::new, |server| format!(": {} wait", server.waiting.0));
             Diagnosis::new(
                 "backlog-full",
                 format!(

@@ -11,7 +11,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A process that has a socket open.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ pub struct Process {
 /// The file that a socket is bound to: its name in the kernel may be an old one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct File {
-    inode: u32,
-    device: u32,
+    pub inode: u32,
+    pub device: u32,
 }
 
 impl From<&Metadata> for File {
@@ -38,7 +38,7 @@ impl From<&Metadata> for File {
 }
 
 /// A stream socket that listens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Listener {
     /// What it was bound to; an abstract name begins with a NUL. None if it has no name.
     pub name: Option<OsString>,
@@ -49,6 +49,20 @@ pub struct Listener {
     pub connections: usize,
     /// Connections that wait to be accepted, and how many may, less one.
     pub waiting: (u32, u32),
+}
+
+impl Listener {
+    /// The directory that it was bound in, if it has a file.
+    pub fn bound_in(&self) -> Option<&Path> {
+        self.file.and(self.name.as_ref()).and_then(|name| Path::new(name).parent())
+    }
+
+    /// Whether it may be bound to this file. Overlayfs over several file systems, for one, tells stat(2) of another device than the
+    /// kernel has itself; but within the directory that it was bound in, the inode says as much.
+    pub fn may_be_at(&self, file: File, path: &Path) -> bool {
+        let is_near = || self.bound_in() == path.parent();
+        self.file.is_some_and(|own| own == file || own.inode == file.inode && is_near())
+    }
 }
 
 /// A socket, as the kernel describes it.

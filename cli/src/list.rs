@@ -82,10 +82,7 @@ fn servers() -> Answer<Vec<Server>> {
         // One without a name can only be inherited, not connected to.
         let Some(name) = &listener.name else { continue };
         let process = owners.remove(&listener.inode);
-        let (state, path) = match listener.file {
-            Some(file) => files.find(file, Path::new(name)),
-            None => (State::Live, None),
-        };
+        let (state, path) = files.find(&listener);
         servers.push(Server {
             state,
             owner: path.and_then(owner_of),
@@ -125,12 +122,12 @@ struct SocketFiles {
 impl SocketFiles {
     /// Those in the usual directories, and in those that the listeners were bound in.
     fn near(listeners: &[Listener]) -> SocketFiles {
-        let bound = listeners.iter().filter(|listener| listener.file.is_some());
-        let bound_in =
-            bound.filter_map(|listener| Path::new(listener.name.as_ref()?).parent().map(Path::to_owned));
+        let bound_in = listeners.iter().filter_map(Listener::bound_in);
         // In /proc it is another process's directory to us.
-        let mut directories: HashSet<PathBuf> =
-            bound_in.filter(|directory| directory.is_absolute() && !directory.starts_with("/proc")).collect();
+        let mut directories: HashSet<PathBuf> = bound_in
+            .filter(|directory| directory.is_absolute() && !directory.starts_with("/proc"))
+            .map(Path::to_owned)
+            .collect();
         directories.extend(usual_directories());
         let mut paths = HashMap::new();
         directories.retain(|directory| {
@@ -147,10 +144,17 @@ impl SocketFiles {
         SocketFiles { paths, directories }
     }
 
-    fn find(&self, file: File, bound_to: &Path) -> (State, Option<&Path>) {
-        match self.paths.get(&file) {
+    fn find(&self, listener: &Listener) -> (State, Option<&Path>) {
+        let same = listener.file.and_then(|file| self.paths.get(&file));
+        let near = || {
+            let is_live = |path: &Path| state_of(path).is_ok_and(|state| state == NameState::Live);
+            let mut files = self.paths.iter();
+            let found = files.find(|&(file, path)| listener.may_be_at(*file, path) && is_live(path));
+            found.map(|(_, path)| path)
+        };
+        match same.or_else(near) {
             Some(path) => (State::Live, Some(path)),
-            None if bound_to.parent().is_some_and(|directory| self.directories.contains(directory)) => {
+            None if listener.bound_in().is_some_and(|directory| self.directories.contains(directory)) => {
                 (State::Unlinked, None)
             }
             None => (State::Live, None),
@@ -171,9 +175,14 @@ pub fn usual_directories() -> Vec<PathBuf> {
 /// What stands at a name for those who connect, whom a link there leads on.
 pub fn state_for_clients(name: &Name) -> moorline::Result<NameState> {
     match name.as_path().and_then(|path| fs::canonicalize(path).ok()) {
-        Some(path) => Name::resolve(path, Scope::Temporary)?.state(),
+        Some(path) => state_of(&path),
         None => name.state(),
     }
+}
+
+/// What stands at an absolute path.
+fn state_of(path: &Path) -> moorline::Result<NameState> {
+    Name::resolve(path, Scope::Temporary)?.state()
 }
 
 /// The names in a directory whose servers have died. Their paths are absolute, as a relative one would be a plain name.
@@ -183,8 +192,7 @@ pub fn dead_names_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
         let entry = entry?;
         let path = entry.path();
         let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
-        let state = || Name::resolve(&path, Scope::Temporary).and_then(|name| name.state());
-        if is_socket && state().is_ok_and(|state| state == NameState::Dead) {
+        if is_socket && state_of(&path).is_ok_and(|state| state == NameState::Dead) {
             dead.push(path);
         }
     }
@@ -217,4 +225,38 @@ fn to_json(server: &Server) -> Value {
         "program": server.process.as_ref().map(|process| &process.program),
         "connections": server.connections,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn where_the_device_tells_nothing_a_listener_is_at_the_live_file_of_its_inode_in_its_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("name");
+        let socket = UnixListener::bind(&path).unwrap();
+        let mut listener = kernel::listeners()
+            .unwrap_or_default()
+            .into_iter()
+            .find(|listener| listener.name.as_deref() == Some(path.as_os_str()))
+            .unwrap();
+        let found = |listener: &Listener| {
+            let files = SocketFiles::near(std::slice::from_ref(listener));
+            let (state, path) = files.find(listener);
+            (state.word(), path.map(Path::to_owned))
+        };
+        // What another file system would tell of it.
+        let file = listener.file.unwrap();
+        listener.file = Some(File { device: !file.device, ..file });
+        assert_eq!(found(&listener), ("live", Some(path.clone())));
+        let elsewhere = Listener { name: Some(place.path().join("sub/name").into()), ..listener.clone() };
+        fs::create_dir(place.path().join("sub")).unwrap();
+        assert_eq!(found(&elsewhere), ("unlinked", None));
+        let other = Listener { file: Some(File { inode: !file.inode, ..file }), ..listener.clone() };
+        assert_eq!(found(&other), ("unlinked", None));
+        drop(socket);
+        assert_eq!(found(&listener), ("unlinked", None));
+    }
 }

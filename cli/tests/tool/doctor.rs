@@ -28,7 +28,7 @@ fn doctor_tells_what_is_the_matter() {
     assert!(text.contains(&server.id().to_string()), "{text}");
     check(&["nobody", "--scope", "abstract"], "refused");
 
-    // A queue of one waiting connection, which is taken: listen(2) counts from zero.
+    // The place in its queue is taken.
     let path = place.path("full");
     let listener = listening_with_backlog_0(&path);
     let _waiting = UnixStream::connect(&path).unwrap();
@@ -80,7 +80,8 @@ fn a_name_is_not_blamed_for_a_runtime_directory_that_is_not_there() {
     assert_eq!(diagnosis("/nowhere", None).0, "absent");
 }
 
-fn listening_with_backlog_0(path: &Path) -> std::os::fd::OwnedFd {
+/// A listener for whom one connection may wait: listen(2) counts from zero.
+pub fn listening_with_backlog_0(path: &Path) -> std::os::fd::OwnedFd {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
     let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
     bind(&listener, &SocketAddrUnix::new(path).unwrap()).unwrap();

@@ -1,9 +1,12 @@
 //! `ls`: the local servers of the machine.
 
+use crate::doctor::listening_with_backlog_0;
 use crate::support::{Place, Running, WATCHDOG};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 #[test]
@@ -51,4 +54,68 @@ fn ls_shows_the_living_and_the_dead() {
     assert_eq!(table.lines().count(), 3, "{table}");
     assert!(table.starts_with("state"), "{table}");
     drop(client);
+}
+
+/// A disk in memory laid over the place's own file system, until it is dropped.
+struct Overlay<'a>(&'a Place);
+
+impl Overlay<'_> {
+    /// None for those who may not mount.
+    fn mount(place: &Place) -> Option<Overlay<'_>> {
+        let [lower, upper, here] = ["lower", "upper", "here"].map(|name| {
+            fs::create_dir(place.path(name)).unwrap();
+            place.path(name)
+        });
+        if !run("mount", &["-t", "tmpfs", "moorline-test"], &upper) {
+            println!("skipped: only root mounts a disk");
+            return None;
+        }
+        let overlay = Overlay(place);
+        let [files, work] = ["files", "work"].map(|name| {
+            fs::create_dir(upper.join(name)).unwrap();
+            upper.join(name)
+        });
+        let options =
+            format!("lowerdir={},upperdir={},workdir={}", lower.display(), files.display(), work.display());
+        let mounted = run("mount", &["-t", "overlay", "-o", &options, "moorline-test"], &here);
+        if !mounted {
+            println!("skipped: no overlay can be made here");
+        }
+        mounted.then_some(overlay)
+    }
+}
+
+impl Drop for Overlay<'_> {
+    fn drop(&mut self) {
+        for name in ["here", "upper"] {
+            run("umount", &[], &self.0.path(name));
+        }
+    }
+}
+
+fn run(command: &str, arguments: &[&str], place: &Path) -> bool {
+    Command::new(command).args(arguments).arg(place).output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_server_on_an_overlay_of_several_file_systems_has_its_name() {
+    let place = Place::new();
+    let Some(_overlay) = Overlay::mount(&place) else { return };
+    let path = place.path("here/full");
+    let name = path.to_str().unwrap();
+    let server = Running::serve(&place, &[name]);
+    let (list, _) = place.json(&["ls", name, "--json"]);
+    assert_eq!((&list[0]["state"], &list[0]["pid"]), (&"live".into(), &server.id().into()), "{list}");
+    drop(server);
+
+    fs::remove_file(&path).unwrap();
+    let listener = listening_with_backlog_0(&path);
+    let _waiting = UnixStream::connect(&path).unwrap();
+    let (answer, _) = place.json(&["doctor", "--json", name]);
+    assert_eq!(answer["diagnosis"], "backlog-full");
+    assert!(answer["text"].as_str().unwrap().ends_with(": 1 wait"), "{answer}");
+    fs::remove_file(&path).unwrap();
+    let (list, _) = place.json(&["ls", name, "--json"]);
+    assert_eq!(list[0]["state"], "unlinked", "{list}");
+    drop(listener);
 }
