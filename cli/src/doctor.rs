@@ -9,6 +9,7 @@ use clap::Args;
 use moorline::name::{Name, NameState};
 use moorline::{Socket, SocketOptions, Status, Timeout, Trust};
 use serde_json::json;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -42,7 +43,7 @@ impl Diagnosis {
 
 pub fn run(arguments: &Arguments) -> Answer {
     let resolved = arguments.name.resolve();
-    let full_name = resolved.as_ref().ok().map(|name| name.to_os_string().to_string_lossy().into_owned());
+    let full_name = resolved.as_ref().ok().map(Name::to_os_string);
     let diagnosis = match resolved {
         // Where no name can be, it is not this one's fault.
         Err(error) => match Name::resolve("x", arguments.name.scope.into()) {
@@ -55,15 +56,15 @@ pub fn run(arguments: &Arguments) -> Answer {
     if arguments.json {
         output::print_json(&json!({
             "name": arguments.name.name.to_string_lossy(),
-            "full_name": full_name,
+            "full_name": full_name.as_deref().map(OsStr::to_string_lossy),
             "reachable": reachable,
             "diagnosis": diagnosis.code,
             "text": diagnosis.text,
         }))?;
     } else {
-        let full_name = full_name.unwrap_or_else(|| arguments.name.name.to_string_lossy().into_owned());
+        let full_name = full_name.as_ref().unwrap_or(&arguments.name.name);
         let Diagnosis { code, text } = diagnosis;
-        output::print(&format!("{}\n{code}: {}\n", output::visible(&full_name), output::visible(&text)))?;
+        output::print(&format!("{}\n{code}: {}\n", output::visible(full_name), output::visible(&text)))?;
     }
     if reachable { Ok(()) } else { Err(Failure::Said) }
 }
@@ -82,15 +83,15 @@ fn directories(path: &Path) -> Option<Diagnosis> {
     let mut parents: Vec<&Path> = path.ancestors().skip(1).collect();
     parents.reverse();
     for (directory, inside) in parents.iter().zip(parents.iter().skip(1).copied().chain([path])) {
-        let directory = directory.display();
         match fs::symlink_metadata(inside) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let directory = output::visible(directory);
                 let text =
                     format!("this user may not search the directory {directory}{}", owner(&parents, inside));
                 return Some(Diagnosis::new("no-search-permission", text));
             }
             Err(error) if inside != path => {
-                return Some(Diagnosis::new("no-directory", format!("{}: {error}", inside.display())));
+                return Some(Diagnosis::new("no-directory", format!("{}: {error}", output::visible(inside))));
             }
             _ => {}
         }
@@ -134,7 +135,7 @@ fn absent(given: &NameArguments, path: &Path) -> Diagnosis {
             "elsewhere",
             format!(
                 "there is nothing, but {} is a socket: was the server started with another TMPDIR or scope?",
-                other.display()
+                output::visible(&other)
             ),
         ),
         None => {

@@ -99,6 +99,16 @@ fn a_terminal_is_shown_what_a_name_would_do_to_it() {
     assert_eq!((diagnosis.lines().count(), diagnosis.matches(escaped).count()), (2, 1), "{diagnosis:?}");
     let elsewhere = said(&["doctor", wild, "--scope", "runtime"]);
     assert_eq!((elsewhere.lines().count(), elsewhere.matches(escaped).count()), (2, 2), "{elsewhere:?}");
+    for (scope, times) in [("temporary", 1), ("runtime", 2)] {
+        let given = OsStr::from_bytes(NO_TEXT);
+        let output = place.command(&["doctor", "--scope", scope]).arg(given).output().unwrap();
+        let diagnosis = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            (diagnosis.lines().count(), diagnosis.matches("/name\\xff").count()),
+            (2, times),
+            "{diagnosis:?}"
+        );
+    }
     // JSON has escapes of its own.
     let (list, _) = place.json(&["ls", prefix, "--json"]);
     assert!(
