@@ -8,6 +8,7 @@ use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
 use moorline::{Socket, SocketOptions, Status, Timeout, Trust};
+use rustix::io::Errno;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fs;
@@ -210,6 +211,12 @@ fn refusal(name: &Name, error: &moorline::Error) -> Diagnosis {
                 format!(
                     "the server lives but accepts nobody, and no more connections may wait for it{waiting}"
                 ),
+            )
+        }
+        Status::ConnectionRefused if error.os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => {
+            Diagnosis::new(
+                "occupied",
+                "a socket of another type has it, for datagrams or records, which no client of a stream reaches",
             )
         }
         Status::ConnectionRefused => Diagnosis::new("refused", error.to_string()),

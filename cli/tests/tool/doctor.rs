@@ -40,6 +40,24 @@ fn doctor_tells_what_is_the_matter() {
 }
 
 #[test]
+fn who_has_a_name_but_is_no_server_is_told_from_nobody() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+    let place = Place::new();
+    let bound = |name: &str, kind| {
+        let socket = socket(AddressFamily::UNIX, kind, None).unwrap();
+        bind(&socket, &SocketAddrUnix::new(place.path(name)).unwrap()).unwrap();
+        socket
+    };
+    let _datagrams = bound("datagrams", SocketType::DGRAM);
+    let records = bound("records", SocketType::SEQPACKET);
+    listen(&records, 1).unwrap();
+    let _silent = bound("silent", SocketType::STREAM);
+    for (name, diagnosis) in [("datagrams", "occupied"), ("records", "occupied"), ("silent", "refused")] {
+        assert_eq!(place.json(&["doctor", "--json", name]).0["diagnosis"], diagnosis, "{name}");
+    }
+}
+
+#[test]
 fn a_link_is_what_it_leads_to() {
     let place = Place::new();
     let _server = Running::serve(&place, &["alive"]);
