@@ -51,8 +51,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let ending = interrupt::watch()?;
+    // While it is waited for, from another program, an interrupt ends the process still.
     let recording = Recording::read(&arguments.file).map_err(Failure::in_text)?;
+    let ending = interrupt::watch()?;
     let options = ReplayOptions {
         real_time: arguments.real_time,
         patience: arguments.patience,

@@ -83,12 +83,11 @@ impl Handler for Sink {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let ending = interrupt::watch()?;
-    match &arguments.script {
-        Some(file) => script::serve(arguments, file, &ending),
-        None if arguments.runs_commands() => command::serve(arguments, &ending),
-        None => serve(arguments, &ending),
+    if let Some(file) = &arguments.script {
+        return script::serve(arguments, file);
     }
+    let ending = interrupt::watch()?;
+    if arguments.runs_commands() { command::serve(arguments, &ending) } else { serve(arguments, &ending) }
 }
 
 fn serve(arguments: &Arguments, ending: &Ending) -> Answer {

@@ -2,7 +2,7 @@
 
 use super::Arguments;
 use crate::failure::{Answer, Failure};
-use crate::interrupt::Ending;
+use crate::interrupt;
 use crate::output;
 use moorline::name::Name;
 use moorline::testkit::{Fixture, FixtureOptions, Script, Verdicts};
@@ -13,8 +13,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Reads the script, serves with it, and tells of every expectation that was missed, when it is.
-pub fn serve(arguments: &Arguments, file: &Path, ending: &Ending) -> Answer {
+pub fn serve(arguments: &Arguments, file: &Path) -> Answer {
+    // While it is waited for, from another program or a person, an interrupt ends the process still.
     let script = read(file)?;
+    let ending = interrupt::watch()?;
     let verdicts = Verdicts::new();
     let scope: Scope = arguments.scope.into();
     let options = FixtureOptions { scope, verdicts: Some(verdicts.clone()), ..FixtureOptions::default() };

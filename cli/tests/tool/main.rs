@@ -8,6 +8,7 @@ mod doctor;
 mod exchange;
 mod foreign;
 mod generate;
+mod interrupt;
 mod list;
 mod names;
 mod output;

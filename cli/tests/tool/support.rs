@@ -1,5 +1,6 @@
 //! The tool's processes, and the directory that they have for themselves.
 
+use rustix::fs::{CWD, FileType, Mode};
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT};
 use std::ffi::OsString;
@@ -9,11 +10,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Once};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Far longer than anything takes, on however busy a machine; only a defect reaches it.
@@ -41,6 +42,13 @@ impl Place {
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    }
+
+    /// A named pipe, and its path.
+    pub fn pipe(&self, name: &str) -> String {
+        let path = self.path(name);
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         path.into_os_string().into_string().unwrap()
     }
 
@@ -199,6 +207,22 @@ impl Drop for Running {
         // It has ended already, or is not asked to end cleanly.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Waits until it has ended, which it does by itself.
+pub fn end_of(mut process: Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        if start.elapsed() > WATCHDOG {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            panic!("it runs still");
+        }
+        thread::yield_now();
     }
 }
 
