@@ -1,9 +1,12 @@
 //! The standard output: tables and JSON, without a fuss when the reader leaves.
 
 use crate::failure::{Answer, Failure};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, retry_on_intr};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 /// Prints a text and sees that it gets there. A reader that has left has seen enough, which is no failure: what the command has to do
 /// still, and its exit code, are the same.
@@ -18,12 +21,27 @@ pub fn print_name(name: &OsStr) -> Answer {
 
 /// Prints bytes, and tells whether there is somebody still who reads them.
 pub fn print_to_reader(bytes: &[u8]) -> Answer<bool> {
-    let mut output = io::stdout().lock();
-    match output.write_all(bytes).and_then(|()| output.flush()) {
+    match write(io::stdout(), bytes) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::system("write to the standard output")(error)),
     }
+}
+
+/// Writes all of it, also to a pipe that others have set not to wait for room.
+fn write(output: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(&output, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                retry_on_intr(|| poll(&mut [PollFd::new(&output, PollFlags::OUT)], None))?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Says something on the standard error, as a line. Nobody can be told that nobody listens there.

@@ -1,8 +1,8 @@
 //! The standard output, when nobody reads it.
 
-use crate::support::{Place, Running, WATCHDOG, read_to_end};
+use crate::support::{Place, Running, WATCHDOG, end_of, read_to_end};
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -71,6 +71,22 @@ fn a_recording_goes_on_when_nobody_reads_the_name() {
         .unwrap();
     assert_eq!(tap.wait().unwrap().code(), Some(0));
     assert!(fs::read_to_string(&file).unwrap().contains("68656c6c6f"));
+}
+
+#[test]
+fn an_output_that_does_not_wait_for_room_gets_everything_all_the_same() {
+    let place = Place::new();
+    let steps = place.file("steps", "flood 3000000\nend");
+    let _server = Running::serve(&place, &["flood", "--script", &steps]);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut command = place.command(&["connect", "flood"]);
+    let client = command.stdin(Stdio::null()).stdout(writer).spawn().unwrap();
+    // Nor does this process have the other end any more.
+    drop(command);
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+    assert_eq!((bytes.len(), end_of(client).code()), (3_000_000, Some(0)));
 }
 
 #[test]
