@@ -2,9 +2,10 @@
 
 use crate::failure::{Answer, Failure};
 use moorline::{Status, Timeout};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -66,6 +67,13 @@ pub fn on_interrupt(mut call: impl FnMut() + Send + 'static) -> Answer {
     let mut signals = Signals::new(watched).map_err(Failure::system("watch for an interrupt"))?;
     thread::spawn(move || signals.forever().for_each(|_| call()));
     Ok(())
+}
+
+/// Has children stay until they are waited for, also in a process that was started to ignore their ends, whose children go at once and
+/// leave their numbers to others: wait(2). Children do not inherit what is caught.
+pub fn keep_children() -> Answer {
+    let caught = signal_hook::flag::register(SIGCHLD, Arc::default());
+    caught.map(drop).map_err(Failure::system("keep the children"))
 }
 
 /// The signals that this process ignores, a bit each from the first on: proc(5).

@@ -2,7 +2,7 @@
 
 use super::Arguments;
 use crate::failure::{Answer, Failure};
-use crate::interrupt::Ending;
+use crate::interrupt::{self, Ending};
 use crate::output;
 use moorline::socket::Credentials;
 use moorline::{Server, ServerOptions, Socket, Status};
@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -36,6 +36,7 @@ pub fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
     if !can_be_run(program) {
         return Err(Failure::Error(format!("{}: there is no such command", program.display())));
     }
+    interrupt::keep_children()?;
     let server = Server::new(ServerOptions { scope: arguments.scope.into(), ..ServerOptions::default() });
     match &arguments.name {
         Some(name) => server.listen(name),
@@ -217,7 +218,7 @@ impl Commands {
         let waiting = thread::Builder::new().spawn(move || commands.wait_for(number, child));
         // Without a thread nobody waits for it: it must not stay.
         waiting.map(drop).map_err(|error| {
-            let _ = kill_process_group(process, Signal::KILL);
+            kill(process);
             let _ = rustix::process::waitpid(Some(process), rustix::process::WaitOptions::empty());
             self.state().running.remove(&number);
             format!("start a thread: {error}")
@@ -312,12 +313,18 @@ impl Commands {
         for running in state.running.values_mut() {
             running.killed = true;
             let _ = shutdown(&running.connection, Shutdown::Both);
-            let _ = kill_process_group(running.process, Signal::KILL);
+            kill(running.process);
         }
         while !state.running.is_empty() {
             state = self.wait(state, REST);
         }
     }
+}
+
+/// Kills a command that has not been waited for, with all of its group: itself as well where it has joined another.
+fn kill(process: Pid) {
+    let _ = kill_process_group(process, Signal::KILL);
+    let _ = kill_process(process, Signal::KILL);
 }
 
 /// Whether the connection has ended in both directions: poll(2).

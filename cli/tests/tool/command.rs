@@ -1,6 +1,6 @@
 //! `serve -- COMMAND`: a process for each connection, whose standard input and output the connection is.
 
-use crate::support::{Place, Running, WATCHDOG, read_exactly, read_to_end};
+use crate::support::{Place, Running, WATCHDOG, is_installed, read_exactly, read_to_end};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Shutdown;
@@ -167,6 +167,35 @@ fn what_does_not_end_is_killed_after_the_linger_with_all_it_started() {
     assert_eq!((ended.code, &ended.json()["killed"]), (Some(0), &1.into()));
     // Whoever adopts a process that was killed waits for it in its own time.
     eventually("they end", || !processes.iter().any(|process| runs(process)));
+}
+
+#[test]
+fn a_command_that_has_joined_another_process_group_is_killed_as_well() {
+    if !is_installed("python3") {
+        return;
+    }
+    let place = Place::new();
+    // That of whoever serves. It ends in time where nobody kills it.
+    let join = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); print(os.getpid(), flush=True); time.sleep(60)";
+    let server =
+        Running::serve(&place, &["command", "--json", "--linger", "10ms", "--", "python3", "-c", join]);
+    let stream = place.connect("command");
+    BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+    let ended = server.interrupt();
+    assert_eq!((ended.code, &ended.json()["killed"]), (Some(0), &1.into()));
+}
+
+#[test]
+fn commands_are_waited_for_also_where_their_signal_was_ignored_at_the_start() {
+    let place = Place::new();
+    let mut command = place.any_command("bash");
+    let line = "trap '' CHLD; exec \"$0\" serve command --json --connections 1 -- sh -c 'echo in; exit 3'";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_moorline")]);
+    let server = Running::of(command);
+    assert_eq!(ask(&place, b""), "in\n");
+    let ended = server.wait();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.errors.contains("exit status 3"), "{}", ended.errors);
 }
 
 #[test]
