@@ -92,11 +92,9 @@ fn main() -> ExitCode {
         Command::Completions(arguments) => generate::completions::<CommandLine>(&arguments),
         Command::Man => generate::man::<CommandLine>(),
     };
-    match answer {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.say();
-            ExitCode::FAILURE
-        }
+    if let Err(failure) = &answer {
+        failure.say();
     }
+    output::finish();
+    if answer.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -5,8 +5,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, retry_on_intr};
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io;
+use std::mem;
 use std::os::fd::AsFd;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// Prints a text and sees that it gets there. A reader that has left has seen enough, which is no failure: what the command has to do
 /// still, and its exit code, are the same.
@@ -21,6 +25,8 @@ pub fn print_name(name: &OsStr) -> Answer {
 
 /// Prints bytes, and tells whether there is somebody still who reads them.
 pub fn print_to_reader(bytes: &[u8]) -> Answer<bool> {
+    // A terminal shows both, in the order in which they came.
+    finish();
     match write(io::stdout(), bytes) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
@@ -44,9 +50,63 @@ fn write(output: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Says something on the standard error, as a line. Nobody can be told that nobody listens there.
+/// What was said on the standard error and has not been written there.
+struct Said {
+    text: Vec<u8>,
+    /// There is a thread that writes.
+    writing: bool,
+    /// It was waited for in vain, and has not come further.
+    stuck: bool,
+}
+
+static SAID: Mutex<Said> = Mutex::new(Said { text: Vec::new(), writing: false, stuck: false });
+static WRITTEN: Condvar = Condvar::new();
+/// So many bytes are kept for whoever reads the standard error: far more than comes at once. Beyond them nobody reads it.
+const KEPT: usize = 16 << 20;
+/// So long it is waited at the end until somebody reads them.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn said() -> MutexGuard<'static, Said> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says something on the standard error, as a line, and does not wait until somebody reads it. Nobody can be told that nobody listens
+/// there.
 pub fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let mut said = said();
+    if said.text.len() < KEPT {
+        said.text.extend_from_slice(text.as_bytes());
+        said.text.push(b'\n');
+    }
+    if !mem::replace(&mut said.writing, true) {
+        drop(said);
+        if thread::Builder::new().spawn(write_said).is_err() {
+            write_said();
+        }
+    }
+}
+
+fn write_said() {
+    let mut now = said();
+    while !now.text.is_empty() {
+        let text = mem::take(&mut now.text);
+        drop(now);
+        let _ = write(io::stderr(), &text);
+        now = said();
+        now.stuck = false;
+    }
+    now.writing = false;
+    WRITTEN.notify_all();
+}
+
+/// Waits until what was said has been written, but not for ever where nobody reads it.
+pub fn finish() {
+    let said = said();
+    if !said.stuck {
+        let waited = WRITTEN.wait_timeout_while(said, PATIENCE, |said| said.writing);
+        let mut said = waited.unwrap_or_else(PoisonError::into_inner).0;
+        said.stuck = said.writing;
+    }
 }
 
 pub fn print_json(value: &Value) -> Answer {

@@ -1,6 +1,6 @@
 //! A command for each connection, whose standard input and output the connection is.
 
-use super::Arguments;
+use super::{Arguments, FAILURES};
 use crate::failure::{Answer, Failure};
 use crate::interrupt::{self, Ending};
 use crate::output;
@@ -26,8 +26,6 @@ use std::time::{Duration, Instant};
 
 /// How long accepting rests when it failed, for want of descriptors most likely.
 const REST: Duration = Duration::from_millis(100);
-/// More failures than this are only counted.
-const FAILURES: usize = 1000;
 
 pub fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
     let Some((program, _)) = arguments.command.split_first() else {
@@ -154,6 +152,7 @@ impl Report {
     fn fail(&mut self, connection: u64, process: Option<u32>, how: &str) {
         self.failed += 1;
         let whose = process.map_or(String::new(), |process| format!("process {process}: "));
+        // Whoever has the state locked does not wait here.
         output::tell(&format!("moorline: connection {connection}: {whose}{how}"));
         if self.failures.len() < FAILURES {
             self.failures.push(json!({ "connection": connection, "pid": process, "text": how }));

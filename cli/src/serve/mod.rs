@@ -15,6 +15,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// More failures than this are only counted in a report.
+const FAILURES: usize = 1000;
+
 #[derive(Args)]
 #[command(
     group = ArgGroup::new("program").args(["script", "command"]),

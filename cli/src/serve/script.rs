@@ -1,11 +1,11 @@
 //! Clients that are expected to say what a script says.
 
-use super::Arguments;
+use super::{Arguments, FAILURES};
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
 use crate::output;
 use moorline::name::Name;
-use moorline::testkit::{Fixture, FixtureOptions, Script, Verdicts};
+use moorline::testkit::{self, Fixture, FixtureOptions, Script, Verdicts};
 use moorline::{Scope, Timeout};
 use serde_json::json;
 use std::fs;
@@ -19,7 +19,9 @@ pub fn serve(arguments: &Arguments, file: &Path) -> Answer {
     let ending = interrupt::watch()?;
     let verdicts = Verdicts::new();
     let scope: Scope = arguments.scope.into();
-    let options = FixtureOptions { scope, verdicts: Some(verdicts.clone()), ..FixtureOptions::default() };
+    // It is told here, where nobody waits for whoever reads it.
+    let options =
+        FixtureOptions { scope, verdicts: Some(verdicts.clone()), quiet: true, ..FixtureOptions::default() };
     let name = match &arguments.name {
         Some(name) => Name::resolve(name, scope),
         None => Name::unique("moorline", scope),
@@ -27,7 +29,8 @@ pub fn serve(arguments: &Arguments, file: &Path) -> Answer {
     let fixture = Fixture::start_on(name, script, options)?;
     output::print_name(&fixture.full_name()?)?;
 
-    std::thread::scope(|threads| {
+    let failures = std::thread::scope(|threads| {
+        let telling = threads.spawn(|| tell_failures(&verdicts));
         if let Some(connections) = arguments.connections {
             let (fixture, ended) = (&fixture, ending.sender.clone());
             threads.spawn(move || {
@@ -39,12 +42,14 @@ pub fn serve(arguments: &Arguments, file: &Path) -> Answer {
         // An error means that nobody can interrupt any more, which does not happen.
         let _ = ending.receiver.recv();
         fixture.stop();
+        verdicts.done();
+        // It does not panic.
+        telling.join().unwrap_or_default()
     });
     let report = fixture.report();
     let unfinished = report.connections - report.finished;
     if arguments.json {
-        let failures: Vec<_> = verdicts
-            .take()
+        let failures: Vec<_> = failures
             .into_iter()
             .map(|failure| json!({ "file": file.to_string_lossy(), "line": failure.line, "text": failure.text }))
             .collect();
@@ -64,6 +69,20 @@ pub fn serve(arguments: &Arguments, file: &Path) -> Answer {
         ));
     }
     if report.missed > 0 { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// Tells of missed expectations as they are missed, until nothing is to be done any more. Those of which the report tells.
+fn tell_failures(verdicts: &Verdicts) -> Vec<testkit::Failure> {
+    let mut failures = Vec::new();
+    while verdicts.wait(Timeout::Forever).is_err() {
+        for failure in verdicts.take() {
+            output::tell(&failure.text);
+            if failures.len() < FAILURES {
+                failures.push(failure);
+            }
+        }
+    }
+    failures
 }
 
 fn read(file: &Path) -> Answer<Script> {

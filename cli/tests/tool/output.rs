@@ -1,8 +1,10 @@
-//! The standard output, when nobody reads it.
+//! The standard output, and the standard error, when nobody reads them.
 
 use crate::support::{Place, Running, WATCHDOG, end_of, read_to_end};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -65,12 +67,42 @@ fn a_recording_goes_on_when_nobody_reads_the_name() {
     let mut tap = unread(&place, &["tap", "wire", "echo", file.to_str().unwrap()]);
     let mut stream = connect_when_it_listens(&place, "wire");
     stream.write_all(b"hello").unwrap();
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut stream), b"hello");
-    rustix::process::kill_process(rustix::process::Pid::from_child(&tap), rustix::process::Signal::TERM)
-        .unwrap();
+    kill_process(Pid::from_child(&tap), Signal::TERM).unwrap();
     assert_eq!(tap.wait().unwrap().code(), Some(0));
     assert!(fs::read_to_string(&file).unwrap().contains("68656c6c6f"));
+}
+
+#[test]
+fn a_full_standard_error_that_nobody_reads_holds_nothing_up() {
+    let script = Place::new();
+    let steps = script.file("steps", "expect \"a\"");
+    for (arguments, code) in [
+        (&["proxy", "x", "echo", "--flip-one-in", "1"][..], 0),
+        (&["serve", "x", "--", "sh", "-c", "read line; exit 3"], 1),
+        (&["serve", "x", "--script", &steps], 1),
+    ] {
+        let place = Place::new();
+        let _server = Running::serve(&place, &["echo"]);
+        let (reader, mut full) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&full, true).unwrap();
+        while full.write(&[0]).is_ok() {}
+        rustix::io::ioctl_fionbio(&full, false).unwrap();
+        let mut command = place.command(arguments);
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full).spawn().unwrap();
+        for _ in 0..2 {
+            let mut stream = connect_when_it_listens(&place, "x");
+            stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+            stream.write_all(b"b\n").unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            // It is served, as the one before it was.
+            read_to_end(&mut stream);
+        }
+        kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+        assert_eq!((end_of(process).code(), place.path("x").exists()), (Some(code), false), "{arguments:?}");
+        drop(reader);
+    }
 }
 
 #[test]
