@@ -40,7 +40,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Answer {
     let (input, left) = Input::open(arguments.file.as_deref())?;
     let messages = arguments.messages.options();
-    let framed = messages.is_some();
+    let max_message = messages.as_ref().map(|messages| messages.max_message);
+    let framed = max_message.is_some();
     let options = SocketOptions {
         trust: if arguments.trust_anyone { Trust::Anyone } else { Trust::SameUser },
         messages,
@@ -52,7 +53,10 @@ pub fn run(arguments: &Arguments) -> Answer {
     let sender = socket.clone();
     let (done, sent_all) = mpsc::channel();
     thread::spawn(move || {
-        let sent = if framed { send_lines(&sender, input) } else { send_bytes(&sender, input) };
+        let sent = match max_message {
+            Some(max_message) => send_lines(&sender, input, max_message),
+            None => send_bytes(&sender, input),
+        };
         if matches!(sent, Err(Unsent::Failed(_))) {
             sender.abort();
         }
@@ -151,9 +155,14 @@ fn send_bytes(socket: &Socket, mut input: impl Read) -> Result<(), Unsent> {
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)
 }
 
-fn send_lines(socket: &Socket, input: impl Read) -> Result<(), Unsent> {
-    for line in BufReader::new(input).split(b'\n') {
-        socket.send_message(&line.map_err(unread)?, Timeout::Forever)?;
+fn send_lines(socket: &Socket, input: impl Read, max_message: usize) -> Result<(), Unsent> {
+    let mut input = BufReader::new(input);
+    // The line feed; or one byte too many, with which sending says what is wrong, however much there is before the end of the line.
+    let most = (max_message as u64).saturating_add(1);
+    let mut line = Vec::new();
+    while input.by_ref().take(most).read_until(b'\n', &mut line).map_err(unread)? > 0 {
+        socket.send_message(line.strip_suffix(b"\n").unwrap_or(&line), Timeout::Forever)?;
+        line.clear();
     }
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)
 }

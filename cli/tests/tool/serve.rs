@@ -59,6 +59,24 @@ fn messages_are_lines_at_the_terminal_whatever_they_are_on_the_wire() {
 }
 
 #[test]
+fn a_line_is_read_as_far_as_a_message_may_be_long() {
+    let place = Place::new();
+    let arguments = ["messages", "--framing", "big-endian", "--max-message", "3"];
+    let _server = Running::serve(&place, &arguments);
+    let answer = converse(&place, &arguments, b"abc\n\nabc");
+    assert_eq!((&answer.stdout[..], answer.status.code()), (&b"abc\n\nabc\n"[..], Some(0)));
+    let answer = converse(&place, &arguments, b"abcd\n");
+    let text = String::from_utf8(answer.stderr).unwrap();
+    assert_eq!(answer.status.code(), Some(1));
+    assert!(text.contains("4 bytes, 3 at most"), "{text}");
+    // One that has no end, in a process that may not have much.
+    let mut command = place.any_command("sh");
+    let line = "ulimit -v 1000000; exec \"$0\" connect \"$@\" --file /dev/zero";
+    let output = command.args(["-c", line, env!("CARGO_BIN_EXE_moorline")]).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn what_fails_says_what_and_why() {
     let place = Place::new();
     let answer = place.run(&["connect", "nobody"]);
