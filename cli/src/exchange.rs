@@ -11,8 +11,8 @@ use moorline::exchange::{self, ExchangeOptions, ExchangeReport};
 use moorline::{Service, ServiceOptions, SocketOptions, Timeout};
 use serde_json::json;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,22 +88,44 @@ fn rows(arguments: &Arguments) -> Vec<Row> {
     ping_pong.into_iter().chain(data).map(row).collect()
 }
 
-/// The file of the page.
+/// The file of the page. An earlier page stays until this one is written, and none is left that was made in vain.
 struct Page<'a> {
     path: &'a Path,
     file: File,
+    in_vain: bool,
 }
 
 impl Page<'_> {
     fn create(path: &Path) -> Answer<Page<'_>> {
-        let file = File::create(path).map_err(Failure::system(format!("create {}", path.display())))?;
-        Ok(Page { path, file })
+        let mut options = File::options();
+        options.write(true);
+        let (opened, is_new) = match options.create_new(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                (options.create_new(false).create(true).open(path), false)
+            }
+            opened => (opened, true),
+        };
+        let file = opened.map_err(Failure::system(format!("create {}", path.display())))?;
+        Ok(Page { path, file, in_vain: is_new })
     }
 
     fn write(mut self, text: &str) -> Answer {
-        self.file
-            .write_all(text.as_bytes())
-            .map_err(Failure::system(format!("write {}", self.path.display())))
+        // Only of a file there can be something left.
+        let prepared =
+            self.file.metadata().and_then(|it| if it.is_file() { self.file.set_len(0) } else { Ok(()) });
+        prepared
+            .and_then(|()| self.file.write_all(text.as_bytes()))
+            .map_err(Failure::system(format!("write {}", self.path.display())))?;
+        self.in_vain = false;
+        Ok(())
+    }
+}
+
+impl Drop for Page<'_> {
+    fn drop(&mut self) {
+        if self.in_vain {
+            let _ = fs::remove_file(self.path);
+        }
     }
 }
 

@@ -79,14 +79,10 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
         connect_timeout: arguments.connect_timeout,
         ..ProxyOptions::default()
     };
-    let started =
-        Proxy::start(name, target.clone(), options).and_then(|proxy| Ok((proxy.full_name()?, proxy)));
-    let (full_name, proxy) = started.inspect_err(|_| {
+    let proxy = begin(name, &target, options).inspect_err(|_| {
         // What was only just made records nothing.
         let _ = doings.record_to.map(fs::remove_file);
     })?;
-    warn_of(&target);
-    output::print_name(&full_name)?;
 
     let mut relay = Relay {
         proxy: &proxy,
@@ -106,6 +102,14 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
     };
     relay.look();
     relay.report(arguments.json, broken, doings.facts)
+}
+
+/// Starts a proxy, and tells its name.
+fn begin(name: Name, target: &Name, options: ProxyOptions) -> Answer<Proxy> {
+    let proxy = Proxy::start(name, target.clone(), options)?;
+    warn_of(target);
+    output::print_name(&proxy.full_name()?)?;
+    Ok(proxy)
 }
 
 /// A server may come later, and a client is told then that it does not: but most likely the name is wrong.

@@ -25,6 +25,8 @@ fn an_exchange_is_verified_and_reported() {
 
     let page = place.path("report.html");
     let page = page.to_str().unwrap();
+    // Of an earlier one, which is longer, nothing is left.
+    fs::write(page, "<rect".repeat(10_000)).unwrap();
     assert!(place.run(&["exchange", "--connections", "2", "--report", page]).status.success());
     let page = fs::read_to_string(page).unwrap();
     assert_eq!((page.matches("<rect").count(), page.matches("ping-pong, 2").count()), (1, 2), "{page}");
@@ -97,6 +99,16 @@ fn a_page_that_cannot_be_written_does_not_take_the_results_with_it() {
     assert_eq!(code, Some(1));
     assert!(text.contains("nobody listens") || text.contains("nothing of that name"), "{text}");
     assert!(text.contains("write /dev/full"), "{text}");
+
+    // None is left where nothing was measured, and an earlier one stays as it was.
+    for earlier in [None, Some("an earlier page")] {
+        let page = place.path("page.html");
+        earlier.iter().for_each(|text| fs::write(&page, text).unwrap());
+        let arguments = ["exchange", "--scope", "runtime", "--report", page.to_str().unwrap()];
+        let output = place.command(&arguments).env_remove("XDG_RUNTIME_DIR").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(fs::read_to_string(&page).ok().as_deref(), earlier);
+    }
 
     // One that cannot be made is told before there is a connection.
     let (code, text) = place.fails(&["exchange", "nobody", "--report", "/nowhere/report.html"]);

@@ -86,9 +86,16 @@ fn nothing_is_recorded_over_and_nothing_is_left_when_it_cannot_begin() {
     // The name is taken.
     let _server = Running::serve(&place, &["wire"]);
     let new = place.path("new");
-    let (code, _) = place.fails(&["tap", "wire", "echo", new.to_str().unwrap()]);
+    let arguments = ["tap", "wire", "echo", new.to_str().unwrap()];
+    let (code, _) = place.fails(&arguments);
     assert_eq!(code, Some(1));
     assert!(!new.exists());
+
+    // Nobody can be told the name.
+    let place = Place::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = place.command(&arguments).stdin(Stdio::null()).stdout(full).output().unwrap();
+    assert_eq!((output.status.code(), new.exists(), place.path("wire").exists()), (Some(1), false, false));
 }
 
 #[test]
