@@ -30,7 +30,9 @@ std::optional<moorline::MessageOptions> options_for(const std::string& format) {
     }
     moorline::MessageOptions options(framings.at(format));
     options.max_message = 200'000;
-    options.application = {"interop", 7};
+    if (options.framing == Framing::checked) {
+        options.application = {"interop", 7};
+    }
     return options;
 }
 
