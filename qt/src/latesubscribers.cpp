@@ -49,13 +49,16 @@ void LateSubscribers::telling(Event event)
 {
     if (!on_ || (event == ReadyRead && readyReadHeard_.load(std::memory_order_relaxed)))
         return;
-    const bool isHeard = socket_->isSignalConnected(signalOf(event));
-    if (isHeard)
-        missed_ &= ~quint32(event);
-    else
-        missed_ |= event;
+    // Said before it is asked, so that whoever leaves just now in another thread takes it back.
     if (event == ReadyRead)
-        readyReadHeard_.store(isHeard, std::memory_order_relaxed);
+        readyReadHeard_ = true;
+    if (socket_->isSignalConnected(signalOf(event))) {
+        missed_ &= ~quint32(event);
+        return;
+    }
+    missed_ |= event;
+    if (event == ReadyRead)
+        readyReadHeard_ = false;
 }
 
 void LateSubscribers::connected(const QMetaMethod &signal)

@@ -35,7 +35,7 @@ public:
     /// Somebody has connected to a signal. Any thread.
     void connected(const QMetaMethod &signal);
     /// Somebody has disconnected from a signal. Any thread.
-    void disconnected() { readyReadHeard_.store(false, std::memory_order_relaxed); }
+    void disconnected() { readyReadHeard_ = false; }
 
 private:
     void want(quint32 events);
