@@ -201,12 +201,12 @@ impl Drop for Proxy {
 
 impl Shared {
     fn run(&self) {
-        // A connection that cannot be accepted is told once, however often that is tried.
-        let mut told = false;
+        // What it fails by is told once, however often it is tried, and told again once something else has come between.
+        let mut told = None;
         loop {
             match self.server.accept(Timeout::Forever) {
                 Ok(client) => {
-                    told = false;
+                    told = None;
                     // Told before the client is closed, which is when somebody may ask.
                     match self.connect() {
                         Ok(server) => self.carry(client, server),
@@ -216,8 +216,10 @@ impl Shared {
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
                 // No descriptors, most likely. The connection waits in the backlog meanwhile.
                 Err(error) => {
-                    if !std::mem::replace(&mut told, true) {
-                        self.tell(&error);
+                    let failure = error.to_string();
+                    if told.as_ref() != Some(&failure) {
+                        self.tell(&failure);
+                        told = Some(failure);
                     }
                     pause();
                 }
@@ -251,13 +253,13 @@ impl Shared {
 
     fn could_not_connect(&self, error: &Error) {
         self.not_connected.fetch_add(1, Ordering::Relaxed);
-        self.tell(error);
+        self.tell(&error.to_string());
     }
 
-    fn tell(&self, error: &Error) {
+    fn tell(&self, failure: &str) {
         let mut failures = self.failures.lock();
         if failures.len() < FAILURES {
-            failures.push(error.to_string());
+            failures.push(failure.to_owned());
         }
     }
 }
