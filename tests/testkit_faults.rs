@@ -439,13 +439,13 @@ fn servers_of_one_plan_whose_accepts_wait_are_all_told_when_they_may() {
         server.listen_unique("faulty").unwrap();
         server
     });
-    let mut clients = Vec::new();
+    let (mut clients, mut served) = (Vec::new(), 0);
     for (token, server) in servers.iter().enumerate() {
         poller.add(server, Interest::READABLE_EDGE, token as u64).unwrap();
         clients.push(connect(server));
-        assert_eq!(server.accept(Timeout::None).err().unwrap().status(), Status::WouldBlock);
+        // Who is slow finds the delay over.
+        served += usize::from(server.accept(Timeout::None).is_ok());
     }
-    let mut served = 0;
     while served < servers.len() {
         let mut events = [Default::default(); 4];
         let count = poller.wait(&mut events, WATCHDOG).unwrap();
