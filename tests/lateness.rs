@@ -183,6 +183,43 @@ fn nor_is_the_rest_of_a_message_for_which_there_was_no_room() {
 }
 
 #[test]
+fn nor_is_one_that_is_sent_in_small_pieces() {
+    for length in [1, 10, 1000] {
+        let (scene, mut busy, mut peer) = with_a_part_of_a_line();
+        let (piece, mut sent) = (vec![b'l'; length], 0);
+        scene.during_work(&mut busy, b"work\n", || {
+            peer.set_nonblocking(true).unwrap();
+            while let Ok(length) = peer.write(&piece) {
+                sent += length;
+            }
+            peer.set_nonblocking(false).unwrap();
+        });
+        scene.exchange(&mut busy, b"x\n", b"x");
+        peer.write_all(b"o\n").unwrap();
+        assert_eq!(scene.next(), Told::Got([b"hel", &*vec![b'l'; sent], b"o"].concat()));
+    }
+}
+
+/// However much of it comes at a time.
+#[test]
+fn one_for_which_there_was_room_is_late_although_the_service_was_busy_before_it_came() {
+    let (scene, mut busy, mut peer) = with_a_part_of_a_line();
+    for _ in 0..3 {
+        scene.exchange(&mut busy, b"work a little\n", b"work a little");
+        // It looks at everything meanwhile.
+        for _ in 0..4 {
+            scene.exchange(&mut busy, b"x\n", b"x");
+        }
+        peer.write_all(&[b'l'; 10_000]).unwrap();
+        for _ in 0..4 {
+            scene.exchange(&mut busy, b"x\n", b"x");
+        }
+    }
+    scene.exchange(&mut busy, b"work a little\n", b"work a little");
+    assert_eq!(scene.next(), Told::Ended(Status::TimedOut));
+}
+
+#[test]
 fn the_rest_of_a_message_that_did_not_come_is_late() {
     let (scene, mut busy, _peer) = with_a_part_of_a_line();
     scene.during_work(&mut busy, b"work\n", || {});

@@ -41,6 +41,7 @@ pub(super) struct Waiting {
     /// between two waits; its room is kept.
     rewatched: Vec<Arc<dyn Watched>>,
     soloist: Soloist,
+    told_of_all: bool,
 }
 
 /// A thread's turn to wait with a poller: others queue until it is dropped.
@@ -83,6 +84,12 @@ impl Turn<'_> {
         self.wait_before(Deadline::on(&self.poller.clock, timeout), capacity, waiter)
     }
 
+    /// Whether the last wait has told of all that was ready when it looked, rather than of the only one that has been of late, or of as
+    /// many as it had room for.
+    pub fn has_told_of_all(&self) -> bool {
+        self.waiting.told_of_all
+    }
+
     fn wait_before(&mut self, deadline: Deadline, capacity: usize, waiter: impl Waiter) -> Result<usize> {
         let Poller { clock, busy_poller, .. } = self.poller;
         let looking = deadline.check_may_wait().is_ok().then(|| busy_poller.begin());
@@ -101,6 +108,7 @@ impl Turn<'_> {
             return Err(Error::new(Status::InvalidArgument, "wait with room for no event"));
         }
         let Turn { poller, waiting } = self;
+        waiting.told_of_all = false;
         loop {
             poller.check_open()?;
             let looks = looking.as_ref().is_some_and(Looking::goes_on);
@@ -114,6 +122,7 @@ impl Turn<'_> {
                         waiter.found(event);
                     })
                     .map_err(|error| Error::os(error, "wait with a poller"))?;
+            waiting.told_of_all |= came.is_none() && count + usize::from(woken) < capacity;
             poller.check_open()?;
             // Asked whatever else was found: a wake-up ends one wait.
             let woken = woken && !poller.was_the_clock();
@@ -137,7 +146,7 @@ impl Turn<'_> {
 
 impl Waiting {
     pub fn new(selection: Selection) -> Waiting {
-        Waiting { selection, rewatched: Vec::new(), soloist: Soloist::default() }
+        Waiting { selection, rewatched: Vec::new(), soloist: Soloist::default(), told_of_all: false }
     }
 
     /// Looks at the soloist alone: whether something has come. None if only the system can tell. What the system would say of it is
@@ -174,7 +183,7 @@ impl Waiting {
         timeout: Option<Duration>,
         mut found: impl FnMut(Event),
     ) -> io::Result<bool> {
-        let Waiting { selection, rewatched, soloist } = self;
+        let Waiting { selection, rewatched, soloist, .. } = self;
         let mut sources = None;
         let mut first = true;
         let woken = selection.wait(capacity, timeout, |packed, ready| {

@@ -7,19 +7,29 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 /// What the system holds of what a peer sends at least, unless the peer wants it otherwise: whoever has sent less was not kept from
-/// sending the rest.
-const ROOM: u64 = 4096;
+/// sending the rest. Linux has room for 277 bytes by default, sent one by one, as it counts the memory that each call takes.
+const ROOM: u64 = 256;
 
 /// How long a worker has been at work, ever: all the time for which it did not wait.
 pub(super) struct Work {
     clock: Clock,
     done: Duration,
     since: Option<Instant>,
+    /// What was done when the poller last told of all that was ready.
+    told: Duration,
+    /// What was done when it did so before its last wait: who is ready now may have been since then.
+    told_before: Duration,
 }
 
 impl Work {
     pub fn new(clock: &Clock) -> Work {
-        Work { clock: clock.clone(), done: Duration::ZERO, since: None }
+        Work {
+            clock: clock.clone(),
+            done: Duration::ZERO,
+            since: None,
+            told: Duration::ZERO,
+            told_before: Duration::ZERO,
+        }
     }
 
     pub fn begin(&mut self) {
@@ -31,6 +41,14 @@ impl Work {
     pub fn end(&mut self) {
         self.done = self.done();
         self.since = None;
+    }
+
+    pub fn has_waited(&mut self, was_told_of_all: bool) {
+        self.told_before = self.told;
+        if was_told_of_all {
+            // Without what was done for the only one that has been ready of late, which the wait has received from.
+            self.told = self.done;
+        }
     }
 
     fn done(&self) -> Duration {
@@ -71,6 +89,10 @@ impl Worker {
         self.work.iter_mut().for_each(Work::end);
     }
 
+    pub(super) fn has_waited(&mut self, was_told_of_all: bool) {
+        self.work.iter_mut().for_each(|work| work.has_waited(was_told_of_all));
+    }
+
     /// Of a connection that is new.
     pub(super) fn not_held_up(&self) -> HeldUp {
         HeldUp { work: self.work.as_ref().map(Work::done).unwrap_or_default(), ..HeldUp::default() }
@@ -93,7 +115,8 @@ impl Worker {
         if let Some(due) = due.filter(|due| due_before == Some(*due))
             && received - received_before >= ROOM
         {
-            served.held_up.add(due, done - served.held_up.work);
+            // Neither before it was last read, nor before the poller knew nothing of it.
+            served.held_up.add(due, done - served.held_up.work.max(work.told_before));
         }
         served.held_up.work = done;
     }

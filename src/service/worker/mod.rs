@@ -160,6 +160,7 @@ impl Worker {
             // It ends early, in vain, or because it was woken; the loop looks at everything anyway.
             self.end_work();
             let _ = wait.wait_each(EVENTS, self.patience(), &mut self);
+            self.has_waited(wait.has_told_of_all());
             self.begin_work();
             for index in 0..self.events.len() {
                 let event = self.events[index];
