@@ -187,6 +187,10 @@ impl Inbox {
         self.descriptors.iter().map(|arrival| arrival.descriptors.len())
     }
 
+    pub fn has_descriptors(&self) -> bool {
+        !self.descriptors.is_empty()
+    }
+
     /// The system may have something again.
     pub fn forget_drained(&mut self) {
         self.drained = false;

@@ -9,6 +9,7 @@ use moorline::{
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -421,6 +422,62 @@ fn descriptors_of_what_is_never_received_are_closed_with_the_connection() {
             }
         });
         assert_eq!(watching.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+/// Whose calls it is that has them when the connection ends.
+#[test]
+fn nor_does_a_call_that_had_them_meanwhile_keep_descriptors_open() {
+    let sends: fn(&Socket) -> Status = |socket| status(socket.send_message(b"x", WATCHDOG));
+    let receives: fn(&Socket) -> Status = |socket| status(socket.receive_message(WATCHDOG));
+    let no_greeting = (Framing::Checked, &[b'!'; 32][..], sends, Status::Mismatch);
+    let closed_meanwhile = (Framing::BigEndian, &b"\0\0\0\x01a\0\0\0\x05"[..], receives, Status::Ok);
+    for (framing, sent, call, expected) in [no_greeting, closed_meanwhile] {
+        let options = MessageOptions { max_descriptors: 1, ..MessageOptions::new(framing) };
+        let (socket, peer) = against_plain(options);
+        let (handed, mut watching) = tracked();
+        send_with(&peer, sent, &[handed.as_fd()]).unwrap();
+        drop(handed);
+        let socket = Arc::new(socket);
+        let closes = socket.clone();
+        let validator = move |_: &[u8]| {
+            thread::scope(|scope| scope.spawn(|| closes.close(Timeout::None)).join()).unwrap();
+            true
+        };
+        socket.set_validator(Some(Arc::new(validator))).unwrap();
+        assert_eq!(call(&socket), expected);
+        assert_eq!(watching.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+/// It has kept receives away meanwhile. The beginning of another message keeps it refused.
+#[test]
+fn a_release_that_is_refused_takes_no_event_from_who_receives() {
+    for _ in 0..200 {
+        let (socket, mut peer) = against_plain(MessageOptions::new(Framing::BigEndian));
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        poller.add(&socket, Interest::READABLE_EDGE, 1).unwrap();
+        peer.write_all(b"\0\0\0\x07b").unwrap();
+        let mut events = [Event::default(); 1];
+        poller.wait(&mut events, WATCHDOG).unwrap();
+        assert_eq!(status(socket.receive_message(Timeout::None)), Status::WouldBlock);
+        let received = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !received.load(Ordering::Relaxed) {
+                    assert_eq!(status(socket.release()), Status::InvalidState);
+                }
+            });
+            scope.spawn(|| peer.write_all(b"egun-x\0").unwrap());
+            let message = loop {
+                match poller.wait(&mut events, WATCHDOG).and_then(|_| socket.receive_message(Timeout::None)) {
+                    Err(error) if error.status() == Status::WouldBlock => {}
+                    received => break received,
+                }
+            };
+            received.store(true, Ordering::Relaxed);
+            assert_eq!(message.unwrap().data, b"begun-x");
+        });
     }
 }
 

@@ -88,11 +88,13 @@ impl Socket {
             return Err(busy("something is queued to be sent"));
         }
         // What was read ahead of those who receive messages would be lost, and what is just being read, too.
-        let _inbox = self.hold_empty_inbox().map_err(busy)?;
-        let descriptor = endpoint.source().release()?;
-        turn.end();
-        self.end();
-        Ok(descriptor)
+        let release = || {
+            let descriptor = endpoint.source().release()?;
+            turn.end();
+            self.end();
+            Ok(descriptor)
+        };
+        self.with_empty_inbox(release).map_err(busy)?
     }
 
     /// Ends calls that wait, with `Closed`; sends what is queued until the deadline; closes. It is closed in any case, and

@@ -126,7 +126,11 @@ impl Socket {
     /// Does something with the inbox that does not take long, unless another thread has it. A receive that is turned away meanwhile is
     /// told anew by its poller, whose edge brought it here in vain.
     fn visit_inbox<T>(&self, messaging: &Messaging, work: impl FnOnce(&mut Inbox) -> T) -> Option<T> {
-        let done = work(&mut *messaging.inbox.try_lock()?);
+        let (done, has_descriptors) = {
+            let mut inbox = messaging.inbox.try_lock()?;
+            let done = work(&mut inbox);
+            (done, inbox.has_descriptors())
+        };
         // Pairs with the fence of `lock_inbox`.
         fence(Ordering::SeqCst);
         if messaging.turned_away.load(Ordering::Relaxed)
@@ -134,7 +138,17 @@ impl Socket {
         {
             endpoint.report_anew();
         }
+        if has_descriptors {
+            self.drop_inbox_if_ended();
+        }
         Some(done)
+    }
+
+    /// When the inbox is unlocked: who ended the socket meanwhile could not give up what is left in it.
+    fn drop_inbox_if_ended(&self) {
+        if self.endpoint().is_err() {
+            self.drop_inbox();
+        }
     }
 
     /// Receives a message.
@@ -217,15 +231,16 @@ impl Socket {
         messaging.more.store(true, Ordering::Release);
         inbox.forget_drained();
         let answer = receive(messaging, &mut inbox, deadline);
-        if answer.is_err() && self.endpoint().is_err() {
-            // Who ended the socket could not, as this call had the inbox.
-            inbox.clear();
-        }
         let more = messaging.may_have_more(&mut inbox);
         if !more {
             inbox.rest();
         }
         messaging.more.store(more, Ordering::Release);
+        let has_descriptors = inbox.has_descriptors();
+        drop(inbox);
+        if answer.is_err() || has_descriptors {
+            self.drop_inbox_if_ended();
+        }
         answer
     }
 
@@ -459,16 +474,13 @@ impl Socket {
         self.messaging.as_deref()?.broken_off.get().copied()
     }
 
-    /// Keeps messages from being received for as long as the answer is kept. If one is just being received, or something has come in
-    /// that was not taken, it says so.
-    pub(super) fn hold_empty_inbox(&self) -> Result<impl Sized, &'static str> {
-        let Some(messaging) = &self.messaging else { return Ok(None) };
-        let inbox = messaging.inbox.try_lock().ok_or("a receive of a message is under way")?;
-        if inbox.bytes().is_empty() {
-            Ok(Some(inbox))
-        } else {
-            Err("nobody has received what was read ahead")
-        }
+    /// Does something while no message is being received. If one is, or something has come in that was not taken, it says so instead.
+    pub(super) fn with_empty_inbox<T>(&self, work: impl FnOnce() -> T) -> Result<T, &'static str> {
+        let Some(messaging) = &self.messaging else { return Ok(work()) };
+        let unless_read_ahead = |inbox: &mut Inbox| {
+            inbox.bytes().is_empty().then(work).ok_or("nobody has received what was read ahead")
+        };
+        self.visit_inbox(messaging, unless_read_ahead).unwrap_or(Err("a receive of a message is under way"))
     }
 
     /// Gives up what came and was not taken, unless somebody is just receiving.

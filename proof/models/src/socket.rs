@@ -82,8 +82,8 @@ impl Socket {
         Ok(())
     }
 
-    fn hold_empty_inbox(&self) -> Result<impl Sized, &'static str> {
-        Ok(())
+    fn with_empty_inbox<T>(&self, work: impl FnOnce() -> T) -> Result<T, &'static str> {
+        Ok(work())
     }
 
     fn drop_inbox(&self) {}
