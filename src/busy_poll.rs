@@ -120,10 +120,14 @@ impl Looking<'_> {
 
     /// A look has found nothing. Offers the processor to others, at first and from time to time, or says that enough is enough.
     pub fn found_nothing(&mut self) {
+        self.found_nothing_at(Instant::now);
+    }
+
+    fn found_nothing_at(&mut self, now: impl FnOnce() -> Instant) {
         if self.left.is_zero() {
             return;
         }
-        let now = Instant::now();
+        let now = now();
         let was_taken = self.was_taken(now, 0);
         self.just_offered = false;
         if std::mem::take(&mut self.is_sure) && !was_taken {
@@ -157,20 +161,24 @@ impl Looking<'_> {
 
     /// A look has found so many.
     #[inline]
-    pub fn found(mut self, count: usize) {
+    pub fn found(self, count: usize) {
+        self.found_at(count, Instant::now);
+    }
+
+    #[inline]
+    fn found_at(mut self, count: usize, now: impl FnOnce() -> Instant) {
         if self.left.is_zero() {
             return;
         }
         match self.begun {
-            Some(begun) => self.learn(begun, count),
+            Some(begun) => self.learn(begun, count, now()),
             // It would have been found without looking, too.
             None if !self.just_offered => self.poller.offers.are_not_first(),
             None => self.poller.offers.came_at_once(),
         }
     }
 
-    fn learn(&mut self, begun: Instant, count: usize) {
-        let now = Instant::now();
+    fn learn(&mut self, begun: Instant, count: usize, now: Instant) {
         let events = u32::try_from(count).unwrap_or(u32::MAX);
         // Too long: whoever had the processor meanwhile wants it for itself. Several have been made ready by one who was not
         // interrupted for the first, and so took less time for each. None: a wake-up.
@@ -292,24 +300,18 @@ mod tests {
         assert!(pays(1_000_000, short, short));
     }
 
-    /// Whether it ever comes to that: however busy the machine is, once in so many tries it is given the processor back at once.
-    fn ever(attempt: impl Fn() -> bool) -> bool {
-        (0..1000).any(|_| attempt())
-    }
-
     #[test]
     fn what_comes_with_the_first_offer_has_the_next_wait_offer_before_it_looks() {
         for (looks, comes_with_it) in [(0, false), (1, true), (2, false), (9, false)] {
-            let learnt = ever(|| {
-                let poller = BusyPoller::default();
-                let mut looking = wait(&poller, LONG);
-                for _ in 0..looks {
-                    looking.found_nothing();
-                }
-                looking.found(1);
-                offers_first(&poller)
-            });
-            assert_eq!(learnt, comes_with_it, "{looks}");
+            let poller = BusyPoller::default();
+            // No time passes, however long somebody else has the processor.
+            let at = Instant::now();
+            let mut looking = wait(&poller, LONG);
+            for _ in 0..looks {
+                looking.found_nothing_at(|| at);
+            }
+            looking.found_at(1, || at);
+            assert_eq!(offers_first(&poller), comes_with_it, "{looks}");
         }
     }
 
@@ -341,39 +343,35 @@ mod tests {
     #[test]
     fn it_is_offered_once_and_again_after_so_many_looks() {
         for is_first in [false, true] {
-            let offered = ever(|| {
-                let poller = BusyPoller::default();
-                if is_first {
-                    poller.offers.came_at_once();
-                }
-                let mut looking = poller.begin_for(LONG);
-                let mut offered = vec![looking.just_offered];
-                for _ in 0..=2 * LOOKS_PER_OFFER {
-                    looking.found_nothing();
-                    offered.push(looking.just_offered);
-                }
-                let looks: Vec<usize> = (0..).zip(offered).filter(|it| it.1).map(|it| it.0).collect();
-                looks == if is_first { [0, 8, 16] } else { [1, 9, 17] }
-            });
-            assert!(offered, "{is_first}");
+            let poller = BusyPoller::default();
+            if is_first {
+                poller.offers.came_at_once();
+            }
+            let at = Instant::now();
+            let mut looking = poller.begin_for(LONG);
+            let mut offered = vec![looking.just_offered];
+            for _ in 0..=2 * LOOKS_PER_OFFER {
+                looking.found_nothing_at(|| at);
+                offered.push(looking.just_offered);
+            }
+            let looks: Vec<usize> = (0..).zip(offered).filter(|it| it.1).map(|it| it.0).collect();
+            assert_eq!(looks, if is_first { [0, 8, 16] } else { [1, 9, 17] });
         }
     }
 
     #[test]
     fn who_is_sure_sleeps_when_nothing_comes_of_the_offer() {
         for (mode, sleeps) in [(BusyPoll::Adaptive, true), (BusyPoll::For(LONG), false)] {
-            let slept = ever(|| {
-                let poller = BusyPoller::new(mode);
-                for _ in 0..100 {
-                    poller.offers.came_at_once();
-                }
-                let mut looking = poller.begin();
-                looking.found_nothing();
-                let slept = !looking.goes_on();
-                // It is no reason not to look the next time.
-                slept && poller.begin().goes_on()
-            });
-            assert_eq!(slept, sleeps);
+            let poller = BusyPoller::new(mode);
+            for _ in 0..100 {
+                poller.offers.came_at_once();
+            }
+            let at = Instant::now();
+            let mut looking = poller.begin();
+            looking.found_nothing_at(|| at);
+            assert_eq!(!looking.goes_on(), sleeps);
+            // It is no reason not to look the next time.
+            assert!(poller.begin().goes_on());
         }
     }
 
