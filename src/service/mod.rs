@@ -187,7 +187,8 @@ pub struct ServiceReport {
     pub endings: Endings,
     /// The messages of panics in the handler: the first thousand.
     pub failures: Vec<String>,
-    /// `Ok` if the stop lost nothing, otherwise why it did: `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`].
+    /// `Ok` if the stop lost nothing, otherwise `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`], also if it was not the
+    /// time that was short: the system could not send it.
     pub outcome: Status,
     /// Why the socket file could not be removed, if it was left behind.
     pub left_behind: Option<Error>,
@@ -340,8 +341,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`, `TimedOut`: a call of the handler runs still; stop again to wait for it. `InvalidState`: it does not
-    /// run, or this is a call of its own handler. `Closed`: another thread stopped it or shut it down meanwhile, and has the
+    /// `WouldBlock`, `TimedOut`: a call of the handler runs still, or one of [`Service::start`]; stop again to wait for it.
+    /// `InvalidState`: it does not run, or this is a call of its own handler. `Closed`: another thread stopped it or shut it down meanwhile, and has the
     /// report.
     pub fn stop(&self, timeout: Timeout) -> Result<ServiceReport> {
         let deadline = Deadline::from(timeout);
@@ -352,7 +353,10 @@ impl Service {
         }
         running.order_stop(deadline);
         if !running.wait_finished(deadline) {
-            return Err(Error::new(deadline.expiry(), "stop: a call of the handler runs still"));
+            return Err(Error::new(
+                deadline.expiry(),
+                "stop: a call of the handler, or of start, runs still",
+            ));
         }
         running.join();
         // Of several that wait for it to stop, one has stopped it.

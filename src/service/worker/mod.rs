@@ -476,7 +476,8 @@ impl Worker {
         let Some(served) = self.served.try_remove(slot) else { return };
         let connection = served.connection;
         // Everything fails when a send of somebody's has found what the peer did wrong.
-        let reason = connection.socket().broken_off().unwrap_or(reason);
+        let peers_fault = connection.socket().broken_off();
+        let reason = peers_fault.unwrap_or(reason);
         self.mailbox.leave(&connection);
         let report = connection.socket().abort();
         let totals = &self.shared.totals;
@@ -484,7 +485,10 @@ impl Worker {
         totals.unsent.fetch_add(report.unsent, Ordering::Relaxed);
         totals.received.fetch_add(report.received, Ordering::Relaxed);
         totals.open.fetch_sub(1, Ordering::Relaxed);
-        let cut_off = matches!(reason, Status::Closed | Status::TimedOut) && connection.wish() != Wish::Abort;
+        // Neither the peer nor the handler has ended it.
+        let cut_off = peers_fault.is_none()
+            && !matches!(reason, Status::Disconnected | Status::Internal)
+            && connection.wish() != Wish::Abort;
         if self.shared.stopped.load(Ordering::Acquire) && cut_off {
             totals.cut_off.fetch_add(report.unsent, Ordering::Relaxed);
         }
@@ -670,6 +674,7 @@ mod tests {
         worker.flush(0);
         assert!(worker.served.is_empty());
         assert_eq!((queued > 0, connection.unsent()), (true, queued));
+        assert_eq!(worker.shared.totals.cut_off.load(Ordering::Relaxed), queued, "the stop has lost it");
         // What a datagram is that cannot be sent.
         assert_eq!(*worker.shared.endings.lock(), Endings { malformed: 1, ..Endings::default() });
     }
