@@ -92,6 +92,7 @@ mod slot;
 mod soloist;
 mod sources;
 mod sync;
+mod visited;
 
 pub use busy_poll::BusyPoll;
 pub use clock::Clock;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The library's files that the models run.
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     "clock.rs",
     "deadline.rs",
     "endpoint.rs",
@@ -22,6 +22,7 @@ const SOURCES: [&str; 17] = [
     "socket/stream.rs",
     "soloist.rs",
     "sources.rs",
+    "visited.rs",
 ];
 
 fn main() {

@@ -3,16 +3,15 @@
 use super::messaging::{Messaging, Validator};
 use super::{Socket, add_locked};
 use crate::busy_poll::Looking;
-use crate::deadline::{Deadline, Timeout, lock_until};
+use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
 use crate::frame::Envelope;
 use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::poller::Interest;
 use crate::sys::{BorrowedDescriptor, Descriptor, Stream};
-use parking_lot::MutexGuard;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// A received message.
@@ -126,16 +125,9 @@ impl Socket {
     /// Does something with the inbox that does not take long, unless another thread has it. A receive that is turned away meanwhile is
     /// told anew by its poller, whose edge brought it here in vain.
     fn visit_inbox<T>(&self, messaging: &Messaging, work: impl FnOnce(&mut Inbox) -> T) -> Option<T> {
-        let (done, has_descriptors) = {
-            let mut inbox = messaging.inbox.try_lock()?;
-            let done = work(&mut inbox);
-            (done, inbox.has_descriptors())
-        };
-        // Pairs with the fence of `lock_inbox`.
-        fence(Ordering::SeqCst);
-        if messaging.turned_away.load(Ordering::Relaxed)
-            && let Ok(endpoint) = self.endpoint()
-        {
+        let work = |inbox: &mut Inbox| (work(inbox), inbox.has_descriptors());
+        let ((done, has_descriptors), has_turned_away) = messaging.inbox.visit(work)?;
+        if has_turned_away && let Ok(endpoint) = self.endpoint() {
             endpoint.report_anew();
         }
         if has_descriptors {
@@ -226,8 +218,7 @@ impl Socket {
     ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
-        let mut inbox = lock_inbox(messaging, deadline)?;
-        messaging.turned_away.store(false, Ordering::Release);
+        let mut inbox = messaging.inbox.lock_until(deadline)?;
         messaging.more.store(true, Ordering::Release);
         inbox.forget_drained();
         let answer = receive(messaging, &mut inbox, deadline);
@@ -334,7 +325,8 @@ impl Socket {
     /// `InvalidState`: the socket has no framing.
     pub fn may_have_message(&self) -> Result<bool> {
         let messaging = self.messaging()?;
-        Ok(messaging.more.load(Ordering::Acquire) || messaging.turned_away.load(Ordering::Acquire))
+        // Who was turned away may have been so for something that the other one did not see.
+        Ok(messaging.more.load(Ordering::Acquire) || messaging.inbox.has_turned_away())
     }
 
     /// Whether a message is there already, unless another thread is just receiving.
@@ -485,8 +477,9 @@ impl Socket {
 
     /// Gives up what came and was not taken, unless somebody is just receiving.
     pub(super) fn drop_inbox(&self) {
-        if let Some(mut inbox) = self.messaging.as_ref().and_then(|messaging| messaging.inbox.try_lock()) {
-            inbox.clear();
+        if let Some(messaging) = &self.messaging {
+            // Nobody is told anything of an ended socket.
+            messaging.inbox.visit(Inbox::clear);
         }
     }
 
@@ -505,16 +498,6 @@ impl Socket {
     fn messaging(&self) -> Result<&Messaging> {
         self.messaging.as_deref().ok_or_else(|| Error::new(Status::InvalidState, "the socket has no framing"))
     }
-}
-
-/// Locks the inbox for a receive. One that is turned away says so before it gives up: whoever had the lock until then has left it, or
-/// sees afterwards that somebody was turned away.
-fn lock_inbox(messaging: &Messaging, deadline: Deadline) -> Result<MutexGuard<'_, Inbox>, Status> {
-    lock_until(&messaging.inbox, deadline).or_else(|turned_away| {
-        messaging.turned_away.store(true, Ordering::Release);
-        fence(Ordering::SeqCst);
-        messaging.inbox.try_lock().ok_or(turned_away)
-    })
 }
 
 fn cut_greeting(length: usize) -> Error {

@@ -5,6 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::frame::{DEFAULT_MAX_MESSAGE, Framing, Parser};
 use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
+use crate::visited::Visited;
 use parking_lot::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -67,11 +68,9 @@ pub(super) struct Messaging {
     pub broken_off: OnceLock<Status>,
     made: Instant,
     /// Held for a whole receive, so that several threads get whole messages.
-    pub inbox: Mutex<Inbox>,
+    pub inbox: Visited<Inbox>,
     /// [`Messaging::may_have_more`] at the end of the last receive; meanwhile there may be.
     pub more: AtomicBool,
-    /// A receive was turned away by another one since that began, and may have been for something that the other did not see.
-    pub turned_away: AtomicBool,
     /// Whether there is a validator, for those who don't lock.
     pub validates: AtomicBool,
     pub validator: Mutex<Option<Arc<Validator>>>,
@@ -97,12 +96,11 @@ impl Messaging {
             peer: OnceLock::new(),
             broken_off: OnceLock::new(),
             made: options.clock.now(),
-            inbox: Mutex::new(Inbox::new(
+            inbox: Visited::new(Inbox::new(
                 Parser::new(framing, max_message),
                 options.message_timeout.map(|_| options.clock.clone()),
             )),
             more: AtomicBool::new(true),
-            turned_away: AtomicBool::new(false),
             validates: AtomicBool::new(false),
             validator: Mutex::default(),
         })

@@ -41,6 +41,9 @@ mod soloist {
 mod sources {
     library!("sources.rs");
 }
+mod visited {
+    library!("visited.rs");
+}
 
 mod arc_swap;
 mod busy_poll;

@@ -1,5 +1,6 @@
 mod gate;
 mod poller;
+mod visited;
 
 /// Runs a model in every order that its threads can take, with so many switches at most that they did not ask for.
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
