@@ -1,7 +1,9 @@
 //! `doctor`: why a client cannot reach a name.
 
 use crate::support::{Place, Running, to_json};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -41,17 +43,11 @@ fn doctor_tells_what_is_the_matter() {
 
 #[test]
 fn who_has_a_name_but_is_no_server_is_told_from_nobody() {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
     let place = Place::new();
-    let bound = |name: &str, kind| {
-        let socket = socket(AddressFamily::UNIX, kind, None).unwrap();
-        bind(&socket, &SocketAddrUnix::new(place.path(name)).unwrap()).unwrap();
-        socket
-    };
-    let _datagrams = bound("datagrams", SocketType::DGRAM);
-    let records = bound("records", SocketType::SEQPACKET);
+    let _datagrams = bound(&place.path("datagrams"), SocketType::DGRAM);
+    let records = bound(&place.path("records"), SocketType::SEQPACKET);
     listen(&records, 1).unwrap();
-    let _silent = bound("silent", SocketType::STREAM);
+    let _silent = bound(&place.path("silent"), SocketType::STREAM);
     for (name, diagnosis) in [("datagrams", "occupied"), ("records", "occupied"), ("silent", "refused")] {
         assert_eq!(place.json(&["doctor", "--json", name]).0["diagnosis"], diagnosis, "{name}");
     }
@@ -99,10 +95,15 @@ fn a_name_is_not_blamed_for_a_runtime_directory_that_is_not_there() {
 }
 
 /// A listener for whom one connection may wait: listen(2) counts from zero.
-pub fn listening_with_backlog_0(path: &Path) -> std::os::fd::OwnedFd {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
-    let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-    bind(&listener, &SocketAddrUnix::new(path).unwrap()).unwrap();
+pub fn listening_with_backlog_0(path: &Path) -> OwnedFd {
+    let listener = bound(path, SocketType::STREAM);
     listen(&listener, 0).unwrap();
     listener
+}
+
+/// A socket with a name, which what other tests start does not inherit.
+fn bound(path: &Path, kind: SocketType) -> OwnedFd {
+    let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap();
+    bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    socket
 }

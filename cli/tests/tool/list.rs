@@ -4,9 +4,11 @@ use crate::doctor::listening_with_backlog_0;
 use crate::support::{Place, Running, WATCHDOG};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 #[test]
@@ -87,10 +89,30 @@ impl Overlay<'_> {
 
 impl Drop for Overlay<'_> {
     fn drop(&mut self) {
-        for name in ["here", "upper"] {
-            run("umount", &[], &self.0.path(name));
+        for path in
+            ["here", "upper"].map(|name| self.0.path(name)).into_iter().filter(|path| is_mounted(path))
+        {
+            // What another test is just starting has a copy of our descriptors until it is another program.
+            let start = Instant::now();
+            let unmounted = loop {
+                match run("umount", &[], &path) {
+                    false if start.elapsed() < WATCHDOG => thread::yield_now(),
+                    unmounted => break unmounted,
+                }
+            };
+            if !unmounted {
+                // The machine is left as it was all the same.
+                run("umount", &["-l"], &path);
+                assert!(thread::panicking(), "{} is in use still", path.display());
+            }
         }
     }
+}
+
+/// Whether a file system begins there.
+fn is_mounted(path: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    device(path) != device(path.parent().unwrap())
 }
 
 fn run(command: &str, arguments: &[&str], place: &Path) -> bool {
