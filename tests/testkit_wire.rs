@@ -8,7 +8,8 @@ use moorline::testkit::faults::Direction;
 use moorline::testkit::proxy::ProxyStatistics;
 use moorline::testkit::tap::TapEvent;
 use moorline::testkit::{
-    FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, ReplayOptions, Script, Tap,
+    FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, Replay, ReplayOptions,
+    Script, Tap,
 };
 use moorline::{Framing, MessageOptions, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
 use std::io::{Read, Write};
@@ -222,23 +223,36 @@ fn a_recording_is_played_to_a_server_that_does_the_same() {
 fn the_first_difference_of_a_server_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let recording = record(directory.path());
-    let patience = Duration::from_millis(50);
-    for (script, byte, found) in [
-        ("expect \"hello\"\nsend \"what?\"\nsink", 2, "\"at\""),
-        ("expect \"hello\"\nsend \"wh\"\nclose", 2, "its end"),
-        ("expect \"hello\"\nsend \"wh\"\nsink", 2, "nothing in time"),
-        ("expect \"hello\"\nsend \"who?!\"\nsink", 4, "\"!\""),
-        ("expect \"hello\"\nsend \"who?\"\nsink\nsend \"!\"", 4, "\"!\""),
-    ] {
+    let difference = |script: &str, patience| {
         let options = FixtureOptions { quiet: true, ..FixtureOptions::default() };
         let fixture = Fixture::start(Script::parse(script).unwrap(), options).unwrap();
         let target = Name::resolve(fixture.full_name().unwrap(), Scope::Temporary).unwrap();
         let options = ReplayOptions { patience, ..ReplayOptions::default() };
-        let difference =
-            recording.play_clients(&target, &options, WATCHDOG).unwrap().difference.expect(script);
-        assert_eq!((difference.connection, difference.byte), (1, byte), "{script}: {difference}");
-        assert_eq!(difference.found, found, "{script}: {difference}");
+        let Replay { difference, .. } = recording.play_clients(&target, &options, Timeout::Forever).unwrap();
+        let difference = difference.expect(script);
+        assert_eq!(difference.connection, 1, "{script}: {difference}");
+        difference
+    };
+    let longest = Duration::from_secs(30);
+    for (script, byte, found) in [
+        ("expect \"hello\"\nsend \"what?\"\nsink", 2, "\"at\""),
+        ("expect \"hello\"\nsend \"wh\"\nclose", 2, "its end"),
+        ("expect \"hello\"\nsend \"who?!\"\nsink", 4, "\"!\""),
+        ("expect \"hello\"\nsend \"who?\"\nsink\nsend \"!\"", 4, "\"!\""),
+    ] {
+        let difference = difference(script, longest);
+        assert_eq!((difference.byte, difference.found.as_str()), (byte, found), "{script}: {difference}");
     }
+
+    // A server that is held up for as long as it is waited for has said less than this.
+    let falls_silent = |patience| difference("expect \"hello\"\nsend \"wh\"\nsink", patience);
+    let mut patience = Duration::from_millis(10);
+    let mut silence = falls_silent(patience);
+    while silence.byte < 2 && patience < longest {
+        patience *= 2;
+        silence = falls_silent(patience);
+    }
+    assert_eq!((silence.byte, silence.found.as_str()), (2, "nothing in time"), "{silence}");
 }
 
 #[test]
