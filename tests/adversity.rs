@@ -4,7 +4,7 @@
 mod support;
 
 use moorline::{
-    Application, Framing, MessageOptions, ServiceOptions, Socket, SocketOptions, Status, Timeout,
+    Application, Clock, Framing, MessageOptions, ServiceOptions, Socket, SocketOptions, Status, Timeout,
 };
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read, Write};
@@ -12,6 +12,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 use support::descriptors::{send_with, system_turns_descriptors_away, tracked};
 use support::scene::{Event, PATIENCE, Scene, expect_gone};
@@ -19,6 +20,8 @@ use support::*;
 
 /// How late a peer may be where the test has to wait for that.
 const SHORT: Duration = Duration::from_millis(50);
+/// And where the test moves the clock, so that nobody else is late.
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn greeting(magic: &[u8; 4], protocol: u16, name: &str, version: u32) -> Vec<u8> {
     let mut bytes = magic.to_vec();
@@ -165,14 +168,18 @@ fn a_peer_that_drips_is_late_however_often_it_sends() {
 
 #[test]
 fn a_peer_that_does_not_greet_or_does_so_by_half_is_late() {
-    let scene = Scene::with_messages(MessageOptions { handshake_timeout: SHORT, ..small(Framing::Checked) });
+    let (clock, instant) = (Clock::manual(), Duration::from_millis(1));
+    let messages = Some(Arc::new(MessageOptions { handshake_timeout: HOUR, ..small(Framing::Checked) }));
+    let scene = Scene::new(ServiceOptions { messages, clock: clock.clone(), ..ServiceOptions::default() });
     let whole = greeting(b"MOOR", 1, "editor", 7);
     for length in [0, 1, whole.len() - 1] {
-        let start = Instant::now();
         let mut peer = scene.peer();
         peer.write_all(&whole[..length]).unwrap();
+        clock.advance(HOUR - instant).unwrap();
+        scene.others_go_on();
+        assert_eq!(scene.events.try_recv(), Err(TryRecvError::Empty));
+        clock.advance(instant).unwrap();
         scene.expect_end(peer, Status::TimedOut);
-        assert!(start.elapsed() >= SHORT);
     }
     assert_eq!(scene.end().endings.timed_out, 3);
 }
@@ -265,9 +272,15 @@ fn no_more_connections_wait_than_the_backlog_says() {
 
 #[test]
 fn idle_peers_leave_and_busy_ones_stay() {
-    let idle_timeout = Some(Duration::from_secs(1));
-    let scene = Scene::new(ServiceOptions { idle_timeout, ..ServiceOptions::default() });
+    let clock = Clock::manual();
+    let idle_timeout = Some(HOUR);
+    let scene =
+        Scene::new(ServiceOptions { idle_timeout, clock: clock.clone(), ..ServiceOptions::default() });
     let peers: Vec<UnixStream> = (0..20).map(|_| scene.peer()).collect();
+    for _ in 0..4 {
+        clock.advance(HOUR / 2).unwrap();
+        scene.others_go_on();
+    }
     for peer in peers {
         scene.expect_end(peer, Status::TimedOut);
     }

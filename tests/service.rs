@@ -330,7 +330,14 @@ fn a_bad_peer_loses_its_connection_with_a_reason_and_the_others_do_not_notice() 
         good.send_message(b"ok", WATCHDOG).unwrap();
         assert_eq!(good.receive_message(WATCHDOG).unwrap().data, b"ok");
     }
-    let cut = Socket::connect(&name, &SocketOptions::default(), WATCHDOG).unwrap();
+}
+
+#[test]
+fn a_peer_that_leaves_in_the_middle_of_a_message_ends_its_connection_as_malformed() {
+    let (sender, reasons) = mpsc::channel();
+    let (service, _) =
+        message_service(messages(Framing::BigEndian), Arc::new(Gatekeeper(Mutex::new(sender))));
+    let cut = connect_to(&service);
     cut.send(b"\0\0\0\x09only", WATCHDOG).unwrap();
     drop(cut);
     assert_eq!(reasons.recv_timeout(Duration::from_secs(30)).unwrap(), Status::Malformed);
