@@ -414,9 +414,7 @@ fn descriptors_of_what_is_never_received_are_closed_with_the_connection() {
                 drop(peer);
                 assert_eq!(receiver.join().unwrap(), Status::Malformed);
             } else {
-                while socket.statistics().received < 9 {
-                    thread::yield_now();
-                }
+                until(|| socket.statistics().received >= 9);
                 socket.close(Timeout::None);
                 assert_eq!(receiver.join().unwrap(), Status::Closed);
             }

@@ -11,7 +11,7 @@ use moorline::{
 };
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
-use support::WATCHDOG;
+use support::{WATCHDOG, until};
 
 fn plan(faults: Faults) -> FaultPlan {
     FaultPlan::new(faults).unwrap()
@@ -176,9 +176,7 @@ fn a_peer_stops_reading_where_planned() {
     let nothing = accepted.receive(&mut buffer, Timeout::After(Duration::from_millis(20)));
     assert_eq!(nothing.unwrap_err().status(), Status::TimedOut);
     // The plan's thread may still be to come there.
-    while plan.counts().stops == 0 {
-        std::thread::yield_now();
-    }
+    until(|| plan.counts().stops > 0);
     assert_eq!(plan.counts().stops, 1);
 }
 

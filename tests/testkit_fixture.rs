@@ -6,7 +6,7 @@ use moorline::socket::Direction as Half;
 use moorline::testkit::{FaultPlan, Faults, Fixture, FixtureOptions, Script, Verdicts};
 use moorline::{Clock, Socket, SocketOptions, Status, Timeout};
 use std::time::Duration;
-use support::{WATCHDOG, receive_exactly};
+use support::{WATCHDOG, receive_exactly, until};
 
 fn start(script: &str) -> Fixture {
     start_with(script, FixtureOptions::default())
@@ -154,9 +154,7 @@ fn the_deadlines_of_a_script_run_on_a_clock_that_the_test_moves() {
     let options = FixtureOptions { clock: clock.clone(), ..FixtureOptions::default() };
     let fixture = start_with("wait 3600s\nsend \"x\"\nexpect \"y\" within 3600s", options);
     let client = connect(&fixture);
-    while fixture.report().connections == 0 {
-        std::thread::yield_now();
-    }
+    until(|| fixture.report().connections > 0);
     clock.advance(Duration::from_secs(3599)).unwrap();
     assert_eq!(
         client.receive(&mut [0; 10], Timeout::After(Duration::from_millis(10))).unwrap_err().status(),
@@ -191,7 +189,7 @@ fn who_has_waited_for_a_missed_expectation_finds_its_verdict() {
             FixtureOptions { verdicts: Some(verdicts.clone()), quiet: true, ..FixtureOptions::default() };
         let fixture = start_with("expect \"hello\"", options);
         connect(&fixture).send(b"help!", WATCHDOG).unwrap();
-        while fixture.wait(1, Timeout::None).is_err_and(|error| error.status() == Status::WouldBlock) {}
+        until(|| !fixture.wait(1, Timeout::None).is_err_and(|error| error.status() == Status::WouldBlock));
         assert_eq!(verdicts.count(), 1);
     }
 }

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <moorline/moorline.hpp>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 using moorline::Interest;
@@ -55,7 +56,7 @@ Usage usage(const std::filesystem::path& place) {
     std::size_t resident_pages = 0;
     std::ifstream("/proc/self/statm") >> size >> resident_pages;
     return {must(moorline::live_handles(), "count the handles"), entries("/proc/self/fd"), entries("/proc/self/task"),
-            entries(place), resident_pages * 4};
+            entries(place), resident_pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) / 1024};
 }
 
 std::string receive(moorline::Socket& socket, std::size_t length) {

@@ -145,9 +145,9 @@ fn a_fixture_that_lacked_a_descriptor_serves_who_waited_for_it() {
 
 /// A process that has so many bytes of memory more.
 fn limit_memory(bytes: u64) {
-    let used = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = used.split(' ').next().unwrap().parse().unwrap();
-    let limit = pages * 4096 + bytes;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let used = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.strip_suffix("kB")).unwrap();
+    let limit = used.trim().parse::<u64>().unwrap() * 1024 + bytes;
     setrlimit(Resource::As, Rlimit { current: Some(limit), ..getrlimit(Resource::As) }).unwrap();
 }
 

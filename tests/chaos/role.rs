@@ -43,6 +43,8 @@ impl Actor {
             .args(["--exact", "role::play", "--ignored", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(PLACE, place)
+            // Threads take the memory that they take by default.
+            .env_remove("RUST_MIN_STACK")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

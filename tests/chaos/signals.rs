@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::support::{WATCHDOG, connect, listening};
+use super::support::{WATCHDOG, connect, listening, until};
 use super::waits::each_lasts_its_time;
 use moorline::{
     Connection, Handler, Interest, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Timeout,
@@ -42,9 +42,7 @@ fn in_the_rain<T>(call: impl FnOnce() -> T) -> T {
                 std::thread::sleep(Duration::from_micros(50));
             }
         });
-        while RECEIVED.load(Ordering::Relaxed) == before {
-            std::thread::yield_now();
-        }
+        until(|| RECEIVED.load(Ordering::Relaxed) != before);
         let answer = call();
         over.store(true, Ordering::Relaxed);
         answer
