@@ -10,8 +10,6 @@ use moorline::name::Name;
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Args)]
 #[command(
@@ -58,10 +56,10 @@ fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
     if dead.is_empty() || arguments.dry_run || !(arguments.yes || confirmed(dead.len())?) {
         return Ok(false);
     }
-    let interrupted = watch()?;
+    interrupt::defer()?;
     let mut failed = false;
     for path in dead {
-        if interrupted.load(Ordering::Relaxed) {
+        if is_interrupted() {
             return Err(Failure::Error("interrupted before all were removed".to_owned()));
         }
         if let Err(reason) = remove(path) {
@@ -74,12 +72,12 @@ fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
 
 /// Tells whether something failed.
 fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
-    let interrupted = watch()?;
+    interrupt::defer()?;
     let mut failed = false;
     let names: Vec<_> = dead
         .iter()
         .map(|path| {
-            let removed = match interrupted.load(Ordering::Relaxed) {
+            let removed = match is_interrupted() {
                 _ if !yes => Ok(false),
                 true => Err("interrupted".to_owned()),
                 false => remove(path),
@@ -95,11 +93,8 @@ fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
 }
 
 /// An interrupt does not come in the middle of removing a name, but before the next one.
-fn watch() -> Answer<Arc<AtomicBool>> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = interrupted.clone();
-    interrupt::on_interrupt(move || flag.store(true, Ordering::Relaxed))?;
-    Ok(interrupted)
+fn is_interrupted() -> bool {
+    interrupt::count() > 0
 }
 
 fn confirmed(count: usize) -> Answer<bool> {

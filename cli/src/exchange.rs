@@ -14,8 +14,6 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[derive(Args)]
@@ -130,10 +128,7 @@ impl Drop for Page<'_> {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let flag = cancelled.clone();
-    interrupt::on_interrupt(move || flag.store(true, Ordering::Relaxed))?;
-
+    interrupt::defer()?;
     // One that cannot be made is told before anything is measured.
     let page = arguments.report.as_deref().map(Page::create).transpose()?;
     let (service, name) = match &arguments.name {
@@ -148,7 +143,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     };
     let mut done = Vec::new();
     for row in rows(arguments) {
-        let (report, result) = measure(&row, &name, arguments, &cancelled);
+        let (report, result) = measure(&row, &name, arguments);
         let failure = result.err().map(|error| error.to_string());
         let failed = failure.is_some();
         let Row { connections, chunk, .. } = row;
@@ -171,12 +166,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     failure::all([measured, printed, written, stopped.map_err(Failure::from)])
 }
 
-fn measure(
-    row: &Row,
-    name: &OsString,
-    arguments: &Arguments,
-    cancelled: &AtomicBool,
-) -> (ExchangeReport, moorline::Result<()>) {
+fn measure(row: &Row, name: &OsString, arguments: &Arguments) -> (ExchangeReport, moorline::Result<()>) {
     let options = ExchangeOptions {
         socket: SocketOptions { scope: arguments.scope.into(), ..SocketOptions::default() },
         connections: row.connections,
@@ -192,7 +182,7 @@ fn measure(
     bar.set_message(row.name());
     let answer = exchange::run(name, &options, timeout(arguments.timeout), |progress| {
         bar.set_position(progress.done);
-        !cancelled.load(Ordering::Relaxed)
+        interrupt::count() == 0
     });
     bar.finish_and_clear();
     answer

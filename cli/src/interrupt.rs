@@ -6,7 +6,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -59,13 +59,30 @@ pub fn watch() -> Answer<Ending> {
     Ok(Ending { sender, receiver })
 }
 
-/// Interrupts end the process no more, but call this, on a thread of its own. Once in a process. Those that the process was started to
+/// Interrupts end the process no more, but are counted. Once in a process.
+pub fn defer() -> Answer {
+    on_interrupt(|| ())
+}
+
+/// How many have come of those that end the process no more.
+pub fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Interrupts end the process no more, but are counted and then call this, on a thread of its own. Those that the process was started to
 /// ignore, as nohup and a shell's background have it, are ignored still.
-pub fn on_interrupt(mut call: impl FnMut() + Send + 'static) -> Answer {
+fn on_interrupt(mut call: impl FnMut() + Send + 'static) -> Answer {
     let ignored = ignored();
     let watched = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
     let mut signals = Signals::new(watched).map_err(Failure::system("watch for an interrupt"))?;
-    thread::spawn(move || signals.forever().for_each(|_| call()));
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            COUNT.fetch_add(1, Ordering::Relaxed);
+            call();
+        }
+    });
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! The standard output, and the standard error, when nobody reads them.
 
-use crate::support::{Place, Running, WATCHDOG, end_of, read_to_end};
+use crate::support::{Place, Running, WATCHDOG, end_of, read_exactly, read_to_end};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Starts the tool with an output that its reader has left.
 fn unread(place: &Place, arguments: &[&str]) -> Child {
@@ -74,6 +74,13 @@ fn a_recording_goes_on_when_nobody_reads_the_name() {
     assert!(fs::read_to_string(&file).unwrap().contains("68656c6c6f"));
 }
 
+/// Writes to a pipe until it has no more room.
+fn fill(pipe: &mut PipeWriter) {
+    rustix::io::ioctl_fionbio(&pipe, true).unwrap();
+    while pipe.write(&[0]).is_ok() {}
+    rustix::io::ioctl_fionbio(&pipe, false).unwrap();
+}
+
 #[test]
 fn a_full_standard_error_that_nobody_reads_holds_nothing_up() {
     let script = Place::new();
@@ -86,9 +93,7 @@ fn a_full_standard_error_that_nobody_reads_holds_nothing_up() {
         let place = Place::new();
         let _server = Running::serve(&place, &["echo"]);
         let (reader, mut full) = std::io::pipe().unwrap();
-        rustix::io::ioctl_fionbio(&full, true).unwrap();
-        while full.write(&[0]).is_ok() {}
-        rustix::io::ioctl_fionbio(&full, false).unwrap();
+        fill(&mut full);
         let mut command = place.command(arguments);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full).spawn().unwrap();
         for _ in 0..2 {
@@ -127,4 +132,88 @@ fn a_client_whose_output_nobody_reads_leaves() {
     let steps = place.file("steps", "flood");
     let _server = Running::serve(&place, &["flood", "--script", &steps]);
     assert_eq!(unread(&place, &["connect", "flood"]).wait().unwrap().code(), Some(0));
+}
+
+/// Interrupts it again and again until it has ended. What it has said on the standard error.
+fn interrupt_until_it_ends(mut process: Child) -> String {
+    let start = Instant::now();
+    while process.try_wait().unwrap().is_none() {
+        if start.elapsed() > WATCHDOG {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            panic!("it runs still");
+        }
+        kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+        thread::yield_now();
+    }
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn who_waits_for_somebody_to_read_the_standard_output_is_ended_by_an_interrupt() {
+    let scripts = Place::new();
+    let steps = scripts.file("steps", "echo");
+    let recording = scripts.file("recording", "moorline-tap 1\n0 1 open\n1 1 to-server 61\n2 1 close\n");
+    // Full when there is a name to print, or a report.
+    for (arguments, prints_name) in [
+        (&["serve", "x", "--json"][..], true),
+        (&["serve", "x", "--json", "--script", &steps], true),
+        (&["serve", "x", "--json", "--", "cat"], true),
+        (&["proxy", "x", "echo", "--json"], true),
+        (&["replay", &recording, "--listen", "x"], true),
+        (&["serve", "x", "--json"], false),
+        (&["serve", "x", "--json", "--script", &steps], false),
+        (&["serve", "x", "--json", "--", "cat"], false),
+        (&["proxy", "x", "echo", "--json"], false),
+    ] {
+        let place = Place::new();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut full = writer.try_clone().unwrap();
+        let mut command = place.command(arguments);
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        if prints_name {
+            fill(&mut full);
+        }
+        let process = command.spawn().unwrap();
+        if prints_name {
+            drop(connect_when_it_listens(&place, "x"));
+        } else {
+            BufReader::new(&reader).read_line(&mut String::new()).unwrap();
+            fill(&mut full);
+        }
+        let said = interrupt_until_it_ends(process);
+        assert!(said.contains("standard output: operation interrupted"), "{arguments:?}: {said}");
+        assert!(!place.path("x").exists(), "{arguments:?}");
+        drop(reader);
+    }
+}
+
+#[test]
+fn a_standard_error_that_is_read_slowly_is_read_whole() {
+    const LINES: usize = 5000;
+    let place = Place::new();
+    let _server = Running::serve(&place, &["echo"]);
+    let is_read_whole = || {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command =
+            place.command(&["proxy", "x", "echo", "--flip-one-in", "1", "--direction", "to-server"]);
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+        drop(command);
+        let mut stream = connect_when_it_listens(&place, "x");
+        stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+        stream.write_all(&[0; LINES]).unwrap();
+        read_exactly(&mut stream, LINES);
+        kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+        // Altogether for longer than it waits until somebody reads anything.
+        let mut text = Vec::new();
+        while (&mut reader).take(10_000).read_to_end(&mut text).unwrap() > 0 {
+            thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(end_of(process).code(), Some(0));
+        String::from_utf8(text).unwrap().matches(" becomes ").count() == LINES
+    };
+    // A machine may hold a reader up for so long that nobody seems to read.
+    assert!((0..5).any(|_| is_read_whole()));
 }
