@@ -94,6 +94,12 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// What is there already, if it can be written. A pipe is waited for until somebody reads it.
+    fn open(path: &Path) -> Option<Page<'_>> {
+        let opened = File::options().write(true).open(path);
+        opened.ok().map(|file| Page { path, file, in_vain: false })
+    }
+
     fn create(path: &Path) -> Answer<Page<'_>> {
         let mut options = File::options();
         options.write(true);
@@ -128,9 +134,12 @@ impl Drop for Page<'_> {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
+    let report = arguments.report.as_deref();
+    // While a pipe is waited for, there is nothing to give back, and an interrupt ends the process still.
+    let page_there = report.and_then(Page::open);
     interrupt::defer()?;
     // One that cannot be made is told before anything is measured.
-    let page = arguments.report.as_deref().map(Page::create).transpose()?;
+    let page = page_there.map(Ok).or_else(|| report.map(Page::create)).transpose()?;
     let (service, name) = match &arguments.name {
         Some(name) => (None, name.clone()),
         None => {
@@ -161,6 +170,8 @@ pub fn run(arguments: &Arguments) -> Answer {
     } else {
         output::print_table(&Measured::TITLES, &done.iter().map(Measured::cells).collect::<Vec<_>>())
     };
+    // Of nothing there is no page.
+    let page = page.filter(|_| done.iter().any(|measured| measured.report.round_trips > 0));
     let written = page.map_or(Ok(()), |page| page.write(&report::page(&name.to_string_lossy(), &done)));
     let measured = failure.map_or(Ok(()), |text| Err(Failure::Error(text)));
     failure::all([measured, printed, written, stopped.map_err(Failure::from)])

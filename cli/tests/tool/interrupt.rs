@@ -3,6 +3,7 @@
 use crate::support::{Place, WATCHDOG, end_of};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -31,4 +32,21 @@ fn a_file_that_another_program_has_still_to_write_is_waited_for_until_an_interru
         kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
         assert_eq!(end_of(process).signal(), Some(Signal::TERM.as_raw()), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_pipe_for_a_page_that_nobody_reads_yet_is_waited_for_until_an_interrupt() {
+    let place = Place::new();
+    let pipe = place.pipe("pipe");
+    let mut command = place.command(&["exchange", "--connections", "1", "--report", &pipe]);
+    let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    // An interrupt that comes before it waits ends it in any case.
+    let status = format!("/proc/{}/status", process.id());
+    let start = Instant::now();
+    while !fs::read_to_string(&status).unwrap().contains("State:\tS") {
+        assert!(start.elapsed() < WATCHDOG);
+        thread::yield_now();
+    }
+    kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+    assert_eq!(end_of(process).signal(), Some(Signal::TERM.as_raw()));
 }
