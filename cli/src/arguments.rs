@@ -1,6 +1,7 @@
 //! What several commands take.
 
 use clap::builder::RangedU64ValueParser;
+use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use moorline::name::Name;
 use moorline::{Framing, MessageOptions, Scope, Timeout};
@@ -80,17 +81,23 @@ pub struct MessageArguments {
     /// Bytes of the largest message
     #[arg(long, value_name = "BYTES", requires = "framing", default_value_t = moorline::DEFAULT_MAX_MESSAGE)]
     pub max_message: usize,
-    /// The application's name, which checked frames compare
+    /// The application's name, which checked frames compare; needs --framing checked
     #[arg(long, value_name = "NAME", requires = "framing", default_value = "")]
     pub application: String,
-    /// The application's version, which checked frames compare
+    /// The application's version, which checked frames compare; needs --framing checked
     #[arg(long, value_name = "NUMBER", requires = "framing", default_value_t = 0)]
     pub application_version: u32,
 }
 
 impl MessageArguments {
+    /// Ends the process where the arguments do not go together, as the parser does, which cannot tell this.
     pub fn options(&self) -> Option<Arc<MessageOptions>> {
         let framing = self.framing?;
+        let has_application = !self.application.is_empty() || self.application_version > 0;
+        if has_application && !matches!(framing, FramingName::Checked) {
+            let text = "--application and --application-version need --framing checked\n";
+            clap::Error::raw(ErrorKind::ArgumentConflict, text).exit();
+        }
         let application =
             moorline::Application { name: self.application.clone(), version: self.application_version };
         let max_message = self.max_message;

@@ -38,8 +38,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let (input, left) = Input::open(arguments.file.as_deref())?;
     let messages = arguments.messages.options();
+    let (input, left) = Input::open(arguments.file.as_deref())?;
     let max_message = messages.as_ref().map(|messages| messages.max_message);
     let framed = max_message.is_some();
     let options = SocketOptions {

@@ -115,6 +115,13 @@ fn what_fails_says_what_and_why() {
         assert_eq!(code, Some(2), "{command} {option} {value}");
         assert!(text.contains(what), "{text}");
     }
+    for (option, value) in [("--application", "me"), ("--application-version", "1")] {
+        for command in ["serve", "connect"] {
+            let (code, text) = place.fails(&[command, "..", "--framing", "lines", option, value]);
+            assert_eq!(code, Some(2), "{command} {option}: {text}");
+            assert!(text.contains(option) && text.contains("--framing checked"), "{text}");
+        }
+    }
 }
 
 #[test]
