@@ -3,7 +3,7 @@
 use crate::arguments::NameArguments;
 use crate::failure::{Answer, Failure};
 use crate::kernel::{self, File, Listener};
-use crate::list::{state_for_clients, usual_directories};
+use crate::list::{failure_of_link, state_for_clients, usual_directories};
 use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
@@ -13,6 +13,7 @@ use serde_json::json;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::iter;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,7 @@ fn diagnose(given: &NameArguments, name: &Name) -> Diagnosis {
     match name.as_path() {
         None => try_to_connect(name),
         Some(path) => directories(path)
+            .or_else(|| link(path))
             .or_else(|| name_itself(given, name, path))
             .unwrap_or_else(|| try_to_connect(name)),
     }
@@ -106,6 +108,22 @@ fn owner(parents: &[&Path], inside: &Path) -> String {
     directory.and_then(|directory| fs::metadata(directory).ok()).map_or_else(String::new, |metadata| {
         format!(", which is of user {} with mode {:04o}", metadata.uid(), metadata.mode() & 0o7777)
     })
+}
+
+/// What is the matter with a link at the path, if anything is.
+fn link(path: &Path) -> Option<Diagnosis> {
+    let error = failure_of_link(path)?;
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let next = |path: &PathBuf| Some(path.parent()?.join(fs::read_link(path).ok()?));
+        // As many as the system follows: path_resolution(7).
+        let mut targets = iter::successors(Some(path.to_owned()), next).take(40);
+        let denied =
+            || Diagnosis::new("no-search-permission", format!("the link cannot be followed: {error}"));
+        return Some(targets.find_map(|target| directories(&target)).unwrap_or_else(denied));
+    }
+    let text =
+        format!("what stands there is a link that leads nowhere, so no server can take the name: {error}");
+    Some(Diagnosis::new("occupied", text))
 }
 
 /// What is the matter with what stands at the path, if anything is.

@@ -180,6 +180,12 @@ pub fn state_for_clients(name: &Name) -> moorline::Result<NameState> {
     }
 }
 
+/// Why a link at the path, if there is one, leads to nothing that this user could reach.
+pub fn failure_of_link(path: &Path) -> Option<io::Error> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink)?;
+    fs::canonicalize(path).err()
+}
+
 /// What stands at an absolute path.
 fn state_of(path: &Path) -> moorline::Result<NameState> {
     Name::resolve(path, Scope::Temporary)?.state()

@@ -5,7 +5,7 @@ use crate::failure::{Answer, Failure};
 use crate::faults::counted;
 use crate::interrupt;
 use crate::kernel;
-use crate::list::state_for_clients;
+use crate::list::{failure_of_link, state_for_clients};
 use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
@@ -114,14 +114,24 @@ fn begin(name: Name, target: &Name, options: ProxyOptions) -> Answer<Proxy> {
 
 /// A server may come later, and a client is told then that it does not: but most likely the name is wrong.
 fn warn_of(target: &Name) {
+    if let Some(what) = obstacle(target) {
+        output::tell(&format!("moorline: warning: {target}: {what}; clients will be turned away"));
+    }
+}
+
+/// What keeps clients from the server, if anything does now.
+fn obstacle(target: &Name) -> Option<String> {
+    if let Some(error) = target.as_path().and_then(failure_of_link) {
+        return Some(format!("the link there cannot be followed: {error}"));
+    }
     let what = match state_for_clients(target) {
         Ok(NameState::Absent) => "there is no server of that name yet",
         Ok(NameState::Dead) => "its server has gone",
         Ok(NameState::Occupied) => "what stands there is no socket",
         Err(_) if target.is_abstract() && !is_taken(target) => "there is no server of that name yet",
-        _ => return,
+        _ => return None,
     };
-    output::tell(&format!("moorline: warning: {target}: {what}; clients will be turned away"));
+    Some(what.to_owned())
 }
 
 /// Whether a server has the abstract name. The kernel has it with a NUL before it.

@@ -2,10 +2,11 @@
 
 use crate::support::{Place, Running, to_json};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
-use std::fs;
-use std::os::fd::OwnedFd;
+use std::fs::{self, File, Permissions};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 #[test]
@@ -70,12 +71,43 @@ fn a_link_is_what_it_leads_to() {
 }
 
 #[test]
+fn a_link_that_cannot_be_followed_is_told_from_what_is_no_socket() {
+    let place = Place::new();
+    for (link, target) in [("dangling", "nowhere"), ("loop", "loop")] {
+        symlink(place.path(target), place.path(link)).unwrap();
+        let (answer, _) = place.json(&["doctor", "--json", link]);
+        let text = answer["text"].as_str().unwrap();
+        assert!(answer["diagnosis"] == "occupied" && text.contains("leads nowhere"), "{answer}");
+    }
+
+    // Through a link to a link into a directory that nobody may search, as a user who is somebody.
+    let private = place.path("private");
+    fs::create_dir(&private).unwrap();
+    let _server = Running::serve(&place, &[private.join("alive").to_str().unwrap()]);
+    symlink(private.join("alive"), place.path("near")).unwrap();
+    symlink("near", place.path("far")).unwrap();
+    // By its descriptor, as the tool's own directory may be private as well.
+    let tool = File::open(env!("CARGO_BIN_EXE_moorline")).unwrap();
+    let mut command = place.any_command(&format!("/proc/self/fd/{}", tool.as_raw_fd()));
+    command.args(["doctor", "--json", place.path("far").to_str().unwrap()]);
+    fs::set_permissions(place.directory(), Permissions::from_mode(0o711)).unwrap();
+    fs::set_permissions(&private, Permissions::from_mode(0o000)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534);
+    }
+    let answer = to_json(&command.output().unwrap().stdout);
+    fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(answer["diagnosis"], "no-search-permission", "{answer}");
+    assert!(answer["text"].as_str().unwrap().contains(private.to_str().unwrap()), "{answer}");
+}
+
+#[test]
 fn a_name_is_not_blamed_for_a_runtime_directory_that_is_not_there() {
     let place = Place::new();
     let nowhere = place.path("nowhere");
     let open = place.path("open");
     fs::create_dir(&open).unwrap();
-    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
     let diagnosis = |name: &str, runtime: Option<&Path>| {
         let mut command = place.command(&["doctor", "--json", "--scope", "runtime", name]);
         match runtime {

@@ -211,7 +211,7 @@ fn what_happens_is_told_when_it_does_and_counted_in_a_table() {
 }
 
 #[test]
-fn a_link_to_a_server_is_no_reason_to_warn() {
+fn a_link_to_a_server_is_no_reason_to_warn_and_one_that_leads_nowhere_is() {
     let place = Place::new();
     let server = Running::serve(&place, &["echo"]);
     symlink(&server.name, place.path("link")).unwrap();
@@ -219,6 +219,10 @@ fn a_link_to_a_server_is_no_reason_to_warn() {
     assert_eq!(converse(&place, &["wire"], b"passes").stdout, b"passes");
     let ended = proxy.interrupt();
     assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""));
+
+    symlink("nowhere", place.path("dangling")).unwrap();
+    let told = Running::start(&place, &["proxy", "wire", "dangling"]).error();
+    assert!(told.contains("the link there cannot be followed"), "{told}");
 }
 
 #[test]
