@@ -316,6 +316,30 @@ fn a_difference_is_told_when_the_recording_goes_on_much_later() {
 }
 
 #[test]
+fn a_difference_is_told_when_a_later_connection_cannot_be_made() {
+    let text = "moorline-tap 1\n0 1 open\n1 2 open\n2 2 to-client 62\n3 2 close\n\
+                4 3 open\n5 1 to-client 41\n6 1 close\n7 3 close\n";
+    let recording = Recording::parse(text).unwrap();
+    let server = listening(ServerOptions::default());
+    let name = name_of(&server);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let [first, second] = [0; 2].map(|_| server.accept(WATCHDOG).unwrap());
+            server.close().unwrap();
+            // After that the third is tried, which does not end the first.
+            second.send(b"b", WATCHDOG).unwrap();
+            let early = first.receive(&mut [0], Timeout::After(Duration::from_millis(50)));
+            assert_eq!(early.unwrap_err().status(), Status::TimedOut);
+            first.send(b"B", WATCHDOG).unwrap();
+        });
+        let options = ReplayOptions { patience: Duration::MAX, ..ReplayOptions::default() };
+        let replay = recording.play_clients(&name, &options, WATCHDOG).unwrap();
+        let difference = replay.difference.unwrap();
+        assert_eq!((difference.connection, difference.found.as_str()), (1, "\"B\""), "{difference}");
+    });
+}
+
+#[test]
 fn in_real_time_a_recording_takes_as_long_as_it_took() {
     let text = "moorline-tap 1\n0 1 open\n10 1 to-server 61\n40000 1 to-server 62\n40001 1 close\n";
     let recording = Recording::parse(text).unwrap();

@@ -173,8 +173,8 @@ impl Recording {
                 players.insert(connection, spawned.map_err(started)?);
                 Ok(())
             });
-            if all_came.is_err() {
-                // Those that have begun are not to wait for what the others would have brought about.
+            // Otherwise the other side is the reason, and those that have begun may find what it did differently before.
+            if all_came.as_ref().is_err_and(|error: &Error| error.status() == Status::LimitReached) {
                 play.end();
             }
             players.into_values().for_each(join);
