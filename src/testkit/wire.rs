@@ -22,9 +22,11 @@ const READ_SIZE: usize = 64 * 1024;
 const FAIR_SHARE: usize = 16;
 /// The most descriptors that come at once: SCM_MAX_FD, unix(7).
 const DESCRIPTORS: usize = 253;
-/// How often it is asked whether a piece was received that the next one waits for. The system tells when there is room to send, a moment
-/// before it counts the last of the bytes as received, and not again after that.
-const RECEIPT_PAUSE: Duration = Duration::from_millis(1);
+/// How long it is waited at first until it is asked again whether a piece was received that the next one waits for. The system tells when
+/// there is room to send, a moment before it counts the last of the bytes as received, and not again after that.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// And how long at most, when nothing happens.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Carries what goes over its links, on a thread that the first of them starts. Dropping it breaks them.
 pub(crate) struct Wire {
@@ -195,10 +197,36 @@ struct Flow {
     descriptors: Vec<Descriptor>,
     /// The piece is held back until then.
     held: Option<Instant>,
+    receipt: Receipt,
     /// The sender will send no more, or is not listened to any more.
     ended: bool,
     /// The receiver has been told so.
     told: bool,
+}
+
+/// When it is asked again whether the piece before was received.
+struct Receipt {
+    again: Option<Instant>,
+    pause: Duration,
+}
+
+impl Default for Receipt {
+    fn default() -> Self {
+        Receipt { again: None, pause: FIRST_PAUSE }
+    }
+}
+
+impl Receipt {
+    /// When, as it was not by now. Each time it is waited for longer, as somebody may not read for a long time.
+    fn ask_again(&mut self, now: Instant) -> Instant {
+        if let Some(again) = self.again.filter(|again| *again > now) {
+            return again;
+        }
+        let again = now + self.pause;
+        self.again = Some(again);
+        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+        again
+    }
 }
 
 /// What a link waits for.
@@ -220,10 +248,16 @@ impl Link {
             passed: 0,
             descriptors: Vec::new(),
             held: None,
+            receipt: Receipt::default(),
             ended: false,
             told: false,
         });
         Link { sides, flows, tap, alarm: None }
+    }
+
+    /// Something happened at one of its sides: a piece was received, perhaps, or will be in a moment.
+    fn notice(&mut self) {
+        self.flows.iter_mut().for_each(|flow| flow.receipt = Receipt::default());
     }
 
     /// Carries what can be carried now.
@@ -317,8 +351,9 @@ impl Flow {
         let endpoint = to.endpoint().map_err(|error| error.status())?;
         let cut = self.schedule.as_ref().is_some_and(Schedule::is_cut);
         if self.passed == 0 && cut && !endpoint.source().is_drained() {
-            return Ok(Some(State::Waiting(Some(Instant::now() + RECEIPT_PAUSE))));
+            return Ok(Some(State::Waiting(Some(self.receipt.ask_again(Instant::now())))));
         }
+        self.receipt = Receipt::default();
         let descriptors: Vec<BorrowedDescriptor<'_>> = self.descriptors.iter().map(sys::lend).collect();
         match endpoint.source().send_pieces([&self.piece[self.passed..]], &descriptors) {
             Ok(sent) => {
@@ -413,8 +448,11 @@ impl Runner {
             events.clear();
             // It ends early, in vain, or because it was woken or closed; the loop looks at everything anyway.
             let _ = self.shared.poller.wait_each(EVENTS, timeout, |event: Event| events.push(event));
-            let slots: BTreeSet<usize> =
-                events.iter().map(|event| event.token as usize).chain(ready).collect();
+            let happened = events.iter().map(|event| event.token as usize);
+            for slot in happened.clone() {
+                self.links.get_mut(slot).into_iter().for_each(Link::notice);
+            }
+            let slots: BTreeSet<usize> = happened.chain(ready).collect();
             for slot in slots {
                 self.carry(slot);
             }
@@ -539,6 +577,28 @@ mod tests {
             assert_eq!(received[0], *piece);
         }
         assert_eq!(carry(), State::Waiting(None));
+    }
+
+    #[test]
+    fn whether_a_piece_was_received_is_asked_less_often_until_something_happens() {
+        let (mut link, client, _server) = link(Faults { pieces: Some(1..=1), ..Faults::default() });
+        client.send(b"ab", Timeout::None).unwrap();
+        let carry = |link: &mut Link| match link.carry(&mut [0; 100], &Passed::default()) {
+            State::Waiting(Some(again)) => again,
+            state => panic!("{state:?}"),
+        };
+        // As if nothing had happened for an hour.
+        let mut now = carry(&mut link) + Duration::from_secs(3600);
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let again = link.flows[0].receipt.ask_again(now);
+            pauses.push((again - now).as_millis());
+            now = again;
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 50, 50]);
+        assert_eq!(carry(&mut link), now);
+        link.notice();
+        assert!(carry(&mut link) <= Instant::now() + FIRST_PAUSE);
     }
 
     #[test]
