@@ -1,5 +1,6 @@
 //! `moorline clean`: removes names whose servers have died.
 
+use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
 use crate::list::{dead_names_in, usual_directories};
@@ -39,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Answer {
         match dead_names_in(directory) {
             Ok(names) => dead.extend(names),
             Err(error) => {
-                output::tell(&format!("moorline: {}: {error}", directory.display()));
+                diagnostics::tell(&format!("moorline: {}: {error}", directory.display()));
                 failed = true;
             }
         }
@@ -63,7 +64,7 @@ fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
             return Err(Failure::Error("interrupted before all were removed".to_owned()));
         }
         if let Err(reason) = remove(path) {
-            output::tell(&format!("moorline: {}", output::visible(&reason)));
+            diagnostics::tell(&format!("moorline: {}", output::visible(&reason)));
             failed = true;
         }
     }

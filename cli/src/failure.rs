@@ -1,6 +1,6 @@
 //! Why a command did not do what was asked for.
 
-use crate::output;
+use crate::diagnostics;
 use moorline::Status;
 use std::fmt::Display;
 use std::io;
@@ -18,7 +18,7 @@ impl Failure {
     /// Says it on the standard error, unless the output says it already.
     pub fn say(&self) {
         if let Failure::Error(text) = self {
-            output::tell(&format!("moorline: {text}"));
+            diagnostics::tell(&format!("moorline: {text}"));
         }
     }
 

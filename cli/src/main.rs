@@ -5,6 +5,7 @@
 mod arguments;
 mod clean;
 mod connect;
+mod diagnostics;
 mod doctor;
 mod exchange;
 mod failure;
@@ -14,6 +15,7 @@ mod interrupt;
 mod kernel;
 mod list;
 mod output;
+mod pipe;
 mod proxy;
 mod relay;
 mod replay;
@@ -95,6 +97,6 @@ fn main() -> ExitCode {
     if let Err(failure) = &answer {
         failure.say();
     }
-    output::finish();
+    diagnostics::finish();
     if answer.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,7 @@
 //! What stands between the clients of one name and the server of another: the part that `proxy` and `tap` share.
 
 use crate::arguments::{ScopeName, seconds};
+use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::faults::counted;
 use crate::interrupt;
@@ -115,7 +116,7 @@ fn begin(name: Name, target: &Name, options: ProxyOptions) -> Answer<Proxy> {
 /// A server may come later, and a client is told then that it does not: but most likely the name is wrong.
 fn warn_of(target: &Name) {
     if let Some(what) = obstacle(target) {
-        output::tell(&format!("moorline: warning: {target}: {what}; clients will be turned away"));
+        diagnostics::tell(&format!("moorline: warning: {target}: {what}; clients will be turned away"));
     }
 }
 
@@ -175,14 +176,17 @@ impl Relay<'_> {
         let new = happened.get(self.told..).unwrap_or_default().iter().cloned();
         let failures = self.proxy.take_failures();
         if !self.quiet {
-            new.chain(failures.iter().cloned()).for_each(|line| output::tell(&format!("moorline: {line}")));
+            new.chain(failures.iter().cloned())
+                .for_each(|line| diagnostics::tell(&format!("moorline: {line}")));
         }
         self.told = happened.len();
         self.failures.extend(failures);
         if self.record_failure.is_none()
             && let Some(Err(error)) = self.tap.map(Tap::check)
         {
-            output::tell(&format!("moorline: {error}; the recording ends here, and the conversations go on"));
+            diagnostics::tell(&format!(
+                "moorline: {error}; the recording ends here, and the conversations go on"
+            ));
             self.record_failure = Some(error.to_string());
         }
     }

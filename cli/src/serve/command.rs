@@ -1,6 +1,7 @@
 //! A command for each connection, whose standard input and output the connection is.
 
 use super::{Arguments, FAILURES};
+use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::interrupt::{self, Ending};
 use crate::output;
@@ -66,7 +67,7 @@ pub fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
     if arguments.json {
         output::print_json(&state.report.json())?;
     } else {
-        output::tell(&state.report.text());
+        diagnostics::tell(&state.report.text());
     }
     if state.report.failed > 0 { Err(Failure::Said) } else { Ok(()) }
 }
@@ -153,7 +154,7 @@ impl Report {
         self.failed += 1;
         let whose = process.map_or(String::new(), |process| format!("process {process}: "));
         // Whoever has the state locked does not wait here.
-        output::tell(&format!("moorline: connection {connection}: {whose}{how}"));
+        diagnostics::tell(&format!("moorline: connection {connection}: {whose}{how}"));
         if self.failures.len() < FAILURES {
             self.failures.push(json!({ "connection": connection, "pid": process, "text": how }));
         }
@@ -184,7 +185,7 @@ impl Commands {
                 }
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
                 Err(error) => {
-                    output::tell(&format!("moorline: {error}"));
+                    diagnostics::tell(&format!("moorline: {error}"));
                     // A command that ends frees descriptors.
                     drop(self.wait(self.state(), REST));
                 }

@@ -4,6 +4,7 @@ mod command;
 mod script;
 
 use crate::arguments::{MessageArguments, ScopeName, count, seconds};
+use crate::diagnostics;
 use crate::failure::Answer;
 use crate::interrupt::{self, Ending};
 use crate::output;
@@ -123,7 +124,7 @@ fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
             "unsent": report.unsent,
         }));
     }
-    output::tell(&format!(
+    diagnostics::tell(&format!(
         "{} connections, {} refused; {} bytes received, {} sent, {} lost",
         report.accepted, report.refused, report.received, report.sent, report.unsent
     ));

@@ -1,6 +1,7 @@
 //! Clients that are expected to say what a script says.
 
 use super::{Arguments, FAILURES};
+use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
 use crate::output;
@@ -63,7 +64,7 @@ pub fn serve(arguments: &Arguments, file: &Path) -> Answer {
             "failures": failures,
         }))?;
     } else {
-        output::tell(&format!(
+        diagnostics::tell(&format!(
             "{} connections, {} finished, {unfinished} not, {} missed an expectation; {} bytes received, {} sent",
             report.connections, report.finished, report.missed, report.received, report.sent
         ));
@@ -76,7 +77,7 @@ fn tell_failures(verdicts: &Verdicts) -> Vec<testkit::Failure> {
     let mut failures = Vec::new();
     while verdicts.wait(Timeout::Forever).is_err() {
         for failure in verdicts.take() {
-            output::tell(&failure.text);
+            diagnostics::tell(&failure.text);
             if failures.len() < FAILURES {
                 failures.push(failure);
             }
