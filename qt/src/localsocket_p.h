@@ -81,13 +81,15 @@ private:
     enum Step : quint32 {
         GiveUpConnecting = 1,
         TellConnected = 2,
-        TellFinished = 4,
-        TellDisconnected = 8,
-        DropUnsent = 16,
-        TellClosing = 32,
-        CloseDevice = 64,
-        CloseConnection = 128,
-        EndIfSent = 256,
+        BecomeClosing = 4,
+        End = 8,
+        TellFinished = 16,
+        TellDisconnected = 32,
+        DropUnsent = 64,
+        TellClosing = 128,
+        CloseDevice = 256,
+        CloseConnection = 512,
+        EndIfSent = 1024,
     };
     enum class Announce { Closing, Nothing };
     enum class Waited { Ready, TimedOut, Gone };
@@ -97,7 +99,8 @@ private:
     void takeSteps(const Watch &watch, quint32 steps);
     void take(Step step);
     void goOnHere();
-    void end(Announce announce);
+    void end();
+    bool isEnding() const;
     void loseConnection(Announce announce);
     qint64 sendSome(Announce announce, const Watch &watch);
     void emitReadyRead(const Watch &watch);
@@ -117,7 +120,6 @@ private:
     bool paused_ = false; ///< The read buffer is full, or its share is used up.
     bool peerHungUp_ = false; ///< Or takes nothing any more.
     bool connects_ = false; ///< The connection is for us to make.
-    bool lossTold_ = false;
     bool discards_ = false; ///< Closed while bytes are sent still: nobody will read.
     bool emittingReadyRead_ = false;
     bool emittingBytesWritten_ = false;

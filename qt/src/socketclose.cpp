@@ -20,9 +20,9 @@ void LocalSocketPrivate::disconnect()
         break;
     case LocalSocket::ConnectedState: {
         const Watch watch(&watchable);
+        steps_ |= EndIfSent;
         setState(LocalSocket::ClosingState);
-        if (watch.goesOn() && channel.out.isEmpty())
-            end(Announce::Nothing);
+        takeSteps(watch, EndIfSent);
         break;
     }
     }
@@ -46,7 +46,7 @@ void LocalSocketPrivate::abort()
     } else {
         isUsable = false;
         late.forgetAll();
-        end(Announce::Nothing);
+        end();
     }
     if (watch.goesOn())
         takeSteps(watch, TellClosing | CloseDevice);
@@ -66,14 +66,9 @@ void LocalSocketPrivate::cancelConnecting()
 }
 
 // The connection is over. What was received stays to be read.
-void LocalSocketPrivate::end(Announce announce)
+void LocalSocketPrivate::end()
 {
     const Watch watch(&watchable);
-    if (announce == Announce::Closing && state == LocalSocket::ConnectedState) {
-        setState(LocalSocket::ClosingState);
-        if (!watch.goesOn())
-            return;
-    }
     channel.close();
     isUsable = isUsable && !discards_;
     serverName.clear();
@@ -91,14 +86,20 @@ void LocalSocketPrivate::end(Announce announce)
 void LocalSocketPrivate::loseConnection(Announce announce)
 {
     const Watch watch(&watchable);
-    isUsable = false;
-    // The thread that a slot moves the socket to finds it out anew.
-    if (!std::exchange(lossTold_, true))
+    // A wait in a slot that is being told of it comes here again, and only goes on with what is left.
+    if (!(steps_ & End)) {
+        isUsable = false;
+        steps_ |= announce == Announce::Closing ? BecomeClosing | End : End;
         fail(LocalSocket::PeerClosedError, "moorline::LocalSocket", fullServerName);
-    if (!watch.goesOn() || !isUp())
-        return;
-    isUsable = announce == Announce::Closing && q->isOpen();
-    end(announce);
+    }
+    takeSteps(watch, BecomeClosing | End);
+}
+
+// Slots are being told that it ends, and when they have run it does: an event loop that one of them runs leaves it at that, so that
+// others are told of all in order, and the socket is there until all are told.
+bool LocalSocketPrivate::isEnding() const
+{
+    return (steps_ & End) || ((steps_ & EndIfSent) && channel.out.isEmpty());
 }
 
 // What is not sent yet goes on being sent when the socket has left.

@@ -12,6 +12,11 @@ void LocalSocketPrivate::onReady(quint32 readiness)
     // The turn that follows sends: in an event loop that a slot of readyRead runs, too.
     if ((readiness & MOORLINE_WRITABLE) && !channel.out.isEmpty())
         channel.schedule();
+    if (isEnding()) {
+        // It is told once: a slot that writes has the connection go on.
+        paused_ = true;
+        return;
+    }
     handle(readiness & ~quint32(MOORLINE_WRITABLE), peerHungUp_);
 }
 
@@ -34,7 +39,7 @@ bool LocalSocketPrivate::handle(quint32 readiness, bool untilEnd)
 
 void LocalSocketPrivate::onTurn()
 {
-    if (!isUp() || !channel.attach())
+    if (!isUp() || isEnding() || !channel.attach())
         return;
     const Watch watch(&watchable);
     // With nothing to send, too, if it was left at that by a slot that moved the socket to this thread.
@@ -122,7 +127,7 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
         // What the peer sent before it went comes first.
         takeBytes(true, announce, watch);
     } else if (state == LocalSocket::ClosingState && channel.out.isEmpty()) {
-        end(Announce::Nothing);
+        end();
     }
     return result.bytes;
 }

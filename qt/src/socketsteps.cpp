@@ -39,6 +39,16 @@ void LocalSocketPrivate::take(Step step)
         late.telling(LateSubscribers::Connected);
         emit q->connected();
         break;
+    case BecomeClosing:
+        if (!isUp())
+            break;
+        isUsable = q->isOpen();
+        setState(LocalSocket::ClosingState);
+        break;
+    case End:
+        if (isUp())
+            end();
+        break;
     case TellFinished:
         late.telling(LateSubscribers::Finished);
         emit q->readChannelFinished();
@@ -80,8 +90,8 @@ void LocalSocketPrivate::take(Step step)
         if (!isUp())
             break;
         if (channel.out.isEmpty()) {
-            end(Announce::Nothing);
-        } else {
+            end();
+        } else if (discards_) {
             serverName.clear();
             fullServerName.clear();
         }
@@ -126,7 +136,7 @@ void LocalSocketPrivate::goOnHere()
     }
     fail(LocalSocket::SocketResourceError, "moorline::LocalSocket", failureDetails());
     if (watch.goesOn())
-        end(Announce::Nothing);
+        end();
 }
 
 } // namespace moorline

@@ -2,7 +2,9 @@
 #include "subject.h"
 
 #include <QtCore/QDir>
+#include <QtCore/QPointer>
 #include <QtCore/QThread>
+#include <QtCore/QTimer>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,6 +12,7 @@
 
 #include <cstring>
 #include <memory>
+#include <utility>
 
 Q_DECLARE_METATYPE(LocalSocket::LocalSocketError)
 Q_DECLARE_METATYPE(LocalSocket::LocalSocketState)
@@ -22,6 +25,20 @@ QList<int> values(const QSignalSpy &spy)
     for (const QVariantList &arguments : spy)
         all += *static_cast<const int *>(arguments[0].constData());
     return all;
+}
+
+/// What a slot does that shows a dialogue: everything that is due happens inside an event loop of its own.
+void runALoop()
+{
+    QEventLoop loop;
+    QTimer timer;
+    int rounds = 0;
+    QObject::connect(&timer, &QTimer::timeout, &loop, [&] {
+        if (++rounds == 50)
+            loop.quit();
+    });
+    timer.start(0);
+    loop.exec();
 }
 
 /// Opens in the one way that a subclass has.
@@ -362,6 +379,131 @@ private slots:
         EVENTUALLY(pair.client.state() == LocalSocket::UnconnectedState);
         support::settle();
         QCOMPARE(seen, QList<int>({LocalSocket::UnconnectedState, LocalSocket::UnconnectedState}));
+    }
+
+    void theEndIsToldInOrder_data()
+    {
+        QTest::addColumn<QString>("way");
+        QTest::addColumn<QString>("at");
+        QTest::addColumn<QStringList>("expected");
+        const QStringList ending = {"Closing", "Unconnected", "finished", "disconnected"};
+        const auto add = [](const QString &way, const QStringList &events, const QStringList &stops) {
+            for (const QString &at : stops)
+                QTest::addRow("%s, a loop in %s", qPrintable(way), qPrintable(at)) << way << at << events;
+        };
+        const QStringList lost = QStringList{"error"} + ending;
+        add("the peer leaves", lost, lost);
+        const QStringList read = QStringList{"readyRead"} + lost;
+        add("the peer writes and leaves", read, lost);
+        add("disconnect", ending, ending);
+        add("disconnect when all is sent", ending, ending);
+        add("close when all is sent", ending, ending);
+        // The bytes go out meanwhile, and it ends with the last.
+        QStringList sent = {"bytesWritten", "Unconnected", "finished", "disconnected", "Closing"};
+        if (subjectIsQt)
+            sent += "finished"; // once more
+        add("disconnect with unsent bytes", sent, {"Closing"});
+    }
+
+    // One receiver of a signal runs an event loop, and another is told after it.
+    void theEndIsToldInOrder()
+    {
+        QFETCH(QString, way);
+        QFETCH(QString, at);
+        QFETCH(QStringList, expected);
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        support::settle();
+        const bool isSent = way.endsWith("all is sent");
+        if (isSent) {
+            socket.write("x");
+            QVERIFY(socket.flush());
+        }
+        QStringList told;
+        const auto listen = [&](auto event) {
+            connect(&socket, &LocalSocket::errorOccurred, this, [=] { event("error"); });
+            connect(&socket, &LocalSocket::stateChanged, this, [=](LocalSocket::LocalSocketState state) {
+                event(state == LocalSocket::ClosingState ? "Closing" : "Unconnected");
+            });
+            connect(&socket, &QIODevice::readyRead, this, [=] { event("readyRead"); });
+            connect(&socket, &QIODevice::bytesWritten, this, [=] { event("bytesWritten"); });
+            connect(&socket, &QIODevice::readChannelFinished, this, [=] { event("finished"); });
+            connect(&socket, &LocalSocket::disconnected, this, [=] { event("disconnected"); });
+        };
+        listen([&](const QString &event) {
+            if (event == at)
+                runALoop();
+        });
+        listen([&](const QString &event) { told += event; });
+        if (way == "the peer writes and leaves")
+            QCOMPARE(::send(ends[1], "last", 4, MSG_NOSIGNAL), ssize_t(4));
+        if (way.startsWith("the peer"))
+            ::close(std::exchange(ends[1], -1));
+        else if (way == "disconnect with unsent bytes")
+            socket.write("x");
+        if (way.startsWith("disconnect"))
+            socket.disconnectFromServer();
+        else if (way.startsWith("close"))
+            socket.close();
+        EVENTUALLY(told.size() == expected.size());
+        support::settle();
+        QCOMPARE(told, expected);
+        if (ends[1] >= 0)
+            ::close(ends[1]);
+    }
+
+    // As many do, and nobody expects it to be done before the slot of an earlier signal has returned.
+    void deletedLaterWhenDisconnected()
+    {
+        Pair pair;
+        QPointer<LocalSocket> socket = new LocalSocket;
+        socket->connectToServer(pair.server.serverName());
+        QVERIFY(pair.server.waitForNewConnection(support::watchdogMs));
+        connect(socket, &LocalSocket::disconnected, socket, &QObject::deleteLater);
+        bool called = false;
+        bool isThere = false;
+        connect(socket, &LocalSocket::errorOccurred, this, [&] {
+            called = true;
+            runALoop();
+            isThere = !socket.isNull();
+        });
+        pair.server.nextPendingConnection()->abort();
+        EVENTUALLY(called && !socket);
+        QVERIFY(isThere);
+    }
+
+    // There was nothing to send, so it was about to end; and what came meanwhile is read all the same.
+    void aSlotOfTheClosingStateWrites()
+    {
+        NOT_WITH_QT("a socket that closes reads nothing");
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        const int size = 20000;
+        QCOMPARE(::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        const QByteArray unsent(1000000, 'x');
+        connect(&socket, &LocalSocket::stateChanged, this, [&](LocalSocket::LocalSocketState state) {
+            if (state != LocalSocket::ClosingState)
+                return;
+            QCOMPARE(::send(ends[1], "late", 4, MSG_NOSIGNAL), ssize_t(4));
+            runALoop();
+            socket.write(unsent);
+        });
+        socket.disconnectFromServer();
+        QCOMPARE(socket.state(), LocalSocket::ClosingState);
+        EVENTUALLY(socket.bytesAvailable() == 4);
+        QByteArray received;
+        char part[65536];
+        EVENTUALLY([&] {
+            for (ssize_t taken; (taken = ::recv(ends[1], part, sizeof(part), MSG_DONTWAIT)) > 0;)
+                received.append(part, qsizetype(taken));
+            return socket.state() == LocalSocket::UnconnectedState;
+        }());
+        QCOMPARE(received.size(), unsent.size());
+        ::close(ends[1]);
     }
 
     void writeOnlyNoticesTheEnd()
