@@ -123,7 +123,9 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
             return result.bytes;
     }
     if (result.gone) {
-        peerHungUp_ = true;
+        // Who finds it out by writing, before the system tells that the peer has gone, is not told of ClosingState, as with QLocalSocket.
+        if (!std::exchange(peerHungUp_, true))
+            announce = Announce::Nothing;
         // What the peer sent before it went comes first.
         takeBytes(true, announce, watch);
     } else if (state == LocalSocket::ClosingState && channel.out.isEmpty()) {

@@ -127,7 +127,7 @@ private slots:
     void writeToOneThatReceivesNoMore_data()
     {
         QTest::addColumn<QString>("way");
-        for (const char *way : {"event loop", "disconnect", "bytes written", "disconnected", "ready read"})
+        for (const char *way : {"event loop", "flush", "disconnect", "bytes written", "disconnected", "ready read"})
             QTest::newRow(way) << QString::fromLatin1(way);
     }
 
@@ -141,11 +141,19 @@ private slots:
         QVERIFY(socket.setSocketDescriptor(ends[0]));
         QSignalSpy disconnected(&socket, &LocalSocket::disconnected);
         QSignalSpy errors(&socket, &LocalSocket::errorOccurred);
+        QStringList told;
+        const auto tell = [&](const QString &event) { told += event + (socket.isValid() ? ", valid" : ", invalid"); };
+        connect(&socket, &LocalSocket::errorOccurred, this, [&] { tell("error"); });
+        connect(&socket, &LocalSocket::stateChanged, this, [&](LocalSocket::LocalSocketState state) {
+            tell(state == LocalSocket::ClosingState ? "Closing" : "Unconnected");
+        });
         QCOMPARE(::send(ends[1], "last", 4, MSG_NOSIGNAL), ssize_t(4));
         EVENTUALLY(socket.bytesAvailable() == 4);
         QCOMPARE(::shutdown(ends[1], SHUT_RD), 0);
         QCOMPARE(socket.write("in vain"), qint64(7));
-        if (way == QLatin1String("disconnect"))
+        if (way == QLatin1String("flush"))
+            (void)socket.flush();
+        else if (way == QLatin1String("disconnect"))
             socket.disconnectFromServer();
         else if (way == QLatin1String("bytes written"))
             QVERIFY(!socket.waitForBytesWritten(support::watchdogMs));
@@ -157,6 +165,10 @@ private slots:
         QCOMPARE(errors.size(), 1);
         QCOMPARE(socket.error(), LocalSocket::PeerClosedError);
         QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+        // It is closing only if that was asked for.
+        const QStringList asked = way == QLatin1String("disconnect") ? QStringList("Closing, valid") : QStringList();
+        QCOMPARE(told, asked + QStringList({"error, invalid", "Unconnected, invalid"}));
+        QVERIFY(!socket.isValid());
         QCOMPARE(socket.readAll(), QByteArray(subjectIsQt ? "" : "last")); // which drops it
         ::close(ends[1]);
     }
