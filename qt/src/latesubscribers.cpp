@@ -47,18 +47,14 @@ LateSubscribers::LateSubscribers(LocalSocket *socket) : socket_(socket), on_(!qt
 
 void LateSubscribers::telling(Event event)
 {
-    if (!on_ || (event == ReadyRead && readyReadHeard_.load(std::memory_order_relaxed)))
+    if (!on_)
         return;
-    // Said before it is asked, so that whoever leaves just now in another thread takes it back.
-    if (event == ReadyRead)
-        readyReadHeard_ = true;
-    if (socket_->isSignalConnected(signalOf(event))) {
+    // Asked each time, for some 20 ns. disconnectNotify() would tell who leaves, but is called by the thread that deletes the receiver, also
+    // when nothing but QIODevice is left of the socket.
+    if (socket_->isSignalConnected(signalOf(event)))
         missed_ &= ~quint32(event);
-        return;
-    }
-    missed_ |= event;
-    if (event == ReadyRead)
-        readyReadHeard_ = false;
+    else
+        missed_ |= event;
 }
 
 void LateSubscribers::connected(const QMetaMethod &signal)

@@ -4,8 +4,6 @@
 
 #include <QtCore/qglobal.h>
 
-#include <atomic>
-
 QT_BEGIN_NAMESPACE
 class QMetaMethod;
 QT_END_NAMESPACE
@@ -34,8 +32,6 @@ public:
     void leaveThread();
     /// Somebody has connected to a signal. Any thread.
     void connected(const QMetaMethod &signal);
-    /// Somebody has disconnected from a signal. Any thread.
-    void disconnected() { readyReadHeard_ = false; }
 
 private:
     void want(quint32 events);
@@ -46,7 +42,6 @@ private:
     quint32 missed_ = 0;
     quint32 wanted_ = 0;
     quint32 untold_ = 0; ///< Of those that are being told again, the ones still to come.
-    std::atomic<bool> readyReadHeard_ = false; ///< Nobody has left since: readyRead is emitted too often to ask each time.
 };
 
 } // namespace moorline

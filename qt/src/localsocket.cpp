@@ -309,12 +309,6 @@ void LocalSocket::connectNotify(const QMetaMethod &signal)
     QIODevice::connectNotify(signal);
 }
 
-void LocalSocket::disconnectNotify(const QMetaMethod &signal)
-{
-    d->late.disconnected();
-    QIODevice::disconnectNotify(signal);
-}
-
 #ifndef QT_NO_DEBUG_STREAM
 static const char *nameOf(LocalSocket::LocalSocketError error)
 {

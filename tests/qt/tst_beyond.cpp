@@ -7,6 +7,7 @@
 
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
+#include <QtCore/QSemaphore>
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -28,7 +29,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 
 using moorline::BackgroundSender;
@@ -156,6 +159,53 @@ private slots:
         EVENTUALLY(pair.client.bytesAvailable() == 7);
         connect(&pair.client, &QIODevice::readyRead, this, [&] { told = 100; });
         EVENTUALLY(told == 100);
+    }
+
+    // In another thread, exactly when the signal is emitted.
+    void lateSubscribersAfterOthersWereDeleted()
+    {
+        struct Socket : LocalSocket {
+            std::function<void()> left;
+            void disconnectNotify(const QMetaMethod &signal) override
+            {
+                LocalSocket::disconnectNotify(signal);
+                left();
+            }
+        };
+        // Side by side, so that they are not among the objects that share one of Qt's locks: it holds the receiver's meanwhile.
+        struct {
+            Socket socket;
+            std::optional<QObject> receiver;
+        } both;
+        Socket &socket = both.socket;
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        int heard = 0;
+        both.receiver.emplace();
+        connect(&socket, &QIODevice::readyRead, &*both.receiver, [&] { ++heard; }, Qt::DirectConnection);
+        QSemaphore isLeaving;
+        QSemaphore isTold;
+        socket.left = [&] {
+            isLeaving.release();
+            isTold.tryAcquire(1, support::watchdogMs);
+        };
+        const std::unique_ptr<QThread> other(QThread::create([&] { both.receiver.reset(); }));
+        both.receiver->moveToThread(other.get());
+        other->start();
+        QVERIFY(isLeaving.tryAcquire(1, support::watchdogMs));
+        QCOMPARE(::send(ends[1], "heard", 5, MSG_NOSIGNAL), ssize_t(5));
+        EVENTUALLY(heard == 1);
+        isTold.release();
+        QVERIFY(other->wait(support::watchdogMs));
+        QCOMPARE(::send(ends[1], "unheard", 7, MSG_NOSIGNAL), ssize_t(7));
+        EVENTUALLY(socket.bytesAvailable() == 12);
+        int late = 0;
+        connect(&socket, &QIODevice::readyRead, this, [&] { ++late; });
+        EVENTUALLY(late == 1);
+        QCOMPARE(heard, 1);
+        socket.left = [] {};
+        ::close(ends[1]);
     }
 
     void lateSubscribersOfWhatWasRead()

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <type_traits>
 
 namespace {
 
@@ -303,6 +304,21 @@ private slots:
             peer->flush();
         }
         EVENTUALLY(allTold);
+    }
+
+    // A receiver that is deleted in another thread calls it, also when the destructor of LocalSocket has run and that of QObject, which
+    // waits for the receiver, has not begun: there must be nothing of LocalSocket's that it touches.
+    void receiversThatGoTouchNothing()
+    {
+        struct Socket : LocalSocket {
+            using LocalSocket::disconnectNotify;
+        };
+        struct Server : LocalServer {
+            using LocalServer::disconnectNotify;
+        };
+        using OfQObject = void (QObject::*)(const QMetaMethod &);
+        QVERIFY((std::is_same_v<decltype(&Socket::disconnectNotify), OfQObject>));
+        QVERIFY((std::is_same_v<decltype(&Server::disconnectNotify), OfQObject>));
     }
 
     void deleteLaterInSlots()

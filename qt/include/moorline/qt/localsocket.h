@@ -183,8 +183,6 @@ protected:
     bool event(QEvent *event) override;
     /// Of QObject.
     void connectNotify(const QMetaMethod &signal) override;
-    /// Of QObject.
-    void disconnectNotify(const QMetaMethod &signal) override;
 
 private:
     friend class LocalSocketPrivate;
