@@ -157,6 +157,11 @@ TEST_F(VerdictsTest, ArraysOfBytesAreComparedWhole) {
     // No memory without an end is read.
     const std::uint8_t* const begin = numbers;
     EXPECT_EQ(moorline::testkit::detail::Print::text(begin).find('"'), std::string::npos);
+    volatile std::uint8_t changing = 1;
+    volatile std::uint8_t* const place = &changing;
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, place, place));
+    EXPECT_FALSE(MOORLINE_CHECK_NE(verdicts, place, place));
+    EXPECT_NE(only().text.find("left:  0x"), std::string::npos);
 }
 
 struct Unprintable {

@@ -113,7 +113,7 @@ struct Print {
             return std::to_string(static_cast<int>(value));
         } else if constexpr (std::is_pointer_v<T> && is_byte<std::remove_cv_t<std::remove_pointer_t<T>>>) {
             // A stream would take it for a C string.
-            return text(static_cast<const void*>(value));
+            return text(const_cast<const void*>(static_cast<const volatile void*>(value)));
         } else if constexpr (std::is_same_v<T, Status>) {
             return to_string(value);
         } else if constexpr (has_error<T>::value) {
