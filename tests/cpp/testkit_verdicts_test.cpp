@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <array>
+#include <cstring>
 #include <map>
 #include <moorline/testkit/gtest.hpp>
 
@@ -142,13 +143,11 @@ TEST_F(VerdictsTest, ArraysOfBytesAreComparedWhole) {
     const std::uint8_t numbers[4] = {1, 2, 0, 4};
     const std::uint8_t same[4] = {1, 2, 0, 4};
     const std::byte bytes[2] = {std::byte{1}, std::byte{2}};
-    const char length[4] = {0, 0, 0, 5};
-    const char other[4] = {0, 0, 0, 7};
-    const char word[4] = "abc";
+    const std::uint8_t length[4] = {0, 0, 0, 5};
+    const std::uint8_t other[4] = {0, 0, 0, 7};
     EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, numbers, same));
     EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, numbers, std::string("\x01\x02\0\x04", 4)));
     EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, bytes, "\x01\x02"));
-    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, word, "abc"));
     EXPECT_EQ(must(verdicts.count()), 0u);
     EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, length, other));
     const std::string text = only().text;
@@ -162,6 +161,30 @@ TEST_F(VerdictsTest, ArraysOfBytesAreComparedWhole) {
     EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, place, place));
     EXPECT_FALSE(MOORLINE_CHECK_NE(verdicts, place, place));
     EXPECT_NE(only().text.find("left:  0x"), std::string::npos);
+}
+
+TEST_F(VerdictsTest, ArraysOfCharAreTextWhateverIsBehindItsEnd) {
+    const char text[8] = {'h', 'e', 'l', 'l', 'o', '\0', 'x', 'y'};
+    const char same[8] = {'h', 'e', 'l', 'l', 'o', '\0', 'z', '\0'};
+    const char shorter[6] = "hello";
+    // Memory checkers tell of what is read here and was never written.
+    char unwritten[8];
+    std::memcpy(static_cast<char*>(unwritten), "hello", 6);
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, text, same));
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, text, shorter));
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, text, unwritten));
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, text, "hello"));
+    EXPECT_EQ(must(verdicts.count()), 0u);
+    EXPECT_FALSE(MOORLINE_CHECK_NE(verdicts, text, same));
+    EXPECT_NE(only().text.find("left:  \"hello\"\n  right: \"hello\""), std::string::npos);
+    // Without a NUL it ends with the array.
+    const struct {
+        char full[5];
+        char behind[4];
+    } both = {{'h', 'e', 'l', 'l', 'o'}, "..."};
+    EXPECT_TRUE(MOORLINE_CHECK_EQ(verdicts, both.full, text));
+    EXPECT_FALSE(MOORLINE_CHECK_NE(verdicts, both.full, shorter));
+    EXPECT_NE(only().text.find("left:  \"hello\"\n"), std::string::npos);
 }
 
 struct Unprintable {

@@ -155,6 +155,11 @@ private slots:
         QCOMPARE(Print::text(QString::fromUtf8("gr\xc3\xbc\xc3\x9f")), std::string("\"gr\\u00FC\\u00DF\""));
         QCOMPARE(Print::text(QByteArray("a\0z", 3)), std::string("\"a\\x00z\""));
         QCOMPARE(Print::text("text"), std::string("text"));
+        const struct {
+            char full[4];
+            char behind[4];
+        } both = {{'t', 'e', 'x', 't'}, "..."};
+        QCOMPARE(Print::text(both.full), std::string("text"));
         QCOMPARE(Print::text(QSize(1, 2)), std::string("QSize(1x2)"));
         struct Unknown {};
         QCOMPARE(Print::text(Unknown()), std::string("a value of 1 bytes that has no operator<<"));

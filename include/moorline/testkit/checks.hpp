@@ -13,7 +13,8 @@
 /// Each records a failure with these verdicts (a Verdicts, or its native_handle()), with file, line and thread, which ends the wait of
 /// the test, and is an expression that says whether the check passed: `if (!MOORLINE_CHECK(...)) return;`. The values are evaluated
 /// once, and compared and shown in place; an exception of an operator makes the check fail. What holds bytes (text, BytesView,
-/// containers of bytes) is compared as bytes, C strings too; integers by their values, whatever their signs. Never blocks. Any thread.
+/// containers and arrays of bytes) is compared as bytes; C strings and arrays of char as text, up to the first NUL or the array's end,
+/// and arrays of std::uint8_t or std::byte whole; integers by their values, whatever their signs. Never blocks. Any thread.
 #define MOORLINE_CHECK(verdicts, ...)                                                                   \
     (::moorline::testkit::detail::check((verdicts), (__VA_ARGS__), "MOORLINE_CHECK(" #__VA_ARGS__ ")"))
 #define MOORLINE_CHECK_EQ(verdicts, actual, expected) MOORLINE_TESTKIT_COMPARE_(EQ, equal_to, verdicts, actual, expected)
@@ -54,29 +55,14 @@ template <class A, class B>
     return first < second ? -1 : second < first ? 1 : 0;
 }
 
-/// Two arrays of char of the same size.
-template <class A, class B>
-inline constexpr bool are_like_arrays = is_char_array<A> && std::is_same_v<A, B>;
-
 template <class Operation, class A, class B>
 [[nodiscard]] bool holds(const A& a, const B& b) {
-    if constexpr (are_like_arrays<A, B>) {
-        return Operation()(whole(a, b), whole(b, a));
-    } else if constexpr (has_bytes<A> && has_bytes<B>) {
+    if constexpr (has_bytes<A> && has_bytes<B>) {
         return Operation()(bytes_of(a), bytes_of(b));
     } else if constexpr (is_counting<A> && is_counting<B> && std::is_signed_v<A> != std::is_signed_v<B>) {
         return Operation()(order(a, b), 0);
     } else {
         return static_cast<bool>(Operation()(a, b));
-    }
-}
-
-template <class Printer, class A, class B>
-[[nodiscard]] std::string shown(const A& value, const B& beside) {
-    if constexpr (are_like_arrays<A, B>) {
-        return quoted(whole(value, beside));
-    } else {
-        return Printer::text(value);
     }
 }
 
@@ -119,7 +105,7 @@ bool compare(Borrowed<moorline_verdicts> verdicts, const A& actual, const B& oth
              SourceLocation where = SourceLocation::current()) noexcept {
     return judged(
         verdicts, text, where, [&] { return holds<Operation>(actual, other); },
-        [&] { return "\n  left:  " + shown<Printer>(actual, other) + "\n  right: " + shown<Printer>(other, actual); });
+        [&] { return "\n  left:  " + Printer::text(actual) + "\n  right: " + Printer::text(other); });
 }
 
 }  // namespace detail

@@ -21,8 +21,8 @@ namespace detail {
 
 using namespace ::moorline::detail;
 
-/// Bytes of a value that holds some: text, BytesView, containers and arrays of bytes, arrays of char up to their NUL. None for a null
-/// C string.
+/// Bytes of a value that holds some: text, BytesView, containers and arrays of bytes. An array of char is text, up to its first NUL if
+/// there is one: what is behind that may be anything, memory never written too. None for a null C string.
 using Bytes = std::optional<std::string_view>;
 
 template <class T>
@@ -48,14 +48,6 @@ template <class T>
         // Without memory of its own an empty container is empty all the same, not null.
         return bytes.empty() ? std::string_view("") : bytes.text();
     }
-}
-
-/// All of an array of char, for the comparison with another one of the same size: both may be bytes as well as text. Without the last
-/// NUL, if both have one there.
-template <class T>
-[[nodiscard]] std::string_view whole(const T& array, const T& other) noexcept {
-    constexpr std::size_t last = sizeof array - 1;
-    return {array, array[last] == '\0' && other[last] == '\0' ? last : sizeof array};
 }
 
 /// In quotes, with what cannot be seen as \xNN; of very many bytes the first ones, and how many there are.

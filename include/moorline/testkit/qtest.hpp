@@ -91,7 +91,10 @@ struct Print {
     template <class T>
     [[nodiscard]] static std::string text(const T& value) {
         std::unique_ptr<char[]> text;
-        if constexpr (std::is_array_v<T> || std::is_pointer_v<T>) {
+        if constexpr (detail::is_char_array<T>) {
+            // Its end is the text's, if there is no NUL before.
+            text.reset(QTest::toString(std::string(*detail::bytes_of(value)).c_str()));
+        } else if constexpr (std::is_array_v<T> || std::is_pointer_v<T>) {
             text.reset(QTest::toString(static_cast<std::decay_t<const T&>>(value)));
         } else {
             text.reset(QTest::toString(value));
