@@ -1,9 +1,11 @@
 #include "support.h"
 
+#include <QtCore/QAbstractEventDispatcher>
 #include <QtCore/QDir>
-#include <QtCore/QElapsedTimer>
+#include <QtCore/QEventLoop>
 #include <QtCore/QMutex>
 #include <QtCore/QRandomGenerator>
+#include <QtCore/QTimer>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -21,15 +23,28 @@ QString uniqueName()
 
 bool until(const std::function<bool()> &condition)
 {
-    QElapsedTimer time;
-    time.start();
-    while (!condition()) {
-        if (time.elapsed() > watchdogMs)
-            return false;
-        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents | QEventLoop::AllEvents, 20);
-        QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
-    }
-    return true;
+    QTimer look;
+    look.start(20);
+    return untilEvent(condition);
+}
+
+bool untilEvent(const std::function<bool()> &condition)
+{
+    QEventLoop loop;
+    QTimer watchdog;
+    watchdog.setSingleShot(true);
+    QObject::connect(&watchdog, &QTimer::timeout, &loop, [&] { loop.exit(1); });
+    watchdog.start(watchdogMs);
+    // Whatever has happened, the loop comes by before it sleeps; one that a slot runs is not ours.
+    const int level = QThread::currentThread()->loopLevel() + 1;
+    const auto look = [&] {
+        if (QThread::currentThread()->loopLevel() == level && condition())
+            loop.quit();
+    };
+    QAbstractEventDispatcher *dispatcher = QAbstractEventDispatcher::instance();
+    QObject::connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, &loop, look);
+    QObject::connect(dispatcher, &QAbstractEventDispatcher::awake, &loop, look);
+    return condition() || loop.exec() == 0;
 }
 
 void settle()

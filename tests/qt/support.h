@@ -17,8 +17,12 @@ constexpr int watchdogMs = 60000;
 /// A name that no other test has, not even one that runs at the same time.
 QString uniqueName();
 
-/// Runs the event loop until the condition holds; false if it never does.
+/// Runs the event loop until the condition holds, which another thread may see to; false if it never does.
 bool until(const std::function<bool()> &condition);
+
+/// The same where an event of this thread makes it hold. Nothing else wakes the loop, nor one that a slot runs meanwhile: so it shows that
+/// they are woken.
+bool untilEvent(const std::function<bool()> &condition);
 
 /// Lets everything happen that is due already: for the claim that something does not happen.
 void settle();
@@ -62,6 +66,7 @@ public:
 } // namespace support
 
 #define EVENTUALLY(condition) QVERIFY2(support::until([&] { return bool(condition); }), "never: " #condition)
+#define EVENTUALLY_BY_EVENT(condition) QVERIFY2(support::untilEvent([&] { return bool(condition); }), "never: " #condition)
 
 /// The main function of a test: plain names get a directory of the test's own.
 #define MOORLINE_TEST_MAIN(TestClass)                      \

@@ -326,11 +326,11 @@ private slots:
         bool told = false;
         bool inside = false;
         connect(&pair.client, &LocalSocket::disconnected, this, [&] { told = true; });
-        connect(&pair.client, &QIODevice::readyRead, this, [&] { inside = support::until([&] { return told; }); });
+        connect(&pair.client, &QIODevice::readyRead, this, [&] { inside = support::untilEvent([&] { return told; }); });
         pair.peer->write("last");
         pair.peer->flush();
         pair.peer->abort();
-        EVENTUALLY(told);
+        EVENTUALLY_BY_EVENT(told);
         QVERIFY(inside);
         QCOMPARE(pair.client.readAll(), QByteArray("last"));
     }
@@ -341,10 +341,10 @@ private slots:
         bool told = false;
         bool inside = false;
         connect(&pair.client, &LocalSocket::disconnected, this, [&] { told = true; });
-        connect(&pair.client, &QIODevice::bytesWritten, this, [&] { inside = support::until([&] { return told; }); });
+        connect(&pair.client, &QIODevice::bytesWritten, this, [&] { inside = support::untilEvent([&] { return told; }); });
         pair.client.write("last");
         pair.client.disconnectFromServer();
-        EVENTUALLY(told);
+        EVENTUALLY_BY_EVENT(told);
         QVERIFY(inside);
     }
 
@@ -367,14 +367,14 @@ private slots:
         bool inside = false;
         connect(&socket, &QIODevice::readyRead, this, [&] {
             called = true;
-            inside = support::until([&] {
+            inside = support::untilEvent([&] {
                 takeAll();
                 return socket.bytesToWrite() == 0;
             });
         });
         takeAll();
         QCOMPARE(::send(ends[1], "x", 1, MSG_NOSIGNAL), ssize_t(1));
-        EVENTUALLY(called);
+        EVENTUALLY_BY_EVENT(called);
         QVERIFY(inside);
         ::close(ends[1]);
     }
@@ -389,11 +389,11 @@ private slots:
         bool inside = false;
         connect(&pair.client, &QIODevice::bytesWritten, this, [&] {
             called = true;
-            inside = support::until([&] { return pair.client.bytesAvailable() == 4; });
+            inside = support::untilEvent([&] { return pair.client.bytesAvailable() == 4; });
         });
         QCOMPARE(pair.client.readAll(), QByteArray("onet"));
         pair.client.write("x");
-        EVENTUALLY(called);
+        EVENTUALLY_BY_EVENT(called);
         QVERIFY(inside);
     }
 

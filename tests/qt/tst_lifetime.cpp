@@ -303,7 +303,7 @@ private slots:
             peer->write("all at once");
             peer->flush();
         }
-        EVENTUALLY(allTold);
+        EVENTUALLY_BY_EVENT(allTold);
     }
 
     // A receiver that is deleted in another thread calls it, also when the destructor of LocalSocket has run and that of QObject, which

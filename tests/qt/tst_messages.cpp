@@ -613,14 +613,14 @@ private slots:
         connect(&socket, &MessageSocket::messageReceived, this, [&] {
             const int own = ++told;
             if (own < 3)
-                inside += support::until([&] { return told > own; });
+                inside += support::untilEvent([&] { return told > own; });
             else if (leaves)
-                inside += support::until([&] { return ended; });
+                inside += support::untilEvent([&] { return ended; });
         });
         QVERIFY(peer.send("a\nb\nc\n"));
         if (leaves)
             peer.close();
-        EVENTUALLY(told == 3 && ended == leaves);
+        EVENTUALLY_BY_EVENT(told == 3 && ended == leaves);
         QCOMPARE(inside, QList<bool>(leaves ? 3 : 2, true));
     }
 
@@ -635,7 +635,7 @@ private slots:
         QSignalSpy received(&client, &MessageSocket::messageReceived);
         connect(&client, &MessageSocket::connected, this, [&] {
             connected = true;
-            inside = support::until([&] { return received.size() == 1; });
+            inside = support::untilEvent([&] { return received.size() == 1; });
         });
         client.connectToServer(name);
         QVERIFY(server.waitForNewConnection(support::watchdogMs));
@@ -651,7 +651,7 @@ private slots:
         QVERIFY(answering.sendMessage("with the handshake"));
         EVENTUALLY(drained.size() == 1);
         peer->write(between.takeAll());
-        EVENTUALLY(connected);
+        EVENTUALLY_BY_EVENT(connected);
         QVERIFY(inside);
     }
 
@@ -668,14 +668,14 @@ private slots:
         bool inside = false;
         connect(&socket, &MessageSocket::messageReceived, this, [&] {
             called = true;
-            inside = support::until([&] {
+            inside = support::untilEvent([&] {
                 peer.takeAll();
                 return drained.size() == 1;
             });
         });
         peer.takeAll();
         QVERIFY(peer.send("a\n"));
-        EVENTUALLY(called);
+        EVENTUALLY_BY_EVENT(called);
         QVERIFY(inside);
     }
 
@@ -726,11 +726,11 @@ private slots:
             if (told == count - 1)
                 socket.sendMessage("answer");
             else if (told == count)
-                inside = support::until([&] { return drained.size() == 1; });
+                inside = support::untilEvent([&] { return drained.size() == 1; });
         });
         support::settle();
         QVERIFY(peer.send(QByteArray("a\n").repeated(count)));
-        EVENTUALLY(told == count);
+        EVENTUALLY_BY_EVENT(told == count);
         QVERIFY(inside);
     }
 

@@ -229,9 +229,9 @@ private slots:
         bool inside = false;
         connect(&server, &LocalServer::newConnection, this, [&] {
             if (++told == 1)
-                inside = support::until([&] { return told == 3; });
+                inside = support::untilEvent([&] { return told == 3; });
         });
-        EVENTUALLY(told == 3);
+        EVENTUALLY_BY_EVENT(told == 3);
         QVERIFY(inside);
     }
 
