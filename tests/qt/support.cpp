@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -52,6 +53,17 @@ void settle()
     for (int round = 0; round < 50; ++round) {
         QCoreApplication::processEvents();
         QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    }
+}
+
+void socketPair(int (&ends)[2])
+{
+    constexpr int size = 100000;
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        qFatal("no pair of sockets");
+    for (const int end : ends) {
+        if (::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) != 0)
+            qFatal("no buffers of this size");
     }
 }
 

@@ -27,6 +27,9 @@ bool untilEvent(const std::function<bool()> &condition);
 /// Lets everything happen that is due already: for the claim that something does not happen.
 void settle();
 
+/// A pair of connected sockets that hold some hundred thousand bytes at most, whatever the system's usual size is.
+void socketPair(int (&ends)[2]);
+
 /// How many descriptors this process has.
 int openDescriptors();
 

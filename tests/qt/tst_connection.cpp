@@ -479,9 +479,7 @@ private slots:
     {
         NOT_WITH_QT("a socket that closes reads nothing");
         int ends[2];
-        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-        const int size = 20000;
-        QCOMPARE(::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+        support::socketPair(ends);
         LocalSocket socket;
         QVERIFY(socket.setSocketDescriptor(ends[0]));
         const QByteArray unsent(1000000, 'x');

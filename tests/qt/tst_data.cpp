@@ -208,7 +208,7 @@ private slots:
         NOT_WITH_QT("a wait for bytes to be written goes on for ever");
         QFETCH(QString, wait);
         int ends[2];
-        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        support::socketPair(ends);
         LocalSocket socket;
         QVERIFY(socket.setSocketDescriptor(ends[0]));
         const auto sendOne = [&] { return ::send(ends[1], "x", 1, MSG_NOSIGNAL) == 1; };
@@ -352,7 +352,7 @@ private slots:
     void bytesAreSentInsideASlotOfReadyRead()
     {
         int ends[2];
-        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        support::socketPair(ends);
         LocalSocket socket;
         QVERIFY(socket.setSocketDescriptor(ends[0]));
         socket.write(QByteArray(4000000, 'x'));

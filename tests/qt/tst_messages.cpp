@@ -23,11 +23,17 @@ using moorline::MessageSocket;
 
 namespace {
 
+/// Has more time for the handshake than any test takes.
+class PatientSocket : public MessageSocket {
+public:
+    explicit PatientSocket(Framing framing) : MessageSocket(framing) { setHandshakeTimeout(10 * support::watchdogMs); }
+};
+
 /// Two ends of a connection with messages.
 struct MessagePair {
     LocalServer server;
-    MessageSocket client;
-    MessageSocket peer;
+    PatientSocket client;
+    PatientSocket peer;
 
     explicit MessagePair(MessageSocket::Framing framing = MessageSocket::Framing::BigEndian, quint64 largest = 1 << 24)
         : client(framing), peer(framing)
@@ -45,11 +51,7 @@ struct MessagePair {
 /// The other end of a connection, as the system gives it.
 class RawPeer {
 public:
-    RawPeer()
-    {
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) != 0)
-            qFatal("no pair of sockets");
-    }
+    RawPeer() { support::socketPair(ends_); }
     ~RawPeer() { close(); }
     Q_DISABLE_COPY_MOVE(RawPeer)
 
@@ -200,8 +202,8 @@ private slots:
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
-        MessageSocket client(MessageSocket::Framing::Checked);
-        MessageSocket peer(MessageSocket::Framing::Checked);
+        PatientSocket client(MessageSocket::Framing::Checked);
+        PatientSocket peer(MessageSocket::Framing::Checked);
         peer.setMaxMessageSize(1000);
         QSignalSpy connected(&client, &MessageSocket::connected);
         QSignalSpy ended(&client, &MessageSocket::ended);
@@ -240,7 +242,7 @@ private slots:
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
-        MessageSocket client(MessageSocket::Framing::Checked);
+        PatientSocket client(MessageSocket::Framing::Checked);
         QSignalSpy connected(&client, &MessageSocket::connected);
         client.connectToServer(name);
         QVERIFY(server.waitForNewConnection(support::watchdogMs));
@@ -316,7 +318,7 @@ private slots:
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
-        MessageSocket client(MessageSocket::Framing::Checked);
+        PatientSocket client(MessageSocket::Framing::Checked);
         QSignalSpy connected(&client, &MessageSocket::connected);
         QSignalSpy ended(&client, &MessageSocket::ended);
         client.connectToServer(name);
@@ -455,7 +457,7 @@ private slots:
         const std::unique_ptr<QThread> other(QThread::create([&] {
             QEventLoop loop;
             LocalServer server;
-            MessageSocket peer{MessageSocket::Framing(framing)};
+            PatientSocket peer{MessageSocket::Framing(framing)};
             connect(&server, &LocalServer::newConnection, &loop, [&] {
                 peer.takeOver(server.nextPendingConnection());
                 // So the other side hears of the connection and of a message at once.
@@ -470,7 +472,7 @@ private slots:
         other->start();
         QVERIFY(listening.tryAcquire(1, support::watchdogMs));
 
-        auto *socket = new MessageSocket{MessageSocket::Framing(framing)};
+        auto *socket = new PatientSocket{MessageSocket::Framing(framing)};
         QStringList told;
         int elsewhere = 0;
         bool waited = true;
@@ -576,11 +578,11 @@ private slots:
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
-        QPointer<MessageSocket> socket = new MessageSocket{MessageSocket::Framing(framing)};
+        QPointer<MessageSocket> socket = new PatientSocket{MessageSocket::Framing(framing)};
         connect(socket, (QByteArray("2") + signal).constData(), this, SLOT(deleteSender()));
         socket->connectToServer(name);
         QVERIFY(server.waitForNewConnection(support::watchdogMs));
-        MessageSocket peer{MessageSocket::Framing(framing)};
+        PatientSocket peer{MessageSocket::Framing(framing)};
         QVERIFY(peer.takeOver(server.nextPendingConnection()));
         peer.sendMessage("one");
         peer.sendMessage("two");
@@ -629,7 +631,7 @@ private slots:
         LocalServer server;
         const QString name = support::uniqueName();
         QVERIFY(server.listen(name));
-        MessageSocket client(MessageSocket::Framing::Checked);
+        PatientSocket client(MessageSocket::Framing::Checked);
         bool connected = false;
         bool inside = false;
         QSignalSpy received(&client, &MessageSocket::messageReceived);
@@ -644,7 +646,7 @@ private slots:
 
         // What another one answers to the client's part of the handshake, all at once.
         RawPeer between;
-        MessageSocket answering(MessageSocket::Framing::Checked);
+        PatientSocket answering(MessageSocket::Framing::Checked);
         QVERIFY(between.connect(answering));
         QVERIFY(between.send(peer->readAll()));
         QSignalSpy drained(&answering, &MessageSocket::drained);
