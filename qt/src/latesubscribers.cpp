@@ -49,12 +49,20 @@ void LateSubscribers::telling(Event event)
 {
     if (!on_)
         return;
-    // Asked each time, for some 20 ns. disconnectNotify() would tell who leaves, but is called by the thread that deletes the receiver, also
-    // when nothing but QIODevice is left of the socket.
     if (socket_->isSignalConnected(signalOf(event)))
         missed_ &= ~quint32(event);
     else
         missed_ |= event;
+}
+
+// Told too often to ask each time who is connected, which takes a lock. disconnectNotify() would tell who leaves, but is called by the thread
+// that deletes the receiver, also when nothing but QIODevice is left of the socket.
+void LateSubscribers::toldReadyRead()
+{
+    if (socket_->bytesAvailable() > 0)
+        telling(ReadyRead);
+    else
+        missed_ &= ~quint32(ReadyRead);
 }
 
 void LateSubscribers::connected(const QMetaMethod &signal)

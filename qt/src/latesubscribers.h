@@ -24,6 +24,8 @@ public:
 
     /// The signal is about to be emitted: remembers it if nobody is connected.
     void telling(Event event);
+    /// As `telling`, of readyRead and when it has been emitted. Where all was read somebody has heard it.
+    void toldReadyRead();
     /// The caller knows of it by other means.
     void forget(Event event) { missed_ &= ~quint32(event); }
     /// The connection is of no interest any more.

@@ -96,10 +96,10 @@ void LocalSocketPrivate::emitReadyRead(const Watch &watch)
     emittingReadyRead_ = true;
     do {
         toldArrivals_ = arrivals;
-        late.telling(LateSubscribers::ReadyRead);
         emit q->readyRead();
         if (!watch.isHere())
             return;
+        late.toldReadyRead();
     } while (arrivals != toldArrivals_ && q->bytesAvailable() > 0);
     emittingReadyRead_ = false;
 }
