@@ -485,7 +485,8 @@ private slots:
         flooded.reset();
         flood.join();
         QVERIFY(done);
-        QVERIFY2(fewest < 2000, qPrintable(QString::number(fewest)));
+        // The hub may be activated twice, by its notifier and by an event, for 2 ms and the turn that is begun then.
+        QVERIFY2(fewest < 2 * (1000 + 256), qPrintable(QString::number(fewest)));
     }
 };
 
