@@ -85,7 +85,8 @@ set(shared_library libmoorline.so.${PROJECT_VERSION})
 # Cargo knows best what is out of date, so it is always asked, which takes a moment; only a library that really changed
 # is copied, so nothing is linked again without need. Without the Rust library beside them these two can be optimised as
 # wholes, which cargo does not do otherwise.
-file(MAKE_DIRECTORY ${MOORLINE_LIBRARY_DIR})
+# Its directory is made beforehand: the tool's is in it, and a cargo that makes it may move it into the way of the other's.
+file(MAKE_DIRECTORY ${MOORLINE_LIBRARY_DIR} ${cargo_target_dir})
 add_custom_target(moorline-cargo ALL
   COMMAND ${CMAKE_COMMAND} -E env ${cargo_environment} ${MOORLINE_CARGO} rustc --locked --package moorline --lib
           --crate-type cdylib,staticlib --profile ${cargo_profile} --target ${MOORLINE_RUST_TARGET} --target-dir ${cargo_target_dir} ${cargo_flags}
