@@ -437,8 +437,9 @@ fn nor_does_a_call_that_had_them_meanwhile_keep_descriptors_open() {
         send_with(&peer, sent, &[handed.as_fd()]).unwrap();
         drop(handed);
         let socket = Arc::new(socket);
-        let closes = socket.clone();
+        let closing = Arc::downgrade(&socket);
         let validator = move |_: &[u8]| {
+            let closes = closing.upgrade().unwrap();
             thread::scope(|scope| scope.spawn(|| closes.close(Timeout::None)).join()).unwrap();
             true
         };
