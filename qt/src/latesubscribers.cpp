@@ -55,16 +55,6 @@ void LateSubscribers::telling(Event event)
         missed_ |= event;
 }
 
-// Told too often to ask each time who is connected, which takes a lock. disconnectNotify() would tell who leaves, but is called by the thread
-// that deletes the receiver, also when nothing but QIODevice is left of the socket.
-void LateSubscribers::toldReadyRead()
-{
-    if (socket_->bytesAvailable() > 0)
-        telling(ReadyRead);
-    else
-        missed_ &= ~quint32(ReadyRead);
-}
-
 void LateSubscribers::connected(const QMetaMethod &signal)
 {
     if (!on_)

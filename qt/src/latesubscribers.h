@@ -22,11 +22,9 @@ public:
     /// In the order in which they are told again.
     enum Event : quint32 { Connected = 1, ReadyRead = 2, Error = 4, Finished = 8, Disconnected = 16 };
 
-    /// The signal is about to be emitted: remembers it if nobody is connected.
+    /// The signal is being emitted: remembers it if nobody is connected.
     void telling(Event event);
-    /// As `telling`, of readyRead and when it has been emitted. Where all was read somebody has heard it.
-    void toldReadyRead();
-    /// The caller knows of it by other means.
+    /// Somebody knows of it by other means.
     void forget(Event event) { missed_ &= ~quint32(event); }
     /// The connection is of no interest any more.
     void forgetAll() { missed_ = 0; }

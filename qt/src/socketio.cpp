@@ -99,7 +99,13 @@ void LocalSocketPrivate::emitReadyRead(const Watch &watch)
         emit q->readyRead();
         if (!watch.isHere())
             return;
-        late.toldReadyRead();
+        // Where all was read somebody has heard it. It comes too often to ask each time who is connected, which takes a lock; and
+        // disconnectNotify(), which would tell who leaves, is called by the thread that deletes the receiver, also when nothing but
+        // QIODevice is left of the socket.
+        if (channel.in.isEmpty())
+            late.forget(LateSubscribers::ReadyRead);
+        else
+            late.telling(LateSubscribers::ReadyRead);
     } while (arrivals != toldArrivals_ && q->bytesAvailable() > 0);
     emittingReadyRead_ = false;
 }
