@@ -1,6 +1,7 @@
 // Moorline's own exchange with the service's echo: one call does all the work.
 #include "moorline_checked.hpp"
 
+#include <chrono>
 #include <thread>
 
 namespace {
@@ -9,17 +10,24 @@ struct Watch {
     const bench::MoorlineEcho& echo;
     std::uint64_t connections;
     bench::Measurement measurement{};
-    bool started = false;
 };
 
-// Progress is told first between connecting and the first send, and last just after the last receive.
+// As many as are connected when nobody comes or goes for so long: a service takes no longer for one.
+constexpr std::chrono::milliseconds settled{20};
+
+// Progress is told now and then while the sockets connect, then before the first send, and last just after the last receive.
 std::int32_t measure(void* context, std::uint64_t done, std::uint64_t total) {
     auto& watch = *static_cast<Watch*>(context);
-    if (!watch.started) {
-        watch.started = true;
+    if (done == 0) {
         // The others' connections have all been accepted by then, too; and those of the warm-up have gone.
-        while (watch.echo.connections() != watch.connections) {
+        auto connections = watch.echo.connections();
+        auto since = std::chrono::steady_clock::now();
+        while (connections != watch.connections && std::chrono::steady_clock::now() - since < settled) {
             std::this_thread::yield();
+            if (const auto now = watch.echo.connections(); now != connections) {
+                connections = now;
+                since = std::chrono::steady_clock::now();
+            }
         }
         watch.measurement.start();
     } else if (done == total) {

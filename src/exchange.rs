@@ -64,7 +64,8 @@ const CONNECTIONS_LIMIT: usize = 1 << 20;
 const CHUNK_LIMIT: usize = 1 << 30;
 
 /// Connects the sockets to an echo and runs the round trips; returns when all are done. `progress` is called about ten times
-/// a second, at the start and at the end; when it returns false the exchange ends with `Cancelled`.
+/// a second, while it connects, too; and at the start, when all are connected and nothing is sent yet, and at the end. When it returns
+/// false the exchange ends with `Cancelled`.
 ///
 /// Returns what was exchanged, in any case, and whether all was right.
 ///
@@ -84,6 +85,7 @@ pub fn run(
         let deadline = Deadline::from(timeout);
         let mut teller = Teller { progress, total: options.round_trips, due: Instant::now() };
         let mut exchange = Exchange::connect(name.as_ref(), options, deadline, &mut teller)?;
+        teller.tell(0)?;
         let start = Instant::now();
         let result = exchange.run(deadline, &mut teller);
         report = ExchangeReport { duration: start.elapsed(), ..exchange.report };

@@ -106,6 +106,21 @@ fn an_exchange_whose_time_is_over_before_it_is_connected_has_timed_out() {
     assert_eq!(run(Timeout::None), Status::WouldBlock);
 }
 
+/// It is told when the first connection is due, and when all are there.
+#[test]
+fn an_exchange_tells_when_it_is_connected_before_it_sends() {
+    let server = listening(ServerOptions::default());
+    let name = server.full_name().unwrap();
+    let mut told = 0;
+    let (_, result) = exchange::run(&name, &ExchangeOptions::default(), WATCHDOG, |progress| {
+        told += 1;
+        progress.done == 0 && told < 2
+    });
+    assert_eq!((status(result), told), (Status::Cancelled, 2));
+    let accepted = server.accept(WATCHDOG).unwrap();
+    assert_eq!(status(accepted.receive(&mut [0; 8], WATCHDOG)), Status::Disconnected);
+}
+
 #[test]
 fn an_exchange_can_be_cancelled_while_it_connects() {
     let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });

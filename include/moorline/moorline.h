@@ -891,8 +891,8 @@ typedef struct {
    */
   uint64_t round_trips;
   /**
-   * Called on the calling thread at the start, about ten times a second, and at the end; 0 cancels. May be NULL. It must
-   * return: no exception, no longjmp.
+   * Called on the calling thread about ten times a second, while it connects, too; and at the start, when all are connected
+   * and nothing is sent yet, and at the end; 0 cancels. May be NULL. It must return: no exception, no longjmp.
    */
   int32_t (*progress)(void *context, uint64_t done, uint64_t total);
   /**

@@ -28,8 +28,8 @@ pub struct moorline_exchange_options {
     pub chunk: usize,
     /// Round trips over all connections together; each connection has one on its way at a time. 0: one a connection.
     pub round_trips: u64,
-    /// Called on the calling thread at the start, about ten times a second, and at the end; 0 cancels. May be NULL. It must
-    /// return: no exception, no longjmp.
+    /// Called on the calling thread about ten times a second, while it connects, too; and at the start, when all are connected
+    /// and nothing is sent yet, and at the end; 0 cancels. May be NULL. It must return: no exception, no longjmp.
     pub progress: Option<unsafe extern "C" fn(context: *mut c_void, done: u64, total: u64) -> i32>,
     /// What `progress` gets as its first argument. The caller's.
     pub context: *mut c_void,

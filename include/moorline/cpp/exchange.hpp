@@ -23,8 +23,8 @@ struct ExchangeOptions {
     /// How long to look again and again before sleeping. Nothing: some 50 µs, as long as that pays. 0: never.
     std::optional<std::chrono::microseconds> busy_poll = std::nullopt;
 
-    /// Called on the thread of the call with round trips: at the start, about ten times a second, and at the end.
-    /// False, or an exception, cancels.
+    /// Called on the thread of the call with round trips: about ten times a second, while it connects, too; and at the
+    /// start, when all are connected and nothing is sent yet, and at the end. False, or an exception, cancels.
     std::function<bool(std::uint64_t done, std::uint64_t total)> progress = nullptr;
 };
 
