@@ -342,8 +342,8 @@ impl Service {
     /// # Errors
     ///
     /// `WouldBlock`, `TimedOut`: a call of the handler runs still, or one of [`Service::start`]; stop again to wait for it.
-    /// `InvalidState`: it does not run, or this is a call of its own handler. `Closed`: another thread stopped it or shut it down meanwhile, and has the
-    /// report.
+    /// `InvalidState`: it does not run, or this is a call of its own handler. `Closed`: another thread stopped it or shut it
+    /// down meanwhile, and has the report.
     pub fn stop(&self, timeout: Timeout) -> Result<ServiceReport> {
         let deadline = Deadline::from(timeout);
         self.refuse_own_threads()?;

@@ -115,7 +115,7 @@ impl Worker {
         if let Some(due) = due.filter(|due| due_before == Some(*due))
             && received - received_before >= ROOM
         {
-            // Neither before it was last read, nor before the poller knew nothing of it.
+            // Not what was done before it was last read, nor before the poller last said that nothing had come.
             served.held_up.add(due, done - served.held_up.work.max(work.told_before));
         }
         served.held_up.work = done;
