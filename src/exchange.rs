@@ -336,3 +336,35 @@ impl Pattern {
         &self.0[start as usize..][..length]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::{Server, ServerOptions};
+
+    #[test]
+    fn it_tells_when_all_are_connected_and_nothing_is_sent() {
+        const CONNECTIONS: usize = 3;
+        let server = Server::new(ServerOptions::default());
+        server.listen_unique("exchange").unwrap();
+        let options =
+            ExchangeOptions { connections: CONNECTIONS, round_trips: 10, ..ExchangeOptions::default() };
+        let mut accepted = Vec::new();
+        // Nobody answers: it would tell that for ever.
+        let stop_when_connected = |progress: Progress| {
+            assert_eq!((progress.done, progress.total), (0, 10));
+            accepted.extend(std::iter::from_fn(|| server.accept(Timeout::None).ok()));
+            accepted.len() < CONNECTIONS
+        };
+        let patience = Timeout::After(Duration::from_secs(30));
+        let (report, result) = run(server.full_name().unwrap(), &options, patience, stop_when_connected);
+        assert_eq!(result.unwrap_err().status(), Status::Cancelled);
+        assert_eq!((accepted.len(), report.sent), (CONNECTIONS, 0));
+        for socket in accepted {
+            assert_eq!(
+                socket.receive(&mut [0; 8], Timeout::None).unwrap_err().status(),
+                Status::Disconnected
+            );
+        }
+    }
+}
