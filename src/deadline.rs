@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::error::Status;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long a call may wait. Nothing in this library waits without being given one.
@@ -121,6 +121,18 @@ pub(crate) fn lock_until<T>(lock: &Mutex<T>, deadline: Deadline) -> Result<Mutex
         Deadline::Never => Some(lock.lock()),
     }
     .ok_or(deadline.expiry())
+}
+
+/// Waits to be told of a change within the deadline; whether that has passed. It may have changed all the same, just then.
+pub(crate) fn wait_until<T>(changed: &Condvar, state: &mut MutexGuard<'_, T>, deadline: Deadline) -> bool {
+    match deadline {
+        Deadline::Now => true,
+        Deadline::At(at) => changed.wait_until(state, at).timed_out(),
+        Deadline::Never => {
+            changed.wait(state);
+            false
+        }
+    }
 }
 
 #[cfg(test)]

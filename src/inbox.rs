@@ -94,7 +94,8 @@ impl Inbox {
         Ok(self.message())
     }
 
-    fn message(&self) -> Option<&[u8]> {
+    /// The first message, which `first` or `last` has found.
+    pub fn message(&self) -> Option<&[u8]> {
         let payload = &self.first.as_ref()?.payload;
         Some(&self.bytes()[payload.clone()])
     }

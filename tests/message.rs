@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::descriptors::{send_with, system_turns_descriptors_away, tracked};
@@ -319,6 +319,30 @@ fn a_damaged_frame_and_an_end_in_the_middle_are_malformed() {
     far.write_all(&greeting).unwrap();
     far.write_all(b"\0\0\0\x01\0\0\0\0x").unwrap();
     assert_eq!(status(near.receive_message(WATCHDOG)), Status::Malformed);
+}
+
+#[test]
+fn a_close_ends_receives_that_wait_while_a_validator_is_asked() {
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    let (begun, begins) = mpsc::channel();
+    let (goes_on, go_on) = mpsc::channel();
+    let go_on = Mutex::new(go_on);
+    let validator = move |_: &[u8]| {
+        begun.send(()).unwrap();
+        go_on.lock().unwrap().recv().is_ok()
+    };
+    far.set_validator(Some(Arc::new(validator))).unwrap();
+    near.send_message(b"message", WATCHDOG).unwrap();
+    thread::scope(|scope| {
+        let asks = scope.spawn(|| far.receive_message(WATCHDOG).map(|message| message.data));
+        begins.recv_timeout(Duration::from_secs(30)).unwrap();
+        let waits = scope.spawn(|| far.receive_message(WATCHDOG).map(drop));
+        far.close(Timeout::None);
+        let waited = waits.join().unwrap();
+        goes_on.send(()).unwrap();
+        assert_eq!(waited.unwrap_err().status(), Status::Closed);
+        assert_eq!(asks.join().unwrap().unwrap(), b"message");
+    });
 }
 
 #[test]

@@ -1641,7 +1641,7 @@ moorline_status moorline_socket_receive_message_with_descriptors(moorline_socket
 
 /**
  * Lets a function see each message first, in the thread that receives it. When it refuses one, that receive answers
- * MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, also when the socket is closed.
+ * MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, until the socket is closed.
  *
  * @param socket     a socket with messages
  * @param validator  may be NULL: all messages are delivered

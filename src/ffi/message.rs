@@ -333,7 +333,7 @@ impl ForeignValidator {
 }
 
 /// Lets a function see each message first, in the thread that receives it. When it refuses one, that receive answers
-/// MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, also when the socket is closed.
+/// MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, until the socket is closed.
 ///
 /// @param socket     a socket with messages
 /// @param validator  may be NULL: all messages are delivered

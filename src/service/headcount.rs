@@ -1,6 +1,6 @@
 //! How many threads of a service are at work, for who waits until none is.
 
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, wait_until};
 use crate::sync::{Condvar, Mutex};
 
 #[derive(Default)]
@@ -23,14 +23,8 @@ impl Headcount {
     pub fn wait_until_all_left(&self, deadline: Deadline) -> bool {
         let mut present = self.present.lock();
         while *present > 0 {
-            match deadline {
-                Deadline::Now => return false,
-                Deadline::Never => self.all_left.wait(&mut present),
-                Deadline::At(until) => {
-                    if self.all_left.wait_until(&mut present, until).timed_out() {
-                        return *present == 0;
-                    }
-                }
+            if wait_until(&self.all_left, &mut present, deadline) {
+                return *present == 0;
             }
         }
         true

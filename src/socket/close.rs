@@ -113,6 +113,7 @@ impl Socket {
     fn flush_and_end(&self, deadline: Deadline) -> Result<()> {
         let _closing = lock_until(&self.closing, deadline)?;
         let Some(endpoint) = self.open.lock().clone() else { return Ok(()) };
+        self.shut_inbox();
         self.outgoing.shut();
         endpoint.close();
         if self.outgoing.flush()? == 0 {
@@ -137,6 +138,7 @@ impl Socket {
 
     fn end(&self) {
         self.outgoing.shut();
+        self.shut_inbox();
         if let Some(endpoint) = self.open.lock().take() {
             endpoint.close();
         }

@@ -10,9 +10,12 @@ use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::poller::Interest;
 use crate::sys::{BorrowedDescriptor, Descriptor, Stream};
+use crate::visited::Working;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+const WAITED_FOR: &str = "there is a first message";
 
 /// A received message.
 #[derive(Debug)]
@@ -214,7 +217,7 @@ impl Socket {
     fn receiving<T>(
         &self,
         timeout: Timeout,
-        receive: impl FnOnce(&Messaging, &mut Inbox, Deadline) -> Result<T>,
+        receive: impl FnOnce(&Messaging, &mut Working<'_, Inbox>, Deadline) -> Result<T>,
     ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
@@ -291,18 +294,18 @@ impl Socket {
     fn deliver<T>(
         &self,
         messaging: &Messaging,
-        inbox: &mut Inbox,
+        inbox: &mut Working<'_, Inbox>,
         take: impl FnOnce(&[u8], &mut Vec<Descriptor>) -> Result<T>,
     ) -> Result<T> {
-        let seen_by_validator = inbox.is_validated();
-        let (message, mut descriptors) = inbox.open_first().expect("it was waited for");
-        let most = messaging.options.max_descriptors;
-        if descriptors.len() > most {
-            return self.or_break_off(Err(too_many_descriptors(most)));
-        }
-        if !seen_by_validator {
-            self.or_break_off(self.validate(messaging, message))?;
-        }
+        let mut descriptors = if messaging.validates.load(Ordering::Acquire) && !inbox.is_validated() {
+            // Those who wait meanwhile are told when the socket is closed.
+            inbox.step_out(|inbox| {
+                self.open_first(messaging, inbox, |message| self.validate(messaging, message))
+            })
+        } else {
+            self.open_first(messaging, inbox, |_| Ok(()))
+        }?;
+        let message = inbox.message().expect(WAITED_FOR);
         let taken = take(message, &mut descriptors);
         inbox.set_validated();
         if taken.is_ok() {
@@ -312,6 +315,23 @@ impl Socket {
             inbox.close_first(descriptors);
         }
         taken
+    }
+
+    /// Takes its descriptors out of the first message of the inbox, which has to pass.
+    fn open_first(
+        &self,
+        messaging: &Messaging,
+        inbox: &mut Inbox,
+        passes: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Descriptor>> {
+        let (message, descriptors) = inbox.open_first().expect(WAITED_FOR);
+        let most = messaging.options.max_descriptors;
+        self.or_break_off(if descriptors.len() > most {
+            Err(too_many_descriptors(most))
+        } else {
+            passes(message)
+        })?;
+        Ok(descriptors)
     }
 
     /// Whether a receive may find another message without waiting: one is there already, the last receive took what had come before
@@ -396,9 +416,6 @@ impl Socket {
     }
 
     fn validate(&self, messaging: &Messaging, message: &[u8]) -> Result<()> {
-        if !messaging.validates.load(Ordering::Acquire) {
-            return Ok(());
-        }
         let validator = messaging.validator.lock().clone();
         match validator {
             Some(validator) if !validator(message) => {
@@ -410,7 +427,7 @@ impl Socket {
     }
 
     /// Lets a function see each message first; the connection ends with `Refused` when it says no. None: all are delivered. While it
-    /// is asked, receives of other threads wait for it, also when the socket is closed.
+    /// is asked, receives of other threads wait for it, until the socket is closed.
     ///
     /// # Errors
     ///
@@ -445,8 +462,8 @@ impl Socket {
 
     /// The time that the peer has for the rest of a message begins now.
     pub(crate) fn restart_peer_clock(&self) {
-        if let Some(messaging) = &self.messaging {
-            messaging.inbox.lock().restart_clock();
+        if let Some(mut inbox) = self.messaging.as_ref().and_then(|messaging| messaging.inbox.lock()) {
+            inbox.restart_clock();
         }
     }
 
@@ -458,7 +475,7 @@ impl Socket {
             return messaging.greeting_due();
         }
         messaging.options.message_timeout?;
-        messaging.rest_due(&messaging.inbox.lock())
+        messaging.rest_due(&*messaging.inbox.lock()?)
     }
 
     /// What the peer did wrong, for which the connection was ended.
@@ -473,6 +490,13 @@ impl Socket {
             inbox.bytes().is_empty().then(work).ok_or("nobody has received what was read ahead")
         };
         self.visit_inbox(messaging, unless_read_ahead).unwrap_or(Err("a receive of a message is under way"))
+    }
+
+    /// Nobody waits any longer for what a validator says.
+    pub(super) fn shut_inbox(&self) {
+        if let Some(messaging) = &self.messaging {
+            messaging.inbox.shut();
+        }
     }
 
     /// Gives up what came and was not taken, unless somebody is just receiving.

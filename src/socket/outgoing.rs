@@ -1,7 +1,7 @@
 //! The sending side of a socket: whose turn it is, what is queued, and where it goes.
 
 use super::{add_locked, is_would_block};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, wait_until};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
@@ -63,14 +63,7 @@ impl Outgoing {
         let mut state = self.state.lock();
         while state.taken {
             state.waiting += 1;
-            let timed_out = match deadline {
-                Deadline::Now => true,
-                Deadline::At(at) => self.turns.wait_until(&mut state, at).timed_out(),
-                Deadline::Never => {
-                    self.turns.wait(&mut state);
-                    false
-                }
-            };
+            let timed_out = wait_until(&self.turns, &mut state, deadline);
             state.waiting -= 1;
             if timed_out && state.taken {
                 return Err(deadline.expiry());

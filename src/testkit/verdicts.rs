@@ -1,6 +1,6 @@
 //! Failures that any thread may record, handed over on the test's own thread.
 
-use crate::deadline::{Deadline, Timeout};
+use crate::deadline::{Deadline, Timeout, wait_until};
 use crate::error::{Error, Result, Status};
 use parking_lot::{Condvar, Mutex};
 use std::fmt;
@@ -118,14 +118,7 @@ impl Verdicts {
             if state.closed {
                 return Err(Status::Closed.into());
             }
-            let expired = match deadline {
-                Deadline::Now => true,
-                Deadline::Never => {
-                    self.0.changed.wait(&mut state);
-                    false
-                }
-                Deadline::At(until) => self.0.changed.wait_until(&mut state, until).timed_out(),
-            };
+            let expired = wait_until(&self.0.changed, &mut state, deadline);
             if expired && state.failures.is_empty() && state.awaited > 0 && !state.closed {
                 let context = format!("{} times something has still to be done", state.awaited);
                 return Err(Error::new(deadline.expiry(), context));

@@ -3,7 +3,7 @@
 use super::faults::Direction;
 use super::schedule::{Schedule, Verdict};
 use super::tap::Conversation;
-use crate::deadline::{Deadline, Timeout};
+use crate::deadline::{Deadline, Timeout, wait_until};
 use crate::error::{Error, Result, Status};
 use crate::poller::{Event, Interest, Poller, PollerOptions};
 use crate::socket::{self, Socket, is_would_block};
@@ -127,15 +127,9 @@ impl Wire {
             if self.has_ended() {
                 return Err(Status::Closed);
             }
-            match deadline {
-                Deadline::Now => return Err(deadline.expiry()),
-                Deadline::Never => self.shared.fewer.wait(&mut links),
-                Deadline::At(until) => {
-                    let expired = self.shared.fewer.wait_until(&mut links, until).timed_out();
-                    if expired && *links > 0 && !self.has_ended() {
-                        return Err(deadline.expiry());
-                    }
-                }
+            let expired = wait_until(&self.shared.fewer, &mut links, deadline);
+            if expired && *links > 0 && !self.has_ended() {
+                return Err(deadline.expiry());
             }
         }
         Ok(())

@@ -270,7 +270,7 @@ public:
     /// Lets `validator` see each message first, on the thread that receives it; an empty one lets all pass. When it says
     /// no or throws, that receive answers refused and the connection ends. It belongs to this object, wherever that moves,
     /// and lives until another takes its place and no receive is in it. It must not receive from this socket, nor end it;
-    /// destroy() is fine. While it is asked, receives of other threads wait for it, also when the socket is closed. Never
+    /// destroy() is fine. While it is asked, receives of other threads wait for it, until the socket is closed. Never
     /// blocks. Errors: invalid_state (no framing), stale_handle, invalid_argument (empty).
     [[nodiscard]] Result<void> set_validator(Validator validator) noexcept {
         return validation_.alone([&](std::unique_ptr<detail::Validation>& validation) {

@@ -86,6 +86,8 @@ impl Socket {
         Ok(work())
     }
 
+    fn shut_inbox(&self) {}
+
     fn drop_inbox(&self) {}
 
     fn has_message(&self) -> bool {

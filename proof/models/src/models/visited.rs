@@ -26,3 +26,34 @@ fn who_is_turned_away_by_a_visitor_is_not_forgotten() {
         }
     });
 }
+
+/// Whether it comes back or is shut first: nobody is left waiting.
+#[test]
+fn who_waits_while_somebody_has_stepped_out_hears_the_end_of_it() {
+    explore(3, || {
+        let visited = Arc::new(Visited::new(0));
+        let waiter = thread::spawn({
+            let visited = visited.clone();
+            move || visited.lock_until(Deadline::Never).map(|value| *value)
+        });
+        let worked = visited.lock_until(Deadline::Never).map(|mut working| working.step_out(|value| *value += 1));
+        assert_eq!(worked, Ok(()));
+        assert!(matches!(waiter.join().unwrap(), Ok(0 | 1)));
+    });
+}
+
+#[test]
+fn who_waits_while_somebody_has_stepped_out_is_sent_away_when_it_is_shut() {
+    explore(3, || {
+        let visited = Arc::new(Visited::new(()));
+        let mut working = visited.lock_until(Deadline::Never).unwrap();
+        working.step_out(|()| {
+            let waiter = thread::spawn({
+                let visited = visited.clone();
+                move || visited.lock_until(Deadline::Never).map(drop)
+            });
+            visited.shut();
+            assert_eq!(waiter.join().unwrap(), Err(Status::Closed));
+        });
+    });
+}
