@@ -94,8 +94,7 @@ impl Inbox {
         Ok(self.message())
     }
 
-    /// The first message, which `first` or `last` has found.
-    pub fn message(&self) -> Option<&[u8]> {
+    fn message(&self) -> Option<&[u8]> {
         let payload = &self.first.as_ref()?.payload;
         Some(&self.bytes()[payload.clone()])
     }

@@ -297,15 +297,15 @@ impl Socket {
         inbox: &mut Working<'_, Inbox>,
         take: impl FnOnce(&[u8], &mut Vec<Descriptor>) -> Result<T>,
     ) -> Result<T> {
-        let mut descriptors = if messaging.validates.load(Ordering::Acquire) && !inbox.is_validated() {
+        if messaging.validates.load(Ordering::Acquire) && !inbox.is_validated() {
             // Those who wait meanwhile are told when the socket is closed.
-            inbox.step_out(|inbox| {
-                self.open_first(messaging, inbox, |message| self.validate(messaging, message))
-            })
-        } else {
-            self.open_first(messaging, inbox, |_| Ok(()))
-        }?;
-        let message = inbox.message().expect(WAITED_FOR);
+            inbox.step_out(|inbox| self.validate_first(messaging, inbox))?;
+        }
+        let (message, mut descriptors) = inbox.open_first().expect(WAITED_FOR);
+        let most = messaging.options.max_descriptors;
+        if descriptors.len() > most {
+            return self.or_break_off(Err(too_many_descriptors(most)));
+        }
         let taken = take(message, &mut descriptors);
         inbox.set_validated();
         if taken.is_ok() {
@@ -317,21 +317,16 @@ impl Socket {
         taken
     }
 
-    /// Takes its descriptors out of the first message of the inbox, which has to pass.
-    fn open_first(
-        &self,
-        messaging: &Messaging,
-        inbox: &mut Inbox,
-        passes: impl FnOnce(&[u8]) -> Result<()>,
-    ) -> Result<Vec<Descriptor>> {
+    fn validate_first(&self, messaging: &Messaging, inbox: &mut Inbox) -> Result<()> {
         let (message, descriptors) = inbox.open_first().expect(WAITED_FOR);
         let most = messaging.options.max_descriptors;
-        self.or_break_off(if descriptors.len() > most {
+        let valid = if descriptors.len() > most {
             Err(too_many_descriptors(most))
         } else {
-            passes(message)
-        })?;
-        Ok(descriptors)
+            validate(messaging, message)
+        };
+        inbox.close_first(descriptors);
+        self.or_break_off(valid)
     }
 
     /// Whether a receive may find another message without waiting: one is there already, the last receive took what had come before
@@ -412,17 +407,6 @@ impl Socket {
                 _ => Err(deadline.expiry().into()),
             },
             waited => waited.map(drop),
-        }
-    }
-
-    fn validate(&self, messaging: &Messaging, message: &[u8]) -> Result<()> {
-        let validator = messaging.validator.lock().clone();
-        match validator {
-            Some(validator) if !validator(message) => {
-                let context = format!("the validator refused a message of {} bytes", message.len());
-                Err(Error::new(Status::Refused, context))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -535,6 +519,17 @@ fn check_descriptors(inbox: &Inbox, most: usize) -> Result<()> {
     let too_many = most > 0
         && (inbox.arrivals().any(|at_a_time| at_a_time > most) || inbox.arrivals().sum::<usize>() > 2 * most);
     if too_many { Err(too_many_descriptors(most)) } else { Ok(()) }
+}
+
+fn validate(messaging: &Messaging, message: &[u8]) -> Result<()> {
+    let validator = messaging.validator.lock().clone();
+    match validator {
+        Some(validator) if !validator(message) => {
+            let context = format!("the validator refused a message of {} bytes", message.len());
+            Err(Error::new(Status::Refused, context))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn too_many_descriptors(most: usize) -> Error {
