@@ -89,8 +89,10 @@ private:
         TellClosing = 128,
         CloseDevice = 256,
         CloseConnection = 512,
-        EndIfSent = 1024,
+        TellGivenUp = 1024,
+        EndIfSent = 2048,
     };
+    static constexpr quint32 givingUp = GiveUpConnecting | TellClosing | CloseDevice | CloseConnection | TellGivenUp;
     enum class Announce { Closing, Nothing };
     enum class Waited { Ready, TimedOut, Gone };
 

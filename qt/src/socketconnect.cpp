@@ -62,8 +62,7 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     const Watch watch(&watchable);
     steps_ |= GiveUpConnecting;
     fail(connectError(status), connecting, failureDetails(name.full()));
-    if (watch.goesOn())
-        takeSteps(watch, GiveUpConnecting);
+    takeSteps(watch, givingUp);
 }
 
 // False if the timer is not ours.
@@ -89,8 +88,7 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
         steps_ |= TellConnected;
         setState(LocalSocket::ConnectedState);
     }
-    if (watch.goesOn())
-        takeSteps(watch, GiveUpConnecting | TellConnected);
+    takeSteps(watch, givingUp | TellConnected);
 }
 
 bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenMode openMode)

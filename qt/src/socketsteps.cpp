@@ -24,10 +24,12 @@ void LocalSocketPrivate::take(Step step)
 {
     switch (step) {
     case GiveUpConnecting:
-        isUsable = false;
-        serverName.clear();
-        fullServerName.clear();
-        setState(LocalSocket::UnconnectedState);
+        // As QLocalSocket, which closes then: the device may be open still, from the connection before.
+        steps_ |= TellClosing | CloseDevice | CloseConnection;
+        if (state == LocalSocket::ConnectingState) {
+            state = LocalSocket::UnconnectedState;
+            steps_ |= TellGivenUp;
+        }
         break;
     case TellConnected:
         if (!isUp())
@@ -68,7 +70,10 @@ void LocalSocketPrivate::take(Step step)
     case CloseDevice:
         if (q->isOpen()) {
             const QSignalBlocker blocker(q);
+            // That forgets the error's text. Why there is no connection is still to be asked for.
+            const QString text = steps_ & TellGivenUp ? q->errorString() : QString();
             q->QIODevice::close();
+            q->setErrorString(text);
         }
         break;
     case CloseConnection:
@@ -85,6 +90,9 @@ void LocalSocketPrivate::take(Step step)
             steps_ |= EndIfSent;
             setState(LocalSocket::ClosingState);
         }
+        break;
+    case TellGivenUp:
+        emit q->stateChanged(state);
         break;
     case EndIfSent:
         if (!isUp())

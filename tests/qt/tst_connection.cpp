@@ -183,6 +183,30 @@ private slots:
             QVERIFY2(socket.errorString().contains(QDir::tempPath() + QLatin1Char('/') + name), qPrintable(socket.errorString()));
     }
 
+    void nobodyListensAgain()
+    {
+        Pair pair;
+        pair.peer->abort();
+        EVENTUALLY(pair.client.state() == LocalSocket::UnconnectedState);
+        QVERIFY(pair.client.isOpen());
+        pair.client.setServerName(support::uniqueName());
+        QVERIFY(!pair.client.open());
+        QVERIFY(!pair.client.isOpen());
+        QCOMPARE(pair.client.error(), LocalSocket::ServerNotFoundError);
+        if (!subjectIsQt) // that forgets the text when it closes
+            QVERIFY2(pair.client.errorString().contains(QDir::tempPath()), qPrintable(pair.client.errorString()));
+    }
+
+    void closedInASlotThatIsToldOfTheFailure()
+    {
+        LocalSocket socket;
+        QSignalSpy states(&socket, &LocalSocket::stateChanged);
+        connect(&socket, &LocalSocket::errorOccurred, &socket, &LocalSocket::close);
+        socket.connectToServer(support::uniqueName());
+        QCOMPARE(values(states), QList<int>({LocalSocket::ConnectingState, LocalSocket::UnconnectedState}));
+        QVERIFY(!socket.isOpen());
+    }
+
     void openConnects()
     {
         LocalServer server;

@@ -365,6 +365,19 @@ void adoptedDescriptors(Trace &trace)
 }
 
 template <class Kind>
+void connectsInVainAgain(Trace &trace)
+{
+    Pair<Kind> pair(trace);
+    pair.peer->abort();
+    support::until([&] { return pair.client.state() == Kind::Socket::UnconnectedState; });
+    trace.look("gone", &pair.client);
+    pair.client.setServerName(support::uniqueName());
+    trace.add("open", pair.client.open());
+    trace.look("in vain", &pair.client);
+    trace.add("error", int(pair.client.error()));
+}
+
+template <class Kind>
 void readBufferLimit(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -517,6 +530,7 @@ private:
             SCENARIO(readOnly),
             SCENARIO(waitsThatTimeOut),
             SCENARIO(adoptedDescriptors),
+            SCENARIO(connectsInVainAgain),
             SCENARIO(readBufferLimit),
             SCENARIO(disconnectInsideReadyRead),
             SCENARIO(serverLife),
