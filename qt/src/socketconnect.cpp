@@ -85,6 +85,7 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
         fail(LocalSocket::SocketResourceError, connecting, failureDetails());
     } else {
         isUsable = true;
+        error = LocalSocket::UnknownSocketError;
         steps_ |= TellConnected;
         setState(LocalSocket::ConnectedState);
     }
@@ -121,6 +122,7 @@ bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenM
         return false; // from here on a slot may have deleted it
     }
     isUsable = channel.isOpen();
+    error = LocalSocket::UnknownSocketError;
     unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
     if (mode != QIODevice::NotOpen)
         q->QIODevice::open(mode | QIODevice::Unbuffered);

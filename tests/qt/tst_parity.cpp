@@ -378,6 +378,27 @@ void connectsInVainAgain(Trace &trace)
 }
 
 template <class Kind>
+void errorsOfTheConnectionBefore(Trace &trace)
+{
+    Pair<Kind> pair(trace);
+    QObject::connect(&pair.client, &Kind::Socket::stateChanged, [&] { trace.add("error", int(pair.client.error())); });
+    QObject::connect(&pair.client, &Kind::Socket::connected, [&] { trace.add("error", int(pair.client.error())); });
+    pair.peer->abort();
+    support::until([&] { return pair.client.state() == Kind::Socket::UnconnectedState; });
+    pair.client.connectToServer(pair.server.serverName());
+    trace.add("error", int(pair.client.error()));
+    pair.server.waitForNewConnection(support::watchdogMs);
+    delete pair.server.nextPendingConnection();
+    support::until([&] { return pair.client.state() == Kind::Socket::UnconnectedState; });
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+        return;
+    trace.add("adopts", pair.client.setSocketDescriptor(ends[0]));
+    trace.add("error", int(pair.client.error()));
+    ::close(ends[1]);
+}
+
+template <class Kind>
 void readBufferLimit(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -531,6 +552,7 @@ private:
             SCENARIO(waitsThatTimeOut),
             SCENARIO(adoptedDescriptors),
             SCENARIO(connectsInVainAgain),
+            SCENARIO(errorsOfTheConnectionBefore),
             SCENARIO(readBufferLimit),
             SCENARIO(disconnectInsideReadyRead),
             SCENARIO(serverLife),
