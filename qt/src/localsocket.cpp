@@ -263,7 +263,7 @@ qint64 LocalSocket::readData(char *data, qint64 maxSize)
         return 0;
     const qint64 count = d->channel.in.read(data, maxSize);
     d->resumeReading();
-    return count > 0 || d->isUp() ? count : -1;
+    return count > 0 || d->mayReceive() ? count : -1;
 }
 
 qint64 LocalSocket::readLineData(char *data, qint64 maxSize)
@@ -276,10 +276,12 @@ qint64 LocalSocket::readLineData(char *data, qint64 maxSize)
 
 qint64 LocalSocket::skipData(qint64 maxSize)
 {
+    if (d->channel.in.isEmpty())
+        return d->mayReceive() ? 0 : -1;
     const qint64 count = std::min(maxSize, d->channel.in.size());
     d->channel.in.consume(count);
     d->resumeReading();
-    return count > 0 || d->isUp() ? count : -1;
+    return count;
 }
 
 qint64 LocalSocket::writeData(const char *data, qint64 size)

@@ -53,6 +53,8 @@ public:
     bool waitForDisconnected(const QDeadlineTimer &deadline);
 
     bool isUp() const { return state == LocalSocket::ConnectedState || state == LocalSocket::ClosingState; }
+    /// False also in slots that are told that the peer has gone.
+    bool mayReceive() const { return isUp() && !(steps_ & End); }
     void setState(State newState);
     void setError(Error newError, const char *where, const QString &details = QString());
     void fail(Error newError, const char *where, const QString &details = QString());

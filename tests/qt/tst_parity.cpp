@@ -399,6 +399,39 @@ void errorsOfTheConnectionBefore(Trace &trace)
 }
 
 template <class Kind>
+void readsInSlotsOfTheEnd(Trace &trace)
+{
+    Pair<Kind> pair(trace);
+    const auto read = [&] {
+        char byte;
+        trace.add("read", pair.client.read(&byte, 1));
+        trace.add("line", pair.client.readLine(&byte, 1));
+        trace.add("skip", pair.client.skip(1));
+    };
+    QObject::connect(&pair.client, &Kind::Socket::errorOccurred, read);
+    QObject::connect(&pair.client, &Kind::Socket::stateChanged, read);
+    QObject::connect(&pair.client, &Kind::Socket::disconnected, read);
+    pair.peer->abort();
+    support::until([&] { return pair.client.state() == Kind::Socket::UnconnectedState; });
+}
+
+template <class Kind>
+void skipsAfterTheEnd(Trace &trace)
+{
+    Pair<Kind> pair(trace);
+    trace.add("skip", pair.client.skip(0));
+    pair.peer->write("rest");
+    pair.peer->flush();
+    pair.peer->abort();
+    support::until([&] { return pair.client.state() == Kind::Socket::UnconnectedState; });
+    trace.add("skip", pair.client.skip(0));
+    trace.add("skip", pair.client.skip(3));
+    trace.add("skip", pair.client.skip(3));
+    trace.add("skip", pair.client.skip(3));
+    trace.add("skip", pair.client.skip(0));
+}
+
+template <class Kind>
 void readBufferLimit(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -553,6 +586,8 @@ private:
             SCENARIO(adoptedDescriptors),
             SCENARIO(connectsInVainAgain),
             SCENARIO(errorsOfTheConnectionBefore),
+            SCENARIO(readsInSlotsOfTheEnd),
+            SCENARIO(skipsAfterTheEnd),
             SCENARIO(readBufferLimit),
             SCENARIO(disconnectInsideReadyRead),
             SCENARIO(serverLife),
