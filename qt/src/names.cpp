@@ -16,20 +16,21 @@ namespace {
 
 using Query = int (*)(int, sockaddr *, socklen_t *);
 
-QString addressOf(int descriptor, Query query)
+// Without the short name.
+BoundName addressOf(int descriptor, Query query)
 {
     sockaddr_un address = {};
     socklen_t length = sizeof(address);
     if (query(descriptor, reinterpret_cast<sockaddr *>(&address), &length) != 0 || address.sun_family != AF_UNIX)
-        return QString();
+        return {};
     constexpr size_t header = offsetof(sockaddr_un, sun_path);
     if (length <= header)
-        return QString();
+        return {};
     const size_t size = length - header;
     const char *path = address.sun_path;
     if (path[0] == '\0') // abstract: every byte counts
-        return QFile::decodeName(QByteArray(path + 1, static_cast<qsizetype>(size) - 1));
-    return QFile::decodeName(QByteArray(path, static_cast<qsizetype>(strnlen(path, size))));
+        return {QString(), QFile::decodeName(QByteArray(path + 1, static_cast<qsizetype>(size) - 1)), true};
+    return {QString(), QFile::decodeName(QByteArray(path, static_cast<qsizetype>(strnlen(path, size)))), false};
 }
 
 } // namespace
@@ -97,10 +98,9 @@ BoundName BoundName::of(qintptr descriptor)
         return accepting->names_;
     }
     const int number = static_cast<int>(descriptor);
-    BoundName bound;
-    bound.full = addressOf(number, ::getsockname);
+    BoundName bound = addressOf(number, ::getsockname);
     if (bound.full.isEmpty())
-        bound.full = addressOf(number, ::getpeername);
+        bound = addressOf(number, ::getpeername);
     bound.name = bound.full.mid(bound.full.lastIndexOf(QLatin1Char('/')) + 1);
     return bound;
 }

@@ -6,6 +6,7 @@
 #include <moorline/qt/servertrust.h>
 
 #include <QtCore/qbytearray.h>
+#include <QtCore/qproperty.h>
 #include <QtCore/qstring.h>
 
 namespace moorline {
@@ -39,6 +40,16 @@ private:
 struct BoundName {
     QString name; ///< After the last slash, or what the server was told to listen at.
     QString full;
+    bool isAbstract = false;
+
+    /// Has the options of its owner say whether the name is abstract, if there is one.
+    template <class Options>
+    void tellOptions(QProperty<Options> &options) const
+    {
+        Options told = options;
+        if (!full.isEmpty())
+            options = told.setFlag(Options::enum_type::AbstractNamespaceOption, isAbstract);
+    }
 
     /// As the system tells. A server of this library binds another name than it publishes, so that one's is known only
     /// to who asks first inside its Accepting: later the same number may be another descriptor's.

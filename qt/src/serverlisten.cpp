@@ -30,11 +30,12 @@ bool LocalServerPrivate::listen(const QString &asked)
 {
     if (refuseSecondListen() || !start())
         return false;
-    const NativeName native(asked, options.value().testFlag(LocalServer::AbstractNamespaceOption));
+    const bool isAbstract = options.value().testFlag(LocalServer::AbstractNamespaceOption);
+    const NativeName native(asked, isAbstract);
     // QLocalServer takes no dead server's place.
     const bool refused = qt::isStrict() && native.isDead();
     const moorline_status status = refused ? MOORLINE_NAME_IN_USE : native.listen(server.get());
-    return finishListening(status, {asked, native.full()});
+    return finishListening(status, {asked, native.full(), isAbstract});
 }
 
 bool LocalServerPrivate::listen(qintptr descriptor)
@@ -49,7 +50,10 @@ bool LocalServerPrivate::listen(qintptr descriptor)
         status = moorline_socket_adopt_descriptor(static_cast<int>(descriptor), nullptr, &end);
         unnamed.reset(end);
     }
-    return finishListening(status, bound);
+    if (!finishListening(status, bound))
+        return false;
+    bound.tellOptions(options);
+    return true;
 }
 
 bool LocalServerPrivate::refuseSecondListen()

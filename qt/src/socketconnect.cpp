@@ -102,6 +102,7 @@ bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenM
         if (status == MOORLINE_OK) {
             serverName = bound.name;
             fullServerName = bound.full;
+            bound.tellOptions(options);
         }
     }
     handOver();

@@ -432,6 +432,33 @@ void skipsAfterTheEnd(Trace &trace)
 }
 
 template <class Kind>
+void optionsThatDescriptorsTell(Trace &trace)
+{
+    for (const bool isAbstract : {false, true}) {
+        typename Kind::Server server;
+        server.setSocketOptions(isAbstract ? Kind::Server::AbstractNamespaceOption : Kind::Server::UserAccessOption);
+        const QString name = support::uniqueName();
+        server.listen(name);
+        typename Kind::Socket client;
+        client.setSocketOptions(isAbstract ? Kind::Socket::AbstractNamespaceOption : Kind::Socket::NoOptions);
+        client.connectToServer(name);
+        server.waitForNewConnection(support::watchdogMs);
+        const typename Kind::Socket *accepted = server.nextPendingConnection();
+        trace.add("accepted", int(accepted->socketOptions()));
+
+        // And where it was told the contrary before.
+        typename Kind::Server adopting;
+        adopting.setSocketOptions(Kind::Server::AbstractNamespaceOption | Kind::Server::UserAccessOption);
+        trace.add("adopts", adopting.listen(qintptr(::dup(int(server.socketDescriptor())))));
+        trace.add("server", int(adopting.socketOptions()));
+        typename Kind::Socket other;
+        other.setSocketOptions(Kind::Socket::AbstractNamespaceOption);
+        trace.add("adopts", other.setSocketDescriptor(::dup(int(accepted->socketDescriptor()))));
+        trace.add("socket", int(other.socketOptions()));
+    }
+}
+
+template <class Kind>
 void readBufferLimit(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -588,6 +615,7 @@ private:
             SCENARIO(errorsOfTheConnectionBefore),
             SCENARIO(readsInSlotsOfTheEnd),
             SCENARIO(skipsAfterTheEnd),
+            SCENARIO(optionsThatDescriptorsTell),
             SCENARIO(readBufferLimit),
             SCENARIO(disconnectInsideReadyRead),
             SCENARIO(serverLife),
