@@ -613,6 +613,41 @@ fn who_shuts_a_service_down_does_not_wait_for_what_is_sent_to_a_connection_that_
     answered.recv_timeout(PATIENCE).expect("it returns").unwrap();
 }
 
+/// Owns its service, and drops it when told so; another call of it sends for ever meanwhile.
+struct Drops {
+    service: Mutex<Option<Service>>,
+    sending: mpsc::Sender<()>,
+    sent: mpsc::Sender<Status>,
+}
+
+impl Handler for Drops {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        if data == b"drop" {
+            drop(self.service.lock().unwrap().take());
+        } else {
+            while connection.send(&[1; 4096], Timeout::None).is_ok() {}
+            self.sending.send(()).unwrap();
+            self.sent.send(status(connection.send(&[1; 4096], Timeout::Forever))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_drops_a_service_in_its_own_handler_ends_what_other_calls_of_it_wait_for() {
+    let ((sending, is_sending), (sent, has_sent)) = (mpsc::channel(), mpsc::channel());
+    let handler = Arc::new(Drops { service: Mutex::default(), sending, sent });
+    let options = ServiceOptions { workers: 2, ..ServiceOptions::default() };
+    let service = Service::new(options, handler.clone()).unwrap();
+    service.start_unique("drops").unwrap();
+    // Each has a worker of its own.
+    let (waits, drops) = (connect_to(&service), connect_to(&service));
+    *handler.service.lock().unwrap() = Some(service);
+    waits.send(b"send", WATCHDOG).unwrap();
+    is_sending.recv_timeout(PATIENCE).unwrap();
+    drops.send(b"drop", WATCHDOG).unwrap();
+    assert_eq!(has_sent.recv_timeout(PATIENCE), Ok(Status::Closed));
+}
+
 /// Hands the connection out, and tells when its queue has drained.
 struct Drains {
     connected: mpsc::Sender<Connection>,

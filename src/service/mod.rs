@@ -412,11 +412,11 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         // It fails in a call of its own handler only, which holds the last reference then: nobody can wait for that
-        // thread, which ends after this call.
+        // thread, which ends after this call. Nor may the others wait any more, whom nobody could wake later.
         if self.shut_down().is_err()
             && let Some(running) = self.running.take()
         {
-            running.order_stop(Deadline::Now);
+            running.cut_short();
         }
     }
 }

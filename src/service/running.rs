@@ -179,6 +179,12 @@ impl Running {
 
     /// Stops without sending what is queued, and waits until it has.
     pub fn shut_down(&self) {
+        self.cut_short();
+        self.join();
+    }
+
+    /// As `shut_down`, but does not wait: its threads end once the calls of the handler do.
+    pub fn cut_short(&self) {
         if self.is_inherited() {
             self.threads.lock().drain(..).for_each(std::mem::forget);
             return;
@@ -186,7 +192,6 @@ impl Running {
         self.was_shut_down.store(true, Ordering::Release);
         self.order_stop(Deadline::Now);
         self.abort_connections();
-        self.join();
     }
 
     /// In a forked child: see [`Server::leave_to_parent`].
