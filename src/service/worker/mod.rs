@@ -418,9 +418,13 @@ impl Worker {
                 self.look(slot);
             }
             Err(Status::Disconnected) => {
-                // The peer has left. What it sent before is still to be read, up to the end.
+                // The peer has left. What it sent before is still to be read, up to the end; if nothing is read any more, as this side
+                // was to end it, the peer has ended it first.
                 served.connection.socket().drop_queue();
                 served.hangup = true;
+                if let Some((reason, _)) = &mut served.ending {
+                    *reason = Status::Disconnected;
+                }
                 self.look(slot);
                 self.read(slot);
             }
@@ -654,6 +658,26 @@ mod tests {
         let totals = &shared.totals;
         assert_eq!([&totals.accepted, &totals.open].map(|total| total.load(Ordering::Relaxed)), [1, 0]);
         assert_eq!(shared.endings.lock().closed, 1);
+    }
+
+    #[test]
+    fn a_stop_has_not_cut_off_who_leaves_while_it_sends() {
+        let mut worker = idle_worker();
+        worker.shared.totals.open.store(1, Ordering::Relaxed);
+        let options = SocketOptions { send_queue_limit: usize::MAX, ..SocketOptions::default() };
+        let (socket, peer) = Socket::pair(&options).unwrap();
+        worker.serve(socket);
+        let connection = worker.served[0].connection.clone();
+        while connection.socket().queued() == 0 {
+            connection.send(&[1; 4096], Timeout::None).unwrap();
+        }
+        let queued = connection.socket().queued() as u64;
+        worker.begin_stop();
+        drop(peer);
+        worker.flush(0);
+        assert_eq!((worker.served.len(), connection.unsent()), (0, queued));
+        assert_eq!(worker.shared.totals.cut_off.load(Ordering::Relaxed), 0, "there was time");
+        assert_eq!(*worker.shared.endings.lock(), Endings { disconnected: 1, ..Endings::default() });
     }
 
     /// Sends on a stream fail for want of memory only while the peer is there. So these are datagrams, of which none can be as long as
