@@ -60,8 +60,9 @@ pub(super) struct Totals {
 }
 
 impl Shared {
-    /// What was accepted and is not served any more ends here all the same.
+    /// What was accepted and is not served any more, since the service stops, ends here all the same.
     pub fn count_unserved(&self) {
+        self.totals.open_at_stop.fetch_add(1, Ordering::Relaxed);
         self.totals.open.fetch_sub(1, Ordering::Relaxed);
         self.endings.lock().count(Status::Closed);
     }

@@ -266,6 +266,10 @@ impl Worker {
         let slot = entry.key();
         let connection = Connection::new(socket, &self.mailbox, slot);
         let ending = self.stopping.map(|_| (Status::Closed, now));
+        if ending.is_some() {
+            // It was accepted before the worker that accepts knew of the stop.
+            self.shared.totals.open_at_stop.fetch_add(1, Ordering::Relaxed);
+        }
         self.numbers += 1;
         self.mailbox.enter(&connection);
         entry.insert(Served {
@@ -639,7 +643,22 @@ mod tests {
         let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
         assert!(mailbox.post(Order::Serve(Box::new(socket))).is_ok());
         drop(worker);
-        assert_eq!(shared.totals.open.load(Ordering::Relaxed), 0);
+        let totals = &shared.totals;
+        assert_eq!([&totals.open_at_stop, &totals.open].map(|total| total.load(Ordering::Relaxed)), [1, 0]);
+        assert_eq!(shared.endings.lock().closed, 1);
+    }
+
+    #[test]
+    fn who_is_given_to_a_worker_together_with_the_stop_was_there_before() {
+        let mut worker = idle_worker();
+        let (shared, mailbox) = (worker.shared.clone(), worker.mailbox.clone());
+        shared.totals.open.store(1, Ordering::Relaxed);
+        let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
+        assert!(mailbox.post(Order::Serve(Box::new(socket))).is_ok());
+        mailbox.order_stop(Deadline::Never);
+        worker.follow_orders();
+        let totals = &shared.totals;
+        assert_eq!([&totals.open_at_stop, &totals.open].map(|total| total.load(Ordering::Relaxed)), [1, 0]);
         assert_eq!(shared.endings.lock().closed, 1);
     }
 
