@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 const PRIVATE_NAMES: u32 = 64;
 /// How often a claim starts anew because others interfered, before it gives up.
 const ATTEMPTS: u32 = 100;
-/// How long, in all, a claim tries for the lock that recovering needs. A holder has it for microseconds.
-const LOCK_TRIES: u32 = 500;
+/// How often, in all, a claim pauses for the lock that recovering needs, and how long. A holder has it for microseconds.
+const LOCK_PAUSES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// A server made without this library binds first and can be asked an instant later. What looks dead is asked again.
 const SETTLE: Duration = Duration::from_millis(2);
@@ -77,12 +77,14 @@ impl Claim {
 
     fn try_take(path: &Path, mode: u32, backlog: Option<u32>) -> Result<(Claim, Listener)> {
         let (directory, file) = split(path)?;
+        let mut patience = Patience::default();
         for _ in 0..ATTEMPTS {
-            let (private, listener, identity) = bind_private(&directory, &file, mode, backlog)?;
-            let published = publish(&directory, &private, &file);
+            let (private, listener, identity) =
+                bind_private(&directory, &file, mode, backlog, &mut patience)?;
+            let published = publish(&directory, &private, &file, &mut patience);
             directory.remove_same(&private, identity)?;
             if published? {
-                sweep(&directory, &file);
+                sweep(&directory, &file, &mut patience);
                 let process = sys::process_id();
                 let _listed = Listed::new(path);
                 return Ok((Claim { directory, file, identity, process, _listed }, listener));
@@ -148,8 +150,8 @@ pub(crate) fn remove_dead(path: &Path) -> Result<bool> {
         Err(error) if error.status() == Status::NotFound => return Ok(true),
         parts => parts?,
     };
-    let found =
-        recover(&directory, &file).map_err(|error| error.within(&format!("recover {}", path.display())))?;
+    let found = recover(&directory, &file, &mut Patience::default())
+        .map_err(|error| error.within(&format!("recover {}", path.display())))?;
     Ok(matches!(found, Found::Free))
 }
 
@@ -166,6 +168,7 @@ fn bind_private(
     file: &OsStr,
     mode: u32,
     backlog: Option<u32>,
+    patience: &mut Patience,
 ) -> Result<(OsString, Listener, FileIdentity)> {
     for index in 0..PRIVATE_NAMES {
         let private = private_name(file, index);
@@ -175,7 +178,7 @@ fn bind_private(
                 Err(error) if error.status() == Status::NameInUse => {}
                 bound => return bound.map(|(listener, identity)| (private, listener, identity)),
             }
-            match recover(directory, &private) {
+            match recover(directory, &private, patience) {
                 Ok(Found::Free) => {}
                 Ok(Found::Live | Found::Occupied(_)) => break,
                 // It stays, as another user's does in a directory like /tmp; that is no reason not to take a free name.
@@ -188,12 +191,12 @@ fn bind_private(
 }
 
 /// Removes what processes killed half-way through claiming this name have left.
-fn sweep(directory: &Directory, file: &OsStr) {
+fn sweep(directory: &Directory, file: &OsStr, patience: &mut Patience) {
     for index in 1..PRIVATE_NAMES {
         let private = private_name(file, index);
         match directory.look(&private) {
             // What can't be removed now is no reason to give up the name that was won.
-            Ok(Some(_)) => drop(recover(directory, &private)),
+            Ok(Some(_)) => drop(recover(directory, &private, patience)),
             _ => break,
         }
     }
@@ -214,12 +217,12 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 /// Publishes the private file under its real name, recovering that from a dead server. False if the private file was
 /// gone and must be made anew.
-fn publish(directory: &Directory, private: &OsStr, file: &OsStr) -> Result<bool> {
+fn publish(directory: &Directory, private: &OsStr, file: &OsStr, patience: &mut Patience) -> Result<bool> {
     for _ in 0..ATTEMPTS {
         match directory.publish(private, file)? {
             Published::Yes => return Ok(true),
             Published::SourceGone => return Ok(false),
-            Published::Taken => match recover(directory, file)? {
+            Published::Taken => match recover(directory, file, patience)? {
                 Found::Free => {}
                 Found::Live => return Err(in_use("a server has it")),
                 Found::Occupied(what) => return Err(in_use(&format!("it is {what}"))),
@@ -244,12 +247,12 @@ enum Seen {
 }
 
 /// Removes a dead socket file, and nothing else.
-fn recover(directory: &Directory, file: &OsStr) -> Result<Found> {
+fn recover(directory: &Directory, file: &OsStr, patience: &mut Patience) -> Result<Found> {
     if let Seen::Found(found) = examine(directory, file)? {
         return Ok(found);
     }
     std::thread::sleep(SETTLE);
-    let _lock = lock(directory)?;
+    let _lock = lock(directory, patience)?;
     // Asked again with the lock: only now does dead mean that nobody else is just recovering it.
     match examine(directory, file)? {
         Seen::Found(found) => Ok(found),
@@ -272,14 +275,28 @@ fn examine(directory: &Directory, file: &OsStr) -> Result<Seen> {
     Err(in_use("what has it can't be asked whether it is alive"))
 }
 
-fn lock(directory: &Directory) -> Result<impl Drop> {
-    for _ in 0..LOCK_TRIES {
+/// What a claim has left of its pauses for the lock, however much it has to recover.
+struct Patience {
+    pauses: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { pauses: LOCK_PAUSES }
+    }
+}
+
+fn lock(directory: &Directory, patience: &mut Patience) -> Result<impl Drop + use<>> {
+    loop {
         if let Some(lock) = directory.try_lock()? {
             return Ok(lock);
         }
+        if patience.pauses == 0 {
+            return Err(in_use("its server is dead, but another process keeps its directory locked"));
+        }
+        patience.pauses -= 1;
         std::thread::sleep(LOCK_PAUSE);
     }
-    Err(in_use("its server is dead, but another process keeps its directory locked"))
 }
 
 fn in_use(why: &str) -> Error {
@@ -312,6 +329,27 @@ mod tests {
         assert_eq!(files, ["name"]);
         claim.release().unwrap();
         drop(listener);
+    }
+
+    /// A second for each of them would be more than a minute.
+    #[test]
+    fn a_lock_held_elsewhere_is_waited_for_once_however_much_is_to_be_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        for index in 1..PRIVATE_NAMES {
+            let left = directory.path().join(private_name(OsStr::new("name"), index));
+            drop(std::os::unix::net::UnixListener::bind(left).unwrap());
+        }
+        let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
+        let begun = Instant::now();
+        let (claim, listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        drop(held);
+        // What stayed goes the next time.
+        claim.release().unwrap();
+        drop(listener);
+        let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        assert_eq!(directory.path().read_dir().unwrap().count(), 1);
+        claim.release().unwrap();
     }
 
     #[test]
@@ -394,6 +432,7 @@ mod tests {
         // The directory has gone after it was opened.
         let opened = Directory::open(directory.path()).unwrap();
         directory.close().unwrap();
-        assert_eq!(status(bind_private(&opened, OsStr::new("name"), 0o600, None)), Status::NotFound);
+        let bound = bind_private(&opened, OsStr::new("name"), 0o600, None, &mut Patience::default());
+        assert_eq!(status(bound), Status::NotFound);
     }
 }
