@@ -121,8 +121,13 @@ impl<S: Source> Watched for Endpoint<S> {
 }
 
 impl Endpoint<sys::Stream> {
-    /// Waits until it may be read or written, as wanted.
+    /// Waits until it may be read or written, as wanted. Who may not wait needs nothing to be woken by, for which a descriptor may be
+    /// missing.
     pub fn wait_ready(&self, wanted: Readiness, deadline: Deadline) -> Result<Readiness> {
+        if let Deadline::Now = deadline {
+            self.check_open()?;
+            return self.source.look(wanted);
+        }
         self.wait(deadline, |stream, waker, deadline| stream.wait(wanted, waker, deadline))
     }
 }

@@ -17,7 +17,7 @@ impl Socket {
     /// # Errors
     ///
     /// `WouldBlock`, `TimedOut`: not all was taken in time. `Closed`. `Disconnected`: the peer has gone. `InvalidState`: the
-    /// socket has messages, not a stream.
+    /// socket has messages, not a stream. `LimitReached`: no descriptor left to wait with.
     pub fn send_counted(&self, data: &[u8], timeout: Timeout) -> (usize, Result<()>) {
         let deadline = Deadline::from(timeout);
         let mut taken = 0;
@@ -56,7 +56,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`, `TimedOut`: some is queued still. `Closed`. `Disconnected`.
+    /// `WouldBlock`, `TimedOut`: some is queued still. `Closed`. `Disconnected`. `LimitReached`: no descriptor left to wait with.
     pub fn flush(&self, timeout: Timeout) -> Result<()> {
         let deadline = Deadline::from(timeout);
         let endpoint = self.endpoint()?;
@@ -82,7 +82,7 @@ impl Socket {
     ///
     /// `WouldBlock`, `TimedOut`: nothing came in time. `Closed`. `Disconnected`: the peer has gone, or has ended its
     /// sending direction, and all it sent was read. `InvalidArgument`: the buffer has no room. `InvalidState`: the socket
-    /// has messages, not a stream.
+    /// has messages, not a stream. `LimitReached`: no descriptor left to wait with.
     pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<usize> {
         if buffer.is_empty() {
             return Err(Error::new(Status::InvalidArgument, "receive into a buffer without room"));
@@ -144,7 +144,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`, `TimedOut`: neither. `Closed`. `InvalidArgument`: nothing was asked.
+    /// `WouldBlock`, `TimedOut`: neither. `Closed`. `InvalidArgument`: nothing was asked. `LimitReached`: no descriptor left to wait
+    /// with.
     pub fn wait(&self, interest: Interest, timeout: Timeout) -> Result<Event> {
         if !interest.readable && !interest.writable {
             return Err(Error::new(Status::InvalidArgument, "wait for nothing"));
@@ -215,8 +216,29 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::SocketOptions;
+    use crate::frame::Framing;
+    use crate::socket::{MessageOptions, SocketOptions};
     use crate::sys;
+    use std::sync::Arc;
+
+    #[test]
+    fn who_does_not_wait_needs_no_descriptor_to_be_woken_by() {
+        let messages = Some(Arc::new(MessageOptions::new(Framing::Lines)));
+        let (near, far) = Socket::pair(&SocketOptions { messages, ..SocketOptions::default() }).unwrap();
+        let wait = |timeout| near.wait(Interest::READABLE, timeout).map_err(|error| error.status());
+        assert_eq!(wait(Timeout::None), Err(Status::WouldBlock));
+        let is_there = Ok(Event { readable: true, ..Event::default() });
+        for message in [&b"one"[..], b"two"] {
+            far.send_message(message, Timeout::None).unwrap();
+        }
+        assert_eq!(wait(Timeout::None), is_there);
+        // It has the second one then.
+        near.receive_message(Timeout::None).unwrap();
+        assert_eq!(wait(Timeout::Forever), is_there);
+        assert_eq!(near.descriptors(), [near.descriptor().unwrap()]);
+        near.abort();
+        assert_eq!(wait(Timeout::None), Err(Status::Closed));
+    }
 
     #[test]
     fn what_is_behind_descriptors_that_nobody_took_is_told_of() {

@@ -6,8 +6,8 @@
 //! - `Stream`: a connected socket that never waits. `connect` (until a deadline), `pair`, `adopt`; `send`,
 //!   `send_pieces`, `receive`, `receive_to_stop`, `receive_pieces` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
 //!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
-//!   `wait` until ready, woken, or the deadline; `shut_down` of a direction; `is_gone`; `release` to the caller;
-//!   `refuse_descriptors`, which may do nothing.
+//!   `wait` until ready, woken, or the deadline; `look` whether it is ready; `shut_down` of a direction; `is_gone`;
+//!   `release` to the caller; `refuse_descriptors`, which may do nothing.
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
 //!   descriptor and tells the name it is bound to; `refuse_descriptors` for those it accepts.
 //! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one

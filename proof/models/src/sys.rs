@@ -222,15 +222,24 @@ impl Source for Stream {
 
 impl Stream {
     pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
-        let find = || Readiness {
+        let mut lock = KERNEL.lock();
+        let ready = || waker.signalled.load(Relaxed) || self.find(wanted) != Readiness::default();
+        KERNEL.wait(&mut lock, deadline, ready)?;
+        Ok(if waker.signalled.load(Relaxed) { Readiness::default() } else { self.find(wanted) })
+    }
+
+    pub fn look(&self, wanted: Readiness) -> Result<Readiness, Error> {
+        let _lock = KERNEL.lock();
+        let found = self.find(wanted);
+        if found == Readiness::default() { Err(Status::WouldBlock.into()) } else { Ok(found) }
+    }
+
+    fn find(&self, wanted: Readiness) -> Readiness {
+        Readiness {
             readable: wanted.readable && self.0.readable.load(Relaxed),
             writable: wanted.writable && self.0.room.load(Relaxed) > 0,
             hangup: false,
-        };
-        let mut lock = KERNEL.lock();
-        let ready = || waker.signalled.load(Relaxed) || find() != Readiness::default();
-        KERNEL.wait(&mut lock, deadline, ready)?;
-        Ok(if waker.signalled.load(Relaxed) { Readiness::default() } else { find() })
+        }
     }
 
     pub fn send(&self, data: &[u8]) -> Result<usize, WouldBlock> {

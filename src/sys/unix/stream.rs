@@ -269,6 +269,11 @@ impl Stream {
         super::wait::wait(&self.socket, wanted, waker, deadline)
     }
 
+    /// What is so of `wanted` at this moment; `WouldBlock` if nothing is.
+    pub fn look(&self, wanted: Readiness) -> Result<Readiness, Error> {
+        super::wait::look(&self.socket, wanted)
+    }
+
     /// What is known of the peer, to be handed to another stream.
     pub fn peer(&self) -> Peer {
         Peer { credentials: self.credentials().ok(), process: self.peer_process().ok() }

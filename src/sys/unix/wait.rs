@@ -47,11 +47,8 @@ pub(super) fn wait(
     waker: &Waker,
     deadline: Deadline,
 ) -> Result<Readiness, Error> {
-    let mut flags = PollFlags::empty();
-    flags.set(PollFlags::IN | END_OF_STREAM, wanted.readable);
-    flags.set(PollFlags::OUT, wanted.writable);
     loop {
-        let mut polled = [PollFd::new(&descriptor, flags), PollFd::new(&waker.event, PollFlags::IN)];
+        let mut polled = [PollFd::new(&descriptor, asked(wanted)), PollFd::new(&waker.event, PollFlags::IN)];
         let timeout = deadline
             .remaining()
             .map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }));
@@ -65,14 +62,30 @@ pub(super) fn wait(
     }
 }
 
+/// What is so of `wanted` at this moment, for who does not wait and so need not be woken.
+pub(super) fn look(descriptor: impl AsFd, wanted: Readiness) -> Result<Readiness, Error> {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    loop {
+        let mut polled = [PollFd::new(&descriptor, asked(wanted))];
+        match rustix::event::poll(&mut polled, Some(&now)) {
+            Ok(0) => return Err(Status::WouldBlock.into()),
+            Ok(_) => return found(polled[0].revents()),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::os(errno, "look at a socket")),
+        }
+    }
+}
+
 /// What could be received at this moment: nothing, too, if the system does not say.
 pub(super) fn glance(descriptor: impl AsFd) -> Readiness {
-    let mut polled = [PollFd::new(&descriptor, PollFlags::IN | END_OF_STREAM)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    match rustix::event::poll(&mut polled, Some(&now)) {
-        Ok(_) => found(polled[0].revents()).unwrap_or_default(),
-        Err(_) => Readiness::default(),
-    }
+    look(descriptor, Readiness { readable: true, ..Readiness::default() }).unwrap_or_default()
+}
+
+fn asked(wanted: Readiness) -> PollFlags {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::IN | END_OF_STREAM, wanted.readable);
+    flags.set(PollFlags::OUT, wanted.writable);
+    flags
 }
 
 fn found(events: PollFlags) -> Result<Readiness, Error> {

@@ -128,6 +128,10 @@ impl Stream {
         match self.0 {}
     }
 
+    pub fn look(&self, _wanted: Readiness) -> Result<Readiness, Error> {
+        match self.0 {}
+    }
+
     pub fn peer(&self) -> Peer {
         match self.0 {}
     }
