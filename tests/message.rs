@@ -276,6 +276,18 @@ fn applications_that_differ_are_told_what_each_side_is() {
     assert_eq!(status(far.receive_message(WATCHDOG)), Status::Mismatch);
 }
 
+/// Who asks until it has would ask for ever.
+#[test]
+fn who_shakes_no_hands_never_says_what_application_it_is() {
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        far.send_message(b"x", WATCHDOG).unwrap();
+        receive(&near);
+        let expected = if framing == Framing::Checked { Status::Ok } else { Status::InvalidState };
+        assert_eq!(status(near.peer_application()), expected, "{framing:?}");
+    }
+}
+
 #[test]
 fn a_greeting_that_is_there_before_the_first_send_ends_that_if_it_is_wrong() {
     let (near, mut far) = against_plain(MessageOptions::new(Framing::Checked));

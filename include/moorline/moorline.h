@@ -1680,7 +1680,7 @@ moorline_status moorline_socket_max_message(const moorline_socket *socket,
  * @param needed    out, may be NULL: bytes that the name needs, with its NUL
  * @param version   out: the application's version
  * @return MOORLINE_OK; MOORLINE_WOULD_BLOCK (it has not said so yet); MOORLINE_BUFFER_TOO_SMALL; MOORLINE_INVALID_STATE (the
- *         socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         socket has no checked frames); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Does not block. Any thread.
  */

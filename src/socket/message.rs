@@ -5,7 +5,7 @@ use super::{Socket, add_locked};
 use crate::busy_poll::Looking;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
-use crate::frame::Envelope;
+use crate::frame::{Envelope, Framing};
 use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::poller::Interest;
@@ -438,9 +438,13 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidState`: the socket has no framing. `WouldBlock`: it has not said so yet.
+    /// `InvalidState`: the socket has no checked frames. `WouldBlock`: it has not said so yet.
     pub fn peer_application(&self) -> Result<Application> {
-        let peer = self.messaging()?.peer.get().ok_or(Status::WouldBlock)?;
+        let messaging = self.messaging()?;
+        if messaging.options.framing != Framing::Checked {
+            return Err(Error::new(Status::InvalidState, "the socket has no checked frames"));
+        }
+        let peer = messaging.peer.get().ok_or(Status::WouldBlock)?;
         Ok(peer.application.clone())
     }
 
@@ -539,7 +543,6 @@ fn too_many_descriptors(most: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Framing;
     use crate::room;
     use crate::socket::{MessageOptions, SocketOptions};
     use std::time::Duration;
