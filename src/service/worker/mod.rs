@@ -450,7 +450,9 @@ impl Worker {
         }
         let queued = served.connection.socket().queued();
         if let (Some((reason, _)), 0) = (served.ending, queued) {
-            return self.end(slot, reason);
+            // Its queue was not sent if a stop has closed it meanwhile, whatever it was to end for.
+            let is_open = served.connection.socket().endpoint().is_ok();
+            return self.end(slot, if is_open { reason } else { Status::Closed });
         }
         if served.flushing != (queued > 0) {
             served.flushing = queued > 0;
@@ -597,7 +599,7 @@ mod tests {
     use crate::service::headcount::Headcount;
     use crate::service::running::Totals;
     use crate::service::{Echo, Endings};
-    use crate::socket::SocketOptions;
+    use crate::socket::{Direction, SocketOptions};
     use crate::sync::Mutex;
     use std::sync::atomic::AtomicBool;
 
@@ -679,8 +681,8 @@ mod tests {
         assert_eq!(shared.endings.lock().closed, 1);
     }
 
-    #[test]
-    fn a_stop_has_not_cut_off_who_leaves_while_it_sends() {
+    /// A worker that serves one connection, with something queued that its peer does not read.
+    fn sending_worker() -> (Worker, Connection, Socket) {
         let mut worker = idle_worker();
         worker.shared.totals.open.store(1, Ordering::Relaxed);
         let options = SocketOptions { send_queue_limit: usize::MAX, ..SocketOptions::default() };
@@ -690,6 +692,12 @@ mod tests {
         while connection.socket().queued() == 0 {
             connection.send(&[1; 4096], Timeout::None).unwrap();
         }
+        (worker, connection, peer)
+    }
+
+    #[test]
+    fn a_stop_has_not_cut_off_who_leaves_while_it_sends() {
+        let (mut worker, connection, peer) = sending_worker();
         let queued = connection.socket().queued() as u64;
         worker.begin_stop();
         drop(peer);
@@ -697,6 +705,21 @@ mod tests {
         assert_eq!((worker.served.len(), connection.unsent()), (0, queued));
         assert_eq!(worker.shared.totals.cut_off.load(Ordering::Relaxed), 0, "there was time");
         assert_eq!(*worker.shared.endings.lock(), Endings { disconnected: 1, ..Endings::default() });
+    }
+
+    #[test]
+    fn a_stop_has_cut_off_whose_queue_it_gave_up_also_if_the_peer_had_finished() {
+        let (mut worker, connection, peer) = sending_worker();
+        let queued = connection.socket().queued() as u64;
+        peer.shut_down(Direction::Sending, Timeout::None).unwrap();
+        worker.read(0);
+        assert_eq!(worker.served.len(), 1, "it was to be sent");
+        // While a call of the handler takes too long.
+        worker.mailbox.abort_connections();
+        worker.flush(0);
+        assert_eq!((worker.served.len(), connection.unsent()), (0, queued));
+        assert_eq!(worker.shared.totals.cut_off.load(Ordering::Relaxed), queued);
+        assert_eq!(*worker.shared.endings.lock(), Endings { closed: 1, ..Endings::default() });
     }
 
     /// Sends on a stream fail for want of memory only while the peer is there. So these are datagrams, of which none can be as long as
