@@ -648,6 +648,33 @@ fn who_drops_a_service_in_its_own_handler_ends_what_other_calls_of_it_wait_for()
     assert_eq!(has_sent.recv_timeout(PATIENCE), Ok(Status::Closed));
 }
 
+/// Tells which signals its thread has blocked, a bit each: proc(5), status.
+struct Masks(mpsc::Sender<u64>);
+
+impl Handler for Masks {
+    fn connected(&self, _: &Connection) {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        self.0.send(u64::from_str_radix(blocked.trim(), 16).unwrap()).unwrap();
+    }
+}
+
+/// What a thread raises itself, as by a call that a filter of the program's traps (seccomp(2)), ends the process if it is blocked,
+/// whatever handler there is.
+#[test]
+fn the_threads_of_a_service_take_the_signals_that_they_raise_themselves_and_no_others() {
+    use libc::{SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP};
+    let (masks, told) = mpsc::channel();
+    let service = Service::new(ServiceOptions::default(), Arc::new(Masks(masks))).unwrap();
+    service.start_unique("masks").unwrap();
+    let _peer = connect_to(&service);
+    let blocked = told.recv_timeout(PATIENCE).unwrap();
+    let taken: Vec<_> = (1..32).filter(|signal| blocked & (1 << (signal - 1)) == 0).collect();
+    let mut expected = [SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP];
+    expected.sort_unstable();
+    assert_eq!(taken, expected);
+}
+
 /// Hands the connection out, and tells when its queue has drained.
 struct Drains {
     connected: mpsc::Sender<Connection>,

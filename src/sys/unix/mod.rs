@@ -117,7 +117,8 @@ pub(crate) fn random() -> Result<u64, Error> {
 /// Starts a thread that takes none of the program's signals, which the program's own threads are for. Those that a fault
 /// of the thread itself raises are left alone.
 pub(crate) fn spawn_without_signals<T>(spawn: impl FnOnce() -> T) -> T {
-    const FAULTS: [libc::c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
+    const FAULTS: [libc::c_int; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
     let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigfillset(3) initialises the set, whose address is good, and the signals of the array exist; then
     // pthread_sigmask(3) reads one set and writes the other. A new thread inherits the mask: pthread_create(3).
