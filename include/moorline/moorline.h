@@ -1461,14 +1461,16 @@ moorline_status moorline_socket_peer_process(moorline_socket *socket,
 
 /**
  * Ends the calls of other threads that wait, with MOORLINE_CLOSED; sends what is queued until the timeout; closes. It is closed
- * whatever this answers. Closing again only reports. The handle is to be destroyed still.
+ * whatever this answers. Closing again only reports; while another call sends what is queued, it ends that at its own timeout. The
+ * handle is to be destroyed still.
  *
  * @param socket      any socket
  * @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all
  * @param report      out, may be NULL: what became of everything; with its struct_size set by the caller
  * @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT, MOORLINE_DISCONNECTED, MOORLINE_LIMIT_REACHED
- *         (report->unsent bytes were lost, and why); MOORLINE_CLOSED (likewise: it was closed before, or meanwhile destroyed); MOORLINE_INVALID_ARGUMENT;
- *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         (report->unsent bytes were lost, and why); MOORLINE_CLOSED (likewise: it was closed before, or
+ *         meanwhile destroyed, or closed by a call that waited less); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
+ *         MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread.
  */
@@ -1479,8 +1481,8 @@ moorline_status moorline_socket_close(moorline_socket *socket,
 
 /**
  * Ends one direction; the other works on. Ending the sending one sends what is queued first: sends answer MOORLINE_CLOSED from
- * then on, and the peer sees the end of the stream. Ending the receiving one makes the peer's sends fail; what has come
- * already can be read.
+ * then on, and the peer sees the end of the stream. Ending the receiving one makes the peer's sends fail, but for one that waits
+ * for room already: the system does not tell that one before there is some. What has come already can be read.
  *
  * @param socket      any socket
  * @param direction   MOORLINE_WRITABLE: sending; MOORLINE_READABLE: receiving

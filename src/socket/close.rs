@@ -43,7 +43,8 @@ impl Socket {
     /// Ends one direction; the other works on.
     ///
     /// Ending the sending one sends what is queued first; sends fail with `Closed` from then on, and the peer sees the end of
-    /// the stream. Ending the receiving one makes the peer's sends fail; what has come already can be read.
+    /// the stream. Ending the receiving one makes the peer's sends fail, but for one that waits for room already: the system does not
+    /// tell that one before there is some. What has come already can be read.
     ///
     /// # Errors
     ///
@@ -98,7 +99,8 @@ impl Socket {
     }
 
     /// Ends calls that wait, with `Closed`; sends what is queued until the deadline; closes. It is closed in any case, and
-    /// the report says what was lost. Closing again only reports.
+    /// the report says what was lost. Closing again only reports; while another call sends what is queued, it ends that at its own
+    /// deadline.
     pub fn close(&self, timeout: Timeout) -> CloseReport {
         let deadline = Deadline::from(timeout);
         let outcome = self.flush_and_end(deadline).map_or_else(|error| error.status(), |()| Status::Ok);

@@ -376,7 +376,8 @@ public:
     }
 
     /// Ends one direction; the other works on. Interest::writable ends sending, after what is queued was sent: the peer sees
-    /// the end of the stream. Interest::readable ends receiving: the peer's sends fail, and what has come can still be read.
+    /// the end of the stream. Interest::readable ends receiving: the peer's sends fail, but for one that waits for room already,
+    /// which the system does not tell before there is some; and what has come can still be read.
     /// Blocks until the timeout. Errors: would_block and timed_out (something is still queued, nothing has ended),
     /// disconnected, closed, limit_reached, stale_handle, invalid_argument (empty, or not one of the two).
     [[nodiscard]] Result<void> shutdown(Interest direction, Timeout timeout) noexcept {
@@ -394,9 +395,9 @@ public:
     }
 
     /// Sends what is queued until the timeout is over, closes, and reports in either case. Calls of other threads
-    /// that wait end with closed. Closing again only reports. Errors: would_block, timed_out and disconnected (closed
-    /// all the same; CloseReport::unsent says what was lost), closed (destroyed meanwhile), stale_handle,
-    /// invalid_argument (empty).
+    /// that wait end with closed. Closing again only reports; while another call sends what is queued, it ends that at its own
+    /// timeout. Errors: would_block, timed_out and disconnected (closed all the same; CloseReport::unsent says what was lost),
+    /// closed (destroyed meanwhile, or closed by a call that waited less), stale_handle, invalid_argument (empty).
     [[nodiscard]] Outcome<CloseReport> close(Timeout timeout) noexcept {
         moorline_close_report raw = {};
         raw.struct_size = sizeof raw;
