@@ -451,15 +451,15 @@ pub unsafe extern "C" fn moorline_service_full_name(
     })
 }
 
-/// Stops: gives the name back, sends what is queued until the timeout, closes the connections and ends the threads. The
-/// service may start again.
+/// Stops: gives the name back, sends what is queued until the timeout, closes the connections and ends the threads. To who does
+/// not read, it sends no longer than linger_ms, even if it may wait for ever. The service may start again.
 ///
 /// @param service     a service that runs
 /// @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all
 /// @param report      out, may be NULL: what it did since it started; with its struct_size set by the caller
 /// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (it has stopped, and of the report->unsent bytes some were lost
-///         because of the timeout, or as the system could not send them; or, if the report is all zero, a callback or a start
-///         runs still: stop again to wait);
+///         because of the timeout or linger_ms, or as the system could not send them; or, if the report is all zero, a callback
+///         or a start runs still: stop again to wait);
 ///         MOORLINE_CLOSED (another thread stopped or destroyed it meanwhile, and has the report: this one is all zero);
 ///         MOORLINE_INVALID_STATE (it does not run, or this is one of its callbacks); MOORLINE_INVALID_ARGUMENT;
 ///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; the system's reason when it has stopped and lost nothing, but the

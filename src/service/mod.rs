@@ -187,8 +187,8 @@ pub struct ServiceReport {
     pub endings: Endings,
     /// The messages of panics in the handler: the first thousand.
     pub failures: Vec<String>,
-    /// `Ok` if the stop lost nothing, otherwise `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`], also if it was not the
-    /// time that was short: the system could not send it.
+    /// `Ok` if the stop lost nothing, otherwise `WouldBlock` or `TimedOut`, as in [`crate::socket::CloseReport`], also if it was not its
+    /// own time that was short: [`ServiceOptions::linger`] was, or the system could not send it.
     pub outcome: Status,
     /// Why the socket file could not be removed, if it was left behind.
     pub left_behind: Option<Error>,
@@ -333,7 +333,8 @@ impl Service {
         self.running.with(Arc::clone).ok_or_else(not_running)
     }
 
-    /// Stops: gives the name back, sends what is queued until the deadline, closes the connections, and ends the threads.
+    /// Stops: gives the name back, sends what is queued until the deadline, closes the connections, and ends the threads. To who does
+    /// not read, it sends no longer than [`ServiceOptions::linger`], even if it may wait for ever.
     /// It may start again. Whether bytes were lost is the outcome in the report.
     ///
     /// When the deadline has passed, what the handler still sends ends with `Closed`, and a call of it that runs is waited
