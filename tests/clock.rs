@@ -11,12 +11,15 @@ use support::WATCHDOG;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Tells of each connection that came, and why one ended.
+/// An echo that tells of each connection that came, and why one ended.
 struct Tells(mpsc::Sender<Option<Status>>);
 
 impl Handler for Tells {
     fn connected(&self, _: &moorline::Connection) {
         self.0.send(None).unwrap();
+    }
+    fn received(&self, connection: &moorline::Connection, data: &[u8]) {
+        let _ = connection.send(data, Timeout::None);
     }
     fn disconnected(&self, _: &moorline::Connection, reason: Status) {
         self.0.send(Some(reason)).unwrap();
@@ -51,6 +54,55 @@ fn an_idle_connection_of_a_service_ends_when_the_clock_says_so() {
     assert_eq!(ends(&told), Status::TimedOut);
 }
 
+/// A second connection, of the same worker: when that knows it, it has done all that there was to do for the first one.
+fn second(service: &Service, told: &mpsc::Receiver<Option<Status>>) -> Socket {
+    let second = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    second
+}
+
+#[test]
+fn a_connection_is_idle_from_its_last_byte_on() {
+    let clock = Clock::manual();
+    let options = ServiceOptions { idle_timeout: Some(HOUR), clock: clock.clone(), ..Default::default() };
+    let (service, client, told) = service(options);
+    clock.advance(HOUR / 2).unwrap();
+    client.send(b"x", WATCHDOG).unwrap();
+    client.receive(&mut [0; 1], WATCHDOG).unwrap();
+    let second = second(&service, &told);
+    clock.advance(HOUR - Duration::from_millis(1)).unwrap();
+    stays(&told);
+    clock.advance(Duration::from_millis(1)).unwrap();
+    assert_eq!([ends(&told), ends(&told)], [Status::TimedOut; 2]);
+    drop(second);
+}
+
+/// Queues more than the system takes, closes, and tells as the other one does.
+struct Closes(Tells);
+
+impl Handler for Closes {
+    fn connected(&self, connection: &moorline::Connection) {
+        while connection.send(&[0; 4096], Timeout::None).is_ok() {}
+        connection.close();
+        self.0.connected(connection);
+    }
+    fn disconnected(&self, connection: &moorline::Connection, reason: Status) {
+        self.0.disconnected(connection, reason);
+    }
+}
+
+#[test]
+fn a_connection_lingers_from_its_close_on_whatever_was_sent_before() {
+    let (tell, told) = mpsc::channel();
+    let clock = Clock::manual();
+    let options = ServiceOptions { linger: HOUR, clock: clock.clone(), ..Default::default() };
+    let service = Service::new(options, Arc::new(Closes(Tells(tell)))).unwrap();
+    service.start_unique("clock").unwrap();
+    let _peers = [second(&service, &told), second(&service, &told)];
+    clock.advance(HOUR).unwrap();
+    assert_eq!(ends(&told), Status::TimedOut);
+}
+
 #[test]
 fn a_slow_message_of_a_service_ends_its_connection_when_the_clock_says_so() {
     let clock = Clock::manual();
@@ -59,9 +111,8 @@ fn a_slow_message_of_a_service_ends_its_connection_when_the_clock_says_so() {
         ServiceOptions { messages: Some(Arc::new(messages)), clock: clock.clone(), ..Default::default() };
     let (service, client, told) = service(options);
     client.send(b"\0\0\0\x05ab", WATCHDOG).unwrap();
-    // When its first bytes have come is only known by what the peer sees next: an answer to another client, of the same worker.
-    let other = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
-    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    // When its first bytes have come is only known by what the peer sees next.
+    let other = second(&service, &told);
     stays(&told);
     clock.advance(HOUR).unwrap();
     assert_eq!(ends(&told), Status::TimedOut);

@@ -3,6 +3,7 @@
 use super::{Served, Worker};
 use crate::clock::Clock;
 use crate::error::Status;
+use crate::service::ServiceOptions;
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,24 @@ impl HeldUp {
     }
 }
 
+impl Served {
+    /// Notes whether something went either way since the last time.
+    fn notice_traffic(&mut self, options: &ServiceOptions) {
+        // Nobody else wants to know, and looking at the clock for every read costs.
+        if options.idle_timeout.is_none() && self.ending.is_none() {
+            return;
+        }
+        let traffic = self.connection.socket().traffic();
+        if self.traffic != traffic {
+            self.traffic = traffic;
+            self.active = options.clock.now();
+            if let Some((_, since)) = &mut self.ending {
+                *since = self.active;
+            }
+        }
+    }
+}
+
 impl Worker {
     pub(super) fn begin_work(&mut self) {
         self.work.iter_mut().for_each(Work::begin);
@@ -133,12 +152,15 @@ impl Worker {
         [idle, lingering, peer].into_iter().flatten().min()
     }
 
-    /// Sees to it that the connection is looked at when it is due.
+    /// Sees to it that the connection is looked at when it is due, after whatever was done for it: what went either way by then is not
+    /// to be taken for something later.
     pub(super) fn set_alarm(&mut self, slot: usize) {
-        let Some(served) = self.served.get(slot) else { return };
+        let Some(served) = self.served.get_mut(slot) else { return };
         if !self.minds_time && served.ending.is_none() {
             return;
         }
+        served.notice_traffic(&self.shared.options);
+        let served = &self.served[slot];
         let Some(due) = self.due(served) else { return };
         if served.alarm.is_none_or(|alarm| due < alarm) {
             self.alarms.push(Reverse((due, slot, served.number)));
@@ -173,7 +195,7 @@ impl Worker {
             }
             served.alarm = None;
             // What other threads sent is noticed only here.
-            self.notice_traffic(slot);
+            served.notice_traffic(&self.shared.options);
             if self.is_late(slot, now) {
                 self.catch_up(slot);
             }
@@ -196,20 +218,8 @@ impl Worker {
     fn catch_up(&mut self, slot: usize) {
         self.flush(slot);
         self.read(slot);
-        self.notice_traffic(slot);
-    }
-
-    /// Notes whether something went either way since the last time.
-    fn notice_traffic(&mut self, slot: usize) {
-        let Some(served) = self.served.get_mut(slot) else { return };
-        let traffic = served.connection.socket().traffic();
-        if served.traffic == traffic {
-            return;
-        }
-        served.traffic = traffic;
-        served.touch(&self.shared.options);
-        if let Some((_, since)) = &mut served.ending {
-            *since = self.shared.options.clock.now();
+        if let Some(served) = self.served.get_mut(slot) {
+            served.notice_traffic(&self.shared.options);
         }
     }
 }

@@ -3,9 +3,9 @@
 mod accepting;
 mod lateness;
 
+use super::Handler;
 use super::connection::{Connection, Mailbox, Order, Wish, enter_thread};
 use super::running::Shared;
-use super::{Handler, ServiceOptions};
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Result, Status};
@@ -99,16 +99,6 @@ struct Served {
     held_up: HeldUp,
     /// The earliest time at which its turn with the alarms comes.
     alarm: Option<Instant>,
-}
-
-impl Served {
-    /// Something went either way.
-    fn touch(&mut self, options: &ServiceOptions) {
-        // Nobody else wants to know, and looking at the clock for every read costs.
-        if options.idle_timeout.is_some() {
-            self.active = options.clock.now();
-        }
-    }
 }
 
 impl Worker {
@@ -323,7 +313,6 @@ impl Worker {
             }
             match served.connection.socket().receive_now(&mut self.buffer) {
                 Ok((received, more)) => {
-                    served.touch(&self.shared.options);
                     served.readable = served.hangup || more;
                     let readable = served.readable;
                     let buffer = std::mem::take(&mut self.buffer);
@@ -370,7 +359,6 @@ impl Worker {
         let answer = catch_unwind(AssertUnwindSafe(|| socket.receive_message_now(deliver)));
         match answer {
             Ok(Ok(())) => {
-                served.touch(&self.shared.options);
                 self.look(slot);
                 let Some(served) = self.served.get_mut(slot) else { return false };
                 // Nothing more is worth a call that finds nothing: more is another edge.
@@ -412,15 +400,9 @@ impl Worker {
             // Somebody else's send has taken the queue along.
             return self.look(slot);
         }
-        let before = served.connection.socket().sent();
         let flushed = served.connection.socket().flush(Timeout::None).map_err(|error| error.status());
         match flushed {
-            Ok(()) | Err(Status::WouldBlock) => {
-                if served.connection.socket().sent() != before {
-                    served.touch(&self.shared.options);
-                }
-                self.look(slot);
-            }
+            Ok(()) | Err(Status::WouldBlock) => self.look(slot),
             Err(Status::Disconnected) => {
                 // The peer has left. What it sent before is still to be read, up to the end; if nothing is read any more, as this side
                 // was to end it, the peer has ended it first.
@@ -598,7 +580,7 @@ mod tests {
     use crate::server::ServerOptions;
     use crate::service::headcount::Headcount;
     use crate::service::running::Totals;
-    use crate::service::{Echo, Endings};
+    use crate::service::{Echo, Endings, ServiceOptions};
     use crate::socket::{Direction, SocketOptions};
     use crate::sync::Mutex;
     use std::sync::atomic::AtomicBool;
