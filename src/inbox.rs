@@ -94,14 +94,30 @@ impl Inbox {
         Ok(self.message())
     }
 
-    fn message(&self) -> Option<&[u8]> {
+    /// The first message, which `first` or `last` has found.
+    pub fn message(&self) -> Option<&[u8]> {
         let payload = &self.first.as_ref()?.payload;
         Some(&self.bytes()[payload.clone()])
     }
 
+    /// How many descriptors came with the first message.
+    pub fn first_descriptors(&self) -> usize {
+        let end = self.first_end();
+        self.descriptors
+            .iter()
+            .take_while(|arrival| arrival.position < end)
+            .map(|arrival| arrival.descriptors.len())
+            .sum()
+    }
+
+    /// Where in the stream the first message ends, if it is whole.
+    fn first_end(&self) -> u64 {
+        self.taken + self.first.as_ref().map_or(0, |first| first.length as u64)
+    }
+
     /// The first message, which `first` or `last` has found, and the descriptors that came with it, taken out.
     pub fn open_first(&mut self) -> Option<(&[u8], Vec<Descriptor>)> {
-        let end = self.taken + self.first.as_ref()?.length as u64;
+        let end = self.first_end();
         let mut with_it = Vec::new();
         while self.descriptors.front().is_some_and(|arrival| arrival.position < end) {
             with_it.extend(self.descriptors.pop_front().into_iter().flat_map(|arrival| arrival.descriptors));

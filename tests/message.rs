@@ -369,6 +369,19 @@ fn a_validator_sees_each_message_first() {
 }
 
 #[test]
+fn a_validator_that_panics_leaves_the_message_with_its_descriptors() {
+    let (near, far) = pair(MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) });
+    far.set_validator(Some(Arc::new(|_: &[u8]| panic!("on purpose")))).unwrap();
+    let (sent, _other) = UnixStream::pair().unwrap();
+    near.send_message_with(b"message", &[sent.as_fd()], WATCHDOG).unwrap();
+    let receive = || far.receive_message(WATCHDOG);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(receive)).unwrap_err();
+    far.set_validator(None).unwrap();
+    let message = receive().unwrap();
+    assert_eq!((&message.data[..], message.descriptors.len()), (&b"message"[..], 1));
+}
+
+#[test]
 fn a_message_is_sent_whole_or_not_at_all() {
     let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
     let message = vec![3; 50_000];

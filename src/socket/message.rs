@@ -317,16 +317,13 @@ impl Socket {
         taken
     }
 
-    fn validate_first(&self, messaging: &Messaging, inbox: &mut Inbox) -> Result<()> {
-        let (message, descriptors) = inbox.open_first().expect(WAITED_FOR);
+    fn validate_first(&self, messaging: &Messaging, inbox: &Inbox) -> Result<()> {
         let most = messaging.options.max_descriptors;
-        let valid = if descriptors.len() > most {
+        self.or_break_off(if inbox.first_descriptors() > most {
             Err(too_many_descriptors(most))
         } else {
-            validate(messaging, message)
-        };
-        inbox.close_first(descriptors);
-        self.or_break_off(valid)
+            validate(messaging, inbox.message().expect(WAITED_FOR))
+        })
     }
 
     /// Whether a receive may find another message without waiting: one is there already, the last receive took what had come before
