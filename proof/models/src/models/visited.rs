@@ -36,7 +36,8 @@ fn who_waits_while_somebody_has_stepped_out_hears_the_end_of_it() {
             let visited = visited.clone();
             move || visited.lock_until(Deadline::Never).map(|value| *value)
         });
-        let worked = visited.lock_until(Deadline::Never).map(|mut working| working.step_out(|value| *value += 1));
+        let worked =
+            visited.lock_until(Deadline::Never).map(|mut working| working.step_out(|value| *value += 1));
         assert_eq!(worked, Ok(()));
         assert!(matches!(waiter.join().unwrap(), Ok(0 | 1)));
     });
