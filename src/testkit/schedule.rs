@@ -67,7 +67,9 @@ impl Schedule {
 
     /// How many bytes may be taken from the sender now, at this place of the stream. None: none, for good.
     pub fn room(&mut self, position: u64, most: usize) -> Option<usize> {
-        let ends = [self.reset_after, self.stop_after, self.cuts.as_ref().map(|cuts| cuts.next)];
+        // A connection that breaks at its first byte has to be told of that byte, and takes no other.
+        let reset = self.reset_after.map(|reset| reset.max(1));
+        let ends = [reset, self.stop_after, self.cuts.as_ref().map(|cuts| cuts.next)];
         if self.stop_after.is_some_and(|stop| stop <= position) {
             if !std::mem::replace(&mut self.stopped, true) {
                 self.note(|log| &log.stops, "nothing more is taken", position);
@@ -82,8 +84,8 @@ impl Schedule {
     /// Changes bytes as planned that were taken at this place of the stream.
     pub fn apply(&mut self, position: u64, bytes: &mut Vec<u8>) -> Verdict {
         let end = position + bytes.len() as u64;
-        if self.reset_after.is_some_and(|reset| reset <= end) {
-            self.note(|log| &log.resets, "the connection is broken", end);
+        if let Some(reset) = self.reset_after.filter(|reset| *reset <= end) {
+            self.note(|log| &log.resets, "the connection is broken", reset);
             return Verdict::Reset;
         }
         while let Some(at) = self.flips.next_before(end) {
@@ -263,6 +265,9 @@ mod tests {
         assert_eq!(run(&stops, &stream, &[10]).0.len(), 17);
         let resets = Faults { reset_after: Some(17), ..Faults::default() };
         assert_eq!(run(&resets, &stream, &[10]).0.len(), 10);
+        let resets_at_once = Faults { reset_after: Some(0), ..Faults::default() };
+        let broken = "connection 1, to the server, after 0 bytes: the connection is broken";
+        assert_eq!(run(&resets_at_once, &stream, &[10]), (vec![], vec![broken.to_owned()]));
         assert_eq!(run(&Faults { flip_at: Some(4), ..Faults::default() }, &stream, &[3]).1.len(), 1);
     }
 }
