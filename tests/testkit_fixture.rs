@@ -92,7 +92,7 @@ fn a_script_is_followed_to_its_end() {
     assert_eq!((report.connections, report.finished, report.missed), (1, 1, 0));
     assert_eq!((report.received, report.sent), (12, 10));
     let transcript = fixture.transcript();
-    for part in ["connected: user ", "<- ", "waits for 1 ms", "-> 4 bytes \"who?\"", "-> the end"] {
+    for part in ["connected: user ", "<- ", "waits for 1ms", "-> 4 bytes \"who?\"", "-> the end"] {
         assert!(transcript.contains(part), "{part} in {transcript}");
     }
 }

@@ -103,9 +103,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn show_duration(duration: Duration) -> String {
     let micros = duration.as_micros();
     match micros {
-        _ if micros.is_multiple_of(1_000_000) => format!("{} s", micros / 1_000_000),
-        _ if micros.is_multiple_of(1000) => format!("{} ms", micros / 1000),
-        _ => format!("{micros} us"),
+        _ if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
+        _ if micros.is_multiple_of(1000) => format!("{}ms", micros / 1000),
+        _ => format!("{micros}us"),
     }
 }
 
@@ -147,7 +147,9 @@ mod tests {
         for wrong in ["", "5", "ms", "5 ms", "99999999999999999999s", "-1s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(show_duration(Duration::from_millis(1500)), "1500 ms");
+        for shown in ["1500ms", "3s", "5us"] {
+            assert_eq!(show_duration(duration(shown).unwrap()), shown);
+        }
         assert_eq!(excerpt(b"hello", 2), "\"he\" and 3 bytes more");
     }
 }

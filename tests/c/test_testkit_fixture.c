@@ -56,7 +56,7 @@ static void test_a_script_that_is_kept_and_one_that_is_missed(void)
     send_text(client, "pang");
     CHECK_STATUS(moorline_fixture_wait(fixture, 2, -1), MOORLINE_MISMATCH);
     const struct path missed = last_error();
-    CHECK_CONTAINS(missed.text, "connection 2: line 1, expect \"ping\" within 10 s: byte 1 is \"ang\", not \"ing\"");
+    CHECK_CONTAINS(missed.text, "connection 2: line 1, expect \"ping\" within 10s: byte 1 is \"ang\", not \"ing\"");
     CHECK_CONTAINS(missed.text, "<- 4 bytes \"pang\"");
     expect_end(client);
     CHECK_OK(moorline_socket_destroy(client));
@@ -100,7 +100,7 @@ static void test_a_missed_expectation_is_printed_unless_quiet(void)
         if (quiet) {
             CHECK_NUMBER(length, 0);
         } else {
-            CHECK_CONTAINS(text, "connection 1: line 1, expect \"a\" within 10 s: the peer ended when 0 of 1 bytes came");
+            CHECK_CONTAINS(text, "connection 1: line 1, expect \"a\" within 10s: the peer ended when 0 of 1 bytes came");
             CHECK_CONTAINS(text, "connected: user");
         }
     }
