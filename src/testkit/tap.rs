@@ -83,24 +83,31 @@ impl Recording {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
         }
         let mut recording = Recording::default();
-        // Whether it is open still.
-        let mut connections: BTreeMap<u64, bool> = BTreeMap::new();
+        // Which sides of those that are open have ended their sending; None: it is over.
+        let mut connections: BTreeMap<u64, Option<Vec<Direction>>> = BTreeMap::new();
         for (number, line) in lines {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             let entry = parse_entry(line).map_err(|what| malformed(number, &what))?;
-            match (&entry.event, connections.get(&entry.connection)) {
-                (TapEvent::Open(_), None) => drop(connections.insert(entry.connection, true)),
-                (TapEvent::Open(_), Some(true)) => {
+            match (&entry.event, connections.get_mut(&entry.connection)) {
+                (TapEvent::Open(_), None) => drop(connections.insert(entry.connection, Some(Vec::new()))),
+                (TapEvent::Open(_), Some(Some(_))) => {
                     return Err(malformed(number, "the connection is open already"));
                 }
-                (TapEvent::Open(_), Some(false)) => {
+                (TapEvent::Open(_), Some(None)) => {
                     return Err(malformed(number, "a connection of that number has ended already"));
                 }
-                (_, None | Some(false)) => return Err(malformed(number, "the connection is not open")),
-                (TapEvent::Close, Some(true)) => drop(connections.insert(entry.connection, false)),
-                (_, Some(true)) => {}
+                (_, None | Some(None)) => return Err(malformed(number, "the connection is not open")),
+                (TapEvent::Close, Some(open)) => *open = None,
+                (TapEvent::Data { direction, .. } | TapEvent::End(direction), Some(Some(ended))) => {
+                    if ended.contains(direction) {
+                        return Err(malformed(number, "that side has ended its sending already"));
+                    }
+                    if let TapEvent::End(direction) = entry.event {
+                        ended.push(direction);
+                    }
+                }
             }
             if recording.entries.last().is_some_and(|last| last.at > entry.at) {
                 return Err(malformed(number, "it is earlier than the line before"));
@@ -325,7 +332,14 @@ mod tests {
         ) {
             let client = Credentials { uid: 1000, gid: 7, pid };
             let mut all = vec![TapEvent::Open(Some(client))];
-            all.extend(events);
+            // Nothing comes from a side that has ended its sending.
+            for event in events {
+                let ends = |direction| all.contains(&TapEvent::End(direction));
+                match event {
+                    TapEvent::Data { direction, .. } | TapEvent::End(direction) if ends(direction) => {}
+                    event => all.push(event),
+                }
+            }
             all.extend([TapEvent::Close, TapEvent::Open(None)]);
             let last = all.len() - 1;
             let entries = all.into_iter().enumerate().map(|(index, event)| TapEntry {
@@ -369,6 +383,14 @@ mod tests {
             ("moorline-tap 1\n0 1 close\n", "line 2: the connection is not open"),
             ("moorline-tap 1\n0 1 open\n0 1 open\n", "line 3: the connection is open already"),
             ("moorline-tap 1\n0 1 open\n0 1 close\n0 1 open\n", "line 4: a connection of that number"),
+            (
+                "moorline-tap 1\n0 1 open\n0 1 end to-server\n0 1 to-server 61\n",
+                "line 4: that side has ended",
+            ),
+            (
+                "moorline-tap 1\n0 1 open\n0 1 end to-client\n0 1 end to-client\n",
+                "line 4: that side has ended",
+            ),
             ("moorline-tap 1\n5 1 open\n4 1 close\n", "line 3: it is earlier"),
             ("moorline-tap 1\n0 1 open\n0 1 to-server 0\n", "line 3: these are no pairs"),
             ("moorline-tap 1\n0 1 open\n0 1 to-server \n", "line 3: there are no bytes"),
