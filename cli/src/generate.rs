@@ -23,14 +23,22 @@ pub fn man<C: CommandFactory>() -> Answer {
     let mut text = Vec::new();
     let mut command = C::command();
     command.build();
-    let failed = Failure::system("make the manual page");
-    // An empty date would leave its place in the header to the version.
-    clap_mangen::Man::new(command.clone())
-        .date(" ")
-        .render(&mut text)
-        .and_then(|()| render_subcommands(&command, &mut text))
-        .map_err(failed)?;
+    render(&command, &mut text).map_err(Failure::system("make the manual page"))?;
     output::print(&String::from_utf8_lossy(&text))
+}
+
+/// All but the list of subcommands, which names a page for each that there is not.
+fn render(command: &Command, text: &mut Vec<u8>) -> io::Result<()> {
+    // An empty date would leave its place in the header to the version.
+    let page = clap_mangen::Man::new(command.clone()).date(" ");
+    page.render_title(text)?;
+    page.render_name_section(text)?;
+    page.render_synopsis_section(text)?;
+    page.render_description_section(text)?;
+    page.render_options_section(text)?;
+    page.render_extra_section(text)?;
+    page.render_version_section(text)?;
+    render_subcommands(command, text)
 }
 
 fn render_subcommands(command: &Command, text: &mut Vec<u8>) -> io::Result<()> {
@@ -41,6 +49,9 @@ fn render_subcommands(command: &Command, text: &mut Vec<u8>) -> io::Result<()> {
         text.extend(format!(".SH \"{}\"\n", name.to_uppercase()).bytes());
         page.render_description_section(text)?;
         page.render_options_section(text)?;
+        if subcommand.get_after_help().is_some() {
+            page.render_extra_section(text)?;
+        }
         render_subcommands(subcommand, text)?;
     }
     Ok(())

@@ -102,12 +102,24 @@ fn fish_completes() {
 }
 
 #[test]
-fn the_manual_names_every_command_and_option() {
+fn the_manual_has_what_the_help_of_every_command_has() {
     let place = Place::new();
     let manual = made(&place, &["man"], "moorline.1");
     let text = std::fs::read_to_string(&manual).unwrap();
     for command in COMMANDS.iter().copied().chain(["tap show"]) {
         assert!(text.contains(&format!("MOORLINE {}", command.to_uppercase())), "{command}");
+        // There is no page of that name.
+        assert!(!text.contains(&format!("moorline\\-{command}(1)")), "{command}");
+    }
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = words(&text.replace("\\*(Aq", "'").replace('\\', ""));
+    for command in ["serve", "connect", "exchange", "ls", "clean", "proxy", "tap", "replay", "doctor"] {
+        let help = String::from_utf8(place.run(&[command, "--help"]).stdout).unwrap();
+        // What comes after the options, the last of which this is.
+        let (_, after) = help.rsplit_once("Print version\n").unwrap();
+        // Where options have headings of their own, those come last.
+        let after = after.trim().rsplit("\n\n").next().unwrap();
+        assert!(text.contains(&words(after)), "{command}: {after}");
     }
     if is_installed("groff") {
         // Each warning there is, of which groff prints none by itself.
