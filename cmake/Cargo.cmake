@@ -37,8 +37,9 @@ if(NOT CMAKE_BUILD_TYPE MATCHES "Debug|RelWithDebInfo")
   if(NOT cargo_home)
     set(cargo_home "$ENV{HOME}/.cargo")
   endif()
+  # TOML's multi-line literals, in which an apostrophe of a path is one.
   set(cargo_flags --config
-    "build.rustflags=['--remap-path-prefix=${PROJECT_SOURCE_DIR}=moorline', '--remap-path-prefix=${cargo_home}=cargo']")
+    "build.rustflags=['''--remap-path-prefix=${PROJECT_SOURCE_DIR}=moorline''', '''--remap-path-prefix=${cargo_home}=cargo''']")
 endif()
 
 # Asks the rustc that cargo uses: what it says to `--print` with an empty static library.
