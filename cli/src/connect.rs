@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Answer {
             Some(max_message) => send_lines(&sender, input, max_message),
             None => send_bytes(&sender, input),
         };
-        if matches!(sent, Err(Unsent::Failed(_))) {
+        if matches!(sent, Err(Unsent::Failed(_) | Unsent::Unread(_))) {
             sender.abort();
         }
         // Nobody waits any more when receiving has failed.
@@ -81,6 +81,11 @@ pub fn run(arguments: &Arguments) -> Answer {
         Ok(()) => Ok(()),
         Err(Unsent::Left) => Err(left_early()),
         Err(Unsent::Failed(failure)) => Err(failure),
+        Err(Unsent::Unread(error)) => {
+            let file = arguments.file.as_deref();
+            let what = file.map_or("the input".to_owned(), |file| file.display().to_string());
+            Err(Failure::system(format!("read {what}"))(error))
+        }
     }
 }
 
@@ -123,6 +128,8 @@ enum Unsent {
     /// The server takes no more. What it has said before can be received still.
     Left,
     Failed(Failure),
+    /// The input could not be read.
+    Unread(io::Error),
 }
 
 impl From<moorline::Error> for Unsent {
@@ -138,10 +145,6 @@ fn left_early() -> Failure {
     Failure::Error("the server left before it had taken all of the input".to_owned())
 }
 
-fn unread(error: io::Error) -> Unsent {
-    Unsent::Failed(Failure::system("read the input")(error))
-}
-
 fn send_bytes(socket: &Socket, mut input: impl Read) -> Result<(), Unsent> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -149,7 +152,7 @@ fn send_bytes(socket: &Socket, mut input: impl Read) -> Result<(), Unsent> {
             Ok(0) => break,
             Ok(count) => socket.send(&buffer[..count], Timeout::Forever)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unread(error)),
+            Err(error) => return Err(Unsent::Unread(error)),
         }
     }
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)
@@ -160,7 +163,7 @@ fn send_lines(socket: &Socket, input: impl Read, max_message: usize) -> Result<(
     // The line feed; or one byte too many, with which sending says what is wrong, however much there is before the end of the line.
     let most = (max_message as u64).saturating_add(1);
     let mut line = Vec::new();
-    while input.by_ref().take(most).read_until(b'\n', &mut line).map_err(unread)? > 0 {
+    while input.by_ref().take(most).read_until(b'\n', &mut line).map_err(Unsent::Unread)? > 0 {
         socket.send_message(line.strip_suffix(b"\n").unwrap_or(&line), Timeout::Forever)?;
         line.clear();
     }

@@ -222,8 +222,13 @@ fn an_answer_that_is_not_read_yet_outlasts_a_send_that_fails() {
 fn input_that_cannot_be_read_ends_the_connection_and_is_told() {
     let place = Place::new();
     let _server = Running::serve(&place, &["echo"]);
-    let (code, text) = place.fails(&["connect", "echo", "--file", place.directory().to_str().unwrap()]);
+    let directory = place.directory().to_str().unwrap();
+    let (code, text) = place.fails(&["connect", "echo", "--file", directory]);
     assert_eq!(code, Some(1));
+    assert!(text.contains(&format!("read {directory}: Is a directory")), "{text}");
+    let mut command = place.command(&["connect", "echo"]);
+    let output = command.stdin(std::fs::File::open(directory).unwrap()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("read the input: Is a directory"), "{text}");
 }
 
