@@ -93,7 +93,7 @@ fn directories(path: &Path) -> Option<Diagnosis> {
                     format!("this user may not search the directory {directory}{}", owner(&parents, inside));
                 return Some(Diagnosis::new("no-search-permission", text));
             }
-            Err(error) if inside != path => {
+            Err(error) if inside != path || error.kind() == io::ErrorKind::NotADirectory => {
                 return Some(Diagnosis::new("no-directory", format!("{}: {error}", output::visible(inside))));
             }
             _ => {}

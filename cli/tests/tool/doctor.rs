@@ -23,6 +23,9 @@ fn doctor_tells_what_is_the_matter() {
     check(&[".."], "name-invalid");
     fs::write(place.path("file"), "no socket").unwrap();
     check(&["file"], "occupied");
+    for below in ["file/below", "file/below/it"] {
+        check(&[below], "no-directory");
+    }
     place.dead("dead");
     check(&["dead"], "dead");
     let server = Running::serve(&place, &["elsewhere", "--scope", "runtime"]);
