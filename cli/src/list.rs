@@ -75,7 +75,13 @@ pub fn run(arguments: &Arguments) -> Answer {
 
 fn servers() -> Answer<Vec<Server>> {
     let mut owners = kernel::owners();
-    let listeners = kernel::listeners()?;
+    let mut listeners = kernel::listeners()?;
+    for listener in &mut listeners {
+        let own = listener.name.as_deref().zip(owners.get(&listener.inode));
+        if let Some(name) = own.and_then(|(name, process)| in_real_directory(name, process)) {
+            listener.name = Some(name);
+        }
+    }
     let files = SocketFiles::near(&listeners);
     let mut servers = Vec::new();
     for listener in listeners {
@@ -107,6 +113,14 @@ fn servers() -> Answer<Vec<Server>> {
     Ok(servers)
 }
 
+/// A name that a process has bound through `/proc/self`, as one does whose path is too long: in the directory that this means there.
+fn in_real_directory(name: &OsStr, process: &Process) -> Option<OsString> {
+    let own = Path::new(name).strip_prefix("/proc/self").ok()?;
+    let path = Path::new("/proc").join(process.pid.to_string()).join(own);
+    let directory = fs::canonicalize(path.parent()?).ok().filter(|directory| directory.is_dir())?;
+    Some(directory.join(path.file_name()?).into_os_string())
+}
+
 /// With the sign that stands for a NUL.
 fn with_signs(name: &OsStr) -> OsString {
     OsString::from_vec(name.as_bytes().iter().map(|&byte| if byte == 0 { b'@' } else { byte }).collect())
@@ -123,7 +137,7 @@ impl SocketFiles {
     /// Those in the usual directories, and in those that the listeners were bound in.
     fn near(listeners: &[Listener]) -> SocketFiles {
         let bound_in = listeners.iter().filter_map(Listener::bound_in);
-        // In /proc it is another process's directory to us.
+        // In /proc it is another process's directory to us, where that process is not known.
         let mut directories: HashSet<PathBuf> = bound_in
             .filter(|directory| directory.is_absolute() && !directory.starts_with("/proc"))
             .map(Path::to_owned)

@@ -58,6 +58,24 @@ fn ls_shows_the_living_and_the_dead() {
     drop(client);
 }
 
+/// Which no address of a socket holds: unix(7).
+#[test]
+fn ls_shows_servers_with_long_paths() {
+    let place = Place::new();
+    let directory = place.path(&"long".repeat(40));
+    fs::create_dir(&directory).unwrap();
+    let server = Running::serve(&place, &[directory.join("name").to_str().unwrap()]);
+    let state = || {
+        let (list, _) = place.json(&["ls", directory.to_str().unwrap(), "--json"]);
+        let list = list.as_array().unwrap();
+        assert_eq!(list.len(), 1, "{list:?}");
+        (list[0]["state"].clone(), list[0]["path"].clone())
+    };
+    assert_eq!(state(), ("live".into(), server.name.as_str().into()));
+    fs::remove_file(&server.name).unwrap();
+    assert_eq!(state().0, "unlinked");
+}
+
 /// A disk in memory laid over the place's own file system, until it is dropped.
 struct Overlay<'a>(&'a Place);
 
