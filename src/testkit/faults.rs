@@ -59,7 +59,8 @@ pub struct Faults {
     /// nothing to receive, although the system, and pollers, report it as ready: a storm of would-blocks. Of sockets of this library
     /// only, as `window`.
     pub would_block: Option<RangeInclusive<u32>>,
-    /// The connection breaks at this byte, which does not pass, nor does what is on its way.
+    /// The connection breaks when so many bytes have come, and with 0 when the first one has. The last of them does not pass, nor does
+    /// what is on its way.
     pub reset_after: Option<u64>,
     /// After so many bytes nothing more is taken, as from a peer that has stopped reading; the connection stays.
     pub stop_reading_after: Option<u64>,
