@@ -9,6 +9,7 @@ use clap::Args;
 use moorline::Scope;
 use moorline::name::Name;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Answer {
     let usual = usual_directories();
     let directories = if arguments.directories.is_empty() { &usual } else { &arguments.directories };
-    let mut dead = Vec::new();
+    // A directory may be there twice, by whatever names.
+    let mut dead = BTreeSet::new();
     let mut failed = false;
     for directory in directories {
         match dead_names_in(directory) {
@@ -50,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Answer {
 }
 
 /// Tells whether something failed.
-fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
+fn clean(dead: &BTreeSet<PathBuf>, arguments: &Arguments) -> Answer<bool> {
     for path in dead {
         output::print(&format!("{}\n", output::visible(path)))?;
     }
@@ -72,7 +74,7 @@ fn clean(dead: &[PathBuf], arguments: &Arguments) -> Answer<bool> {
 }
 
 /// Tells whether something failed.
-fn clean_as_json(dead: &[PathBuf], yes: bool) -> Answer<bool> {
+fn clean_as_json(dead: &BTreeSet<PathBuf>, yes: bool) -> Answer<bool> {
     interrupt::defer()?;
     let mut failed = false;
     let names: Vec<_> = dead

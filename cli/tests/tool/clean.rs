@@ -36,6 +36,22 @@ fn clean_removes_the_dead_and_nothing_else() {
 }
 
 #[test]
+fn a_dead_name_is_shown_once_also_where_its_directory_is_there_twice() {
+    let place = Place::new();
+    let dead = place.dead("dead");
+    let directory = place.directory().to_str().unwrap();
+    let again = format!("{directory}/.");
+    // The second and the third look in the temp directory and in the runtime directory.
+    for arguments in
+        [&["clean", "--dry-run", directory, &again][..], &["clean", "--dry-run"], &["ls", directory]]
+    {
+        let output = place.command(arguments).env("XDG_RUNTIME_DIR", directory).output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(shown.matches(dead.to_str().unwrap()).count(), 1, "{shown}");
+    }
+}
+
+#[test]
 fn a_name_that_is_cleaned_is_nobodys_and_a_server_that_begins_just_then_gets_it() {
     let place = Place::new();
     fs::create_dir(place.path("work")).unwrap();
