@@ -1,6 +1,6 @@
 //! What a fixture expects of its peer and answers, as text. The language is described in `docs/script-language.md`.
 
-use super::text::{duration, quote, show_duration, unquote};
+use super::text::{duration, quote, show_duration, text_of, unquote};
 use crate::error::{Error, Result, Status};
 use crate::frame::{DEFAULT_MAX_MESSAGE, Envelope, Framing};
 use std::fmt;
@@ -51,14 +51,16 @@ impl Script {
     /// # Errors
     ///
     /// `InvalidArgument`: it is none; the text names the line and what is wrong in it.
-    pub fn parse(text: &str) -> Result<Script> {
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Script> {
+        let wrong = |line: usize, what: &str| {
+            Error::new(Status::InvalidArgument, format!("script, line {line}: {what}"))
+        };
+        let text = text_of(text.as_ref()).map_err(|line| wrong(line, "it is not UTF-8"))?;
         let mut reader = Reader { patience: PATIENCE, framing: None };
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
-            let step = reader.read(line.trim()).map_err(|what| {
-                Error::new(Status::InvalidArgument, format!("script, line {number}: {what}"))
-            })?;
+            let step = reader.read(line.trim()).map_err(|what| wrong(number, &what))?;
             lines.extend(step.map(|step| Line { number, step }));
         }
         Ok(Script { lines })
@@ -242,5 +244,7 @@ mod tests {
             assert!(error.to_string().contains(what), "{error}");
             assert_eq!(error.to_string().matches("an argument is invalid").count(), 1, "{error}");
         }
+        let error = Script::parse(b"echo\n\xff").unwrap_err();
+        assert!(error.to_string().starts_with("script, line 2: it is not UTF-8"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! A recorded conversation. The format of its file is described in `docs/tap-format.md`.
 
 use super::faults::Direction;
-use super::text::{hex, unhex};
+use super::text::{hex, text_of, unhex};
 use crate::error::{Error, Result, Status};
 use crate::sys::{self, Credentials, RawDescriptor};
 use parking_lot::Mutex;
@@ -65,8 +65,6 @@ impl Recording {
         let path = path.as_ref();
         let place = || format!("read {}", path.display());
         let text = std::fs::read(path).map_err(|error| Error::os(error, place()))?;
-        let text = std::str::from_utf8(&text)
-            .map_err(|_| Error::new(Status::Malformed, format!("{}: it is not text", place())))?;
         Recording::parse(text).map_err(|error| error.within(&place()))
     }
 
@@ -75,9 +73,10 @@ impl Recording {
     /// # Errors
     ///
     /// `Malformed`: it is none of a recording; the text names the line.
-    pub fn parse(text: &str) -> Result<Recording> {
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Recording> {
         let malformed =
             |line: usize, what: &str| Error::new(Status::Malformed, format!("line {}: {what}", line + 1));
+        let text = text_of(text.as_ref()).map_err(|line| malformed(line - 1, "it is not text"))?;
         let mut lines = text.lines().enumerate();
         if lines.next().is_none_or(|(_, line)| line != HEAD) {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
@@ -348,7 +347,7 @@ mod tests {
                 event,
             });
             let recording = Recording { entries: entries.collect() };
-            prop_assert_eq!(Recording::parse(&recording.to_text()).unwrap(), recording);
+            prop_assert_eq!(Recording::parse(recording.to_text()).unwrap(), recording);
         }
 
         #[test]
@@ -402,5 +401,7 @@ mod tests {
             assert_eq!(error.status(), Status::Malformed);
             assert!(error.to_string().starts_with(what), "{error}");
         }
+        let error = Recording::parse(b"moorline-tap 1\n\xff\n").unwrap_err();
+        assert!(error.to_string().starts_with("line 2: it is not text"), "{error}");
     }
 }

@@ -64,6 +64,12 @@ pub(super) fn unquote(text: &str) -> Result<(Vec<u8>, &str), String> {
     Err("a text in quotes has no end".to_owned())
 }
 
+/// A file's bytes as text, or the line, from 1, in which they are none.
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, usize> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() + 1)
+}
+
 /// Bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -137,6 +143,7 @@ mod tests {
         }
         assert_eq!(unquote("\"\u{e4}\\0\" b").unwrap(), (vec![0xc3, 0xa4, 0], " b"));
         assert!(unhex("abc").is_err() && unhex("xy").is_err());
+        assert_eq!(text_of(b"a\n\nb\xff\n\xff"), Err(3));
     }
 
     #[test]

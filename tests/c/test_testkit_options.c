@@ -241,8 +241,8 @@ static void test_values_of_options(void)
     }
     CHECK_STATUS(moorline_fixture_start("jump", NULL, &fixture), MOORLINE_INVALID_ARGUMENT);
     CHECK_CONTAINS(last_error().text, "script, line 1: there is no step jump");
-    CHECK_STATUS(moorline_fixture_start("send \"\xff\"", NULL, &fixture), MOORLINE_INVALID_ARGUMENT);
-    CHECK_CONTAINS(last_error().text, "UTF-8");
+    CHECK_STATUS(moorline_fixture_start("echo\nsend \"\xff\"", NULL, &fixture), MOORLINE_INVALID_ARGUMENT);
+    CHECK_CONTAINS(last_error().text, "script, line 2: it is not UTF-8");
     moorline_leak_guard *guard = NULL;
     size_t count = 77;
     CHECK_OK(moorline_leak_guard_create(&guard));

@@ -160,7 +160,7 @@ pub fn play_without_threads(name: &Path) {
     let opens = each(|number| format!("1 {number} open\n"));
     let answers = each(|number| format!("2 {number} to-client 41\n"));
     let ends = each(|number| format!("3 {number} close\n"));
-    let recording = Recording::parse(&format!("moorline-tap 1\n{opens}{answers}{ends}")).unwrap();
+    let recording = Recording::parse(format!("moorline-tap 1\n{opens}{answers}{ends}")).unwrap();
     let server_name = Name::resolve(name, Scope::Temporary).unwrap();
     let options = ReplayOptions { patience: Duration::from_secs(3600), ..ReplayOptions::default() };
     let (begun, whole, longest) = (Instant::now(), getrlimit(Resource::As), Duration::from_secs(60));

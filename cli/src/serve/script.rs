@@ -87,10 +87,10 @@ fn tell_failures(verdicts: &Verdicts) -> Vec<testkit::Failure> {
 }
 
 fn read(file: &Path) -> Answer<Script> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     let read = match file.to_str() {
-        Some("-") => io::stdin().read_to_string(&mut text).map(|_| text),
-        _ => fs::read_to_string(file),
+        Some("-") => io::stdin().read_to_end(&mut text).map(|_| text),
+        _ => fs::read(file),
     };
     let text = read.map_err(Failure::system(format!("read {}", file.display())))?;
     Script::parse(&text).map_err(|error| Failure::in_text(error).within(file.display()))

@@ -121,6 +121,10 @@ fn a_bad_script_is_named_with_file_and_line_and_serves_nobody() {
     let (code, text) = place.fails(&["serve", "script", "--script", &file]);
     assert_eq!(code, Some(1));
     assert_eq!(text, format!("moorline: {file}: script, line 2: a text in quotes is missing at: b\n"));
+    std::fs::write(&file, b"expect \"a\"\nsend \"\xe4\"\n").unwrap();
+    let (code, text) = place.fails(&["serve", "script", "--script", &file]);
+    assert_eq!(code, Some(1));
+    assert_eq!(text, format!("moorline: {file}: script, line 2: it is not UTF-8\n"));
     let (code, text) = place.fails(&["serve", "script", "--script", "/nowhere"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("/nowhere"), "{text}");

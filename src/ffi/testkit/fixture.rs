@@ -2,7 +2,6 @@
 
 use super::verdicts::{moorline_verdicts, verdicts};
 use super::{clock, faults};
-use crate::error::{Error, Status};
 use crate::ffi::arguments::{
     Out, OutStruct, OutText, Versioned, options, scope, string, timeout, unless_zero,
 };
@@ -109,8 +108,6 @@ pub unsafe extern "C" fn moorline_fixture_start(
             // SAFETY: as the caller says.
             unsafe { string(given.prefix, "prefix") }?.to_owned()
         };
-        let script =
-            script.to_str().ok_or_else(|| Error::new(Status::InvalidArgument, "script: not UTF-8"))?;
         let options = FixtureOptions {
             scope: scope(given.scope)?,
             prefix,
@@ -120,7 +117,7 @@ pub unsafe extern "C" fn moorline_fixture_start(
             verdicts: verdicts(given.verdicts)?,
             quiet: given.quiet != 0,
         };
-        fixture.set(handle::create(Fixture::start(Script::parse(script)?, options)?)?);
+        fixture.set(handle::create(Fixture::start(Script::parse(script.as_encoded_bytes())?, options)?)?);
         Ok(())
     })
 }
