@@ -14,6 +14,7 @@ use moorline::testkit::{
 use moorline::{Framing, MessageOptions, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,19 @@ fn a_proxy_is_not_its_own_server() {
     assert_eq!(error.status(), Status::InvalidArgument);
     assert!(error.to_string().contains(&own.to_string()), "{error}");
     assert!(!own.as_path().unwrap().exists());
+
+    // Each client would have it connect to itself until there are no descriptors.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own");
+    let link = directory.path().join("link");
+    symlink(directory.path(), &link).unwrap();
+    let [own, same] = [path.clone(), link.join("own")].map(|it| Name::resolve(it, Scope::Temporary).unwrap());
+    for (name, target) in [(&own, &same), (&same, &own)] {
+        let error = Proxy::start(name.clone(), target.clone(), ProxyOptions::default()).err().unwrap();
+        assert_eq!(error.status(), Status::InvalidArgument);
+        assert!(error.to_string().contains("its own server"), "{error}");
+        assert!(!path.exists());
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::socket::{Socket, SocketOptions, Trust};
 use crate::sys::{self, RawDescriptor};
 use parking_lot::Mutex;
 use std::ffi::OsString;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -90,10 +91,12 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// As [`Server::listen`]. `InvalidArgument`: the two names are the same. `LimitReached`: no descriptors or threads left.
+    /// As [`Server::listen`]. `InvalidArgument`: the two names are the same, or one leads to the other. `LimitReached`: no descriptors or threads left.
     pub fn start(name: Name, target: Name, options: ProxyOptions) -> Result<Proxy> {
+        let own_server =
+            |name: &Name| Error::new(Status::InvalidArgument, format!("{name}: it would be its own server"));
         if name == target {
-            return Err(Error::new(Status::InvalidArgument, format!("{name}: it would be its own server")));
+            return Err(own_server(&name));
         }
         let server = Server::new(ServerOptions {
             mode: options.mode,
@@ -110,7 +113,11 @@ impl Proxy {
             failures: Mutex::default(),
             not_connected: AtomicU64::new(0),
         });
-        shared.server.listen_on(name)?;
+        shared.server.listen_on(name.clone())?;
+        // Only now is there something that a link can lead to.
+        if is_link_to(&shared.target, &name) {
+            return Err(own_server(&name));
+        }
         let runner = shared.clone();
         let builder = std::thread::Builder::new().name("moorline-proxy".to_owned());
         let thread = sys::spawn_without_signals(|| builder.spawn(move || runner.run()))
@@ -262,6 +269,12 @@ impl Shared {
             failures.push(failure.to_owned());
         }
     }
+}
+
+/// Whether a client of the one name comes to what stands at the other, by links of the files or of the directories above them.
+fn is_link_to(name: &Name, other: &Name) -> bool {
+    let real = |name: &Name| name.as_path().and_then(|path| fs::canonicalize(path).ok());
+    real(name).is_some_and(|path| real(other) == Some(path))
 }
 
 /// A moment, for which a stop waits as well: being woken from it would take a descriptor, of which there may be none.
