@@ -141,6 +141,18 @@ impl From<moorline::Error> for Unsent {
     }
 }
 
+impl Unsent {
+    /// Names the line, if it is what is wrong.
+    fn at_line(number: u64, error: moorline::Error) -> Unsent {
+        match error.status() {
+            Status::MessageTooLarge | Status::InvalidArgument => {
+                Unsent::Failed(Failure::from(error).within(format_args!("line {number} of the input")))
+            }
+            _ => error.into(),
+        }
+    }
+}
+
 fn left_early() -> Failure {
     Failure::Error("the server left before it had taken all of the input".to_owned())
 }
@@ -163,8 +175,12 @@ fn send_lines(socket: &Socket, input: impl Read, max_message: usize) -> Result<(
     // The line feed; or one byte too many, with which sending says what is wrong, however much there is before the end of the line.
     let most = (max_message as u64).saturating_add(1);
     let mut line = Vec::new();
+    let mut number = 0;
     while input.by_ref().take(most).read_until(b'\n', &mut line).map_err(Unsent::Unread)? > 0 {
-        socket.send_message(line.strip_suffix(b"\n").unwrap_or(&line), Timeout::Forever)?;
+        number += 1;
+        socket
+            .send_message(line.strip_suffix(b"\n").unwrap_or(&line), Timeout::Forever)
+            .map_err(|error| Unsent::at_line(number, error))?;
         line.clear();
     }
     Ok(socket.shut_down(Direction::Sending, Timeout::Forever)?)

@@ -191,7 +191,8 @@ fn parse_entry(line: &str) -> Result<TapEntry, String> {
                 return Err("there are no bytes".to_owned());
             }
             let direction = direction(to).unwrap_or(Direction::ToServer);
-            let descriptors = descriptors.first().map_or(Ok(0), |count| number(count, "the descriptors"))?;
+            let descriptors =
+                descriptors.first().map_or(Ok(0), |count| number(count, "the count of descriptors"))?;
             TapEvent::Data { direction, bytes, descriptors }
         }
         (what, _) => return Err(format!("there is no event {what:.20} with {} fields", arguments.len())),

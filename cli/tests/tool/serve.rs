@@ -65,10 +65,13 @@ fn a_line_is_read_as_far_as_a_message_may_be_long() {
     let _server = Running::serve(&place, &arguments);
     let answer = converse(&place, &arguments, b"abc\n\nabc");
     assert_eq!((&answer.stdout[..], answer.status.code()), (&b"abc\n\nabc\n"[..], Some(0)));
-    let answer = converse(&place, &arguments, b"abcd\n");
+    let answer = converse(&place, &arguments, b"abc\n\nabcd\n");
     let text = String::from_utf8(answer.stderr).unwrap();
     assert_eq!(answer.status.code(), Some(1));
-    assert!(text.contains("4 bytes, 3 at most"), "{text}");
+    assert!(
+        text.starts_with("moorline: line 3 of the input: ") && text.contains("4 bytes, 3 at most"),
+        "{text}"
+    );
     // One that has no end, in a process that may not have much.
     let mut command = place.any_command("sh");
     let line = "ulimit -v 1000000; exec \"$0\" connect \"$@\" --file /dev/zero";
