@@ -5,6 +5,7 @@ mod support;
 use moorline::testkit::LeakGuard;
 use moorline::testkit::leaks::{Age, LeakKind};
 use moorline::{Server, ServerOptions, Service, ServiceOptions, Timeout};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 use support::WATCHDOG;
@@ -23,6 +24,16 @@ fn what_is_left_is_told_and_what_is_not_is_not() {
     assert!(leak.name.contains("a file"), "{leak}");
     assert!(matches!(leak.age, Age::AtMost(age) if age <= guard.age()));
     drop(file);
+    assert_eq!(guard.look(&LeakKind::ALL), []);
+
+    // All descriptors that there may be: none is left to list them with.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
+    let files: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    let leaks = guard.look(&[LeakKind::Descriptor]);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    assert_eq!((leaks.len(), files.is_empty()), (files.len(), false));
+    drop(files);
     assert_eq!(guard.look(&LeakKind::ALL), []);
 
     // A thread, which goes while the guard waits.

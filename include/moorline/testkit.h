@@ -53,7 +53,7 @@
 #define MOORLINE_LEAK_DESCRIPTORS 2
 
 /**
- * Running threads of the process, whoever started them.
+ * Running threads of the process, whoever started them. None is seen while the process has no descriptor left.
  */
 #define MOORLINE_LEAK_THREADS 4
 

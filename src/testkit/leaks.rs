@@ -16,7 +16,7 @@ pub enum LeakKind {
     Handle,
     /// An open descriptor of the process, whoever opened it.
     Descriptor,
-    /// A running thread of the process, whoever started it.
+    /// A running thread of the process, whoever started it. None is seen while the process has no descriptor left.
     Thread,
     /// A socket file that a server of this process, of whatever library, listens on.
     SocketFile,

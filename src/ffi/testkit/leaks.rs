@@ -42,7 +42,7 @@ kind!(Guard, moorline_leak_guard, 10);
 pub const MOORLINE_LEAK_HANDLES: u32 = 1;
 /// Open descriptors of the process, whoever opened them.
 pub const MOORLINE_LEAK_DESCRIPTORS: u32 = 2;
-/// Running threads of the process, whoever started them.
+/// Running threads of the process, whoever started them. None is seen while the process has no descriptor left.
 pub const MOORLINE_LEAK_THREADS: u32 = 4;
 /// Socket files that servers of this process, of whatever library, listen on.
 pub const MOORLINE_LEAK_SOCKET_FILES: u32 = 8;

@@ -2,6 +2,8 @@
 //! nothing is known.
 
 use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,13 +29,25 @@ pub(crate) struct RunningThread {
 
 /// The open descriptors, by number.
 pub(crate) fn descriptors() -> Vec<OpenDescriptor> {
-    let Ok(listing) = fs::read_dir("/proc/self/fd") else { return Vec::new() };
-    // Closed before they are looked at, so that the listing's own descriptor is none of them.
-    let numbers: Vec<i32> =
-        listing.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    let mut open: Vec<OpenDescriptor> = numbers.into_iter().filter_map(look).collect();
+    let mut open: Vec<OpenDescriptor> = numbers().into_iter().filter_map(look).collect();
     open.sort_unstable_by_key(|descriptor| descriptor.number);
     open
+}
+
+/// The numbers of the open descriptors.
+fn numbers() -> Vec<i32> {
+    match fs::read_dir("/proc/self/fd") {
+        // Closed before they are looked at, so that the listing's own descriptor is none of them.
+        Ok(listing) => {
+            listing.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        }
+        // There is none left for the listing: all that the process may have are open.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::MFILE) => {
+            let limit = getrlimit(Resource::Nofile).current.unwrap_or_default();
+            (0..i32::try_from(limit).unwrap_or(i32::MAX)).collect()
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 fn look(number: i32) -> Option<OpenDescriptor> {
