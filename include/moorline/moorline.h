@@ -445,8 +445,9 @@ typedef struct {
   void *context;
   /**
    * MOORLINE_POLICY_CUSTOM: called once, with the context, when `admits` will not be called any more: by the last call that
-   * uses the server, on whichever thread, or by the create that fails. NULL: nothing is. It must return: no exception, no
-   * longjmp.
+   * uses the server, on whichever thread, or by the create that fails; but not by one that says of this struct, or of the options
+   * that it is in, that struct_size is wrong or something is set that is not known. NULL: nothing is. It must return: no
+   * exception, no longjmp.
    */
   void (*release)(void *context);
 } moorline_policy;
@@ -1071,7 +1072,8 @@ moorline_status moorline_name_state(const char *name,
  * @param name   a plain name, or an absolute path
  * @param scope  MOORLINE_SCOPE_*, not abstract
  * @return MOORLINE_OK, also if there was nothing; MOORLINE_NAME_IN_USE if what is there is no socket, which is left alone;
- *         as moorline_name_resolve; MOORLINE_PERMISSION_DENIED; MOORLINE_NOT_SUPPORTED for an abstract name
+ *         as moorline_name_resolve; MOORLINE_PERMISSION_DENIED; MOORLINE_NOT_SUPPORTED for an abstract name;
+ *         MOORLINE_LIMIT_REACHED
  *
  * Does not block. Any thread.
  */
@@ -1413,7 +1415,8 @@ moorline_status moorline_socket_flush(moorline_socket *socket,
                                       int64_t timeout_ms);
 
 /**
- * Waits until a receive or a send would not wait. What is queued to be sent when it begins goes out meanwhile.
+ * Waits until a receive or a send would not wait. What is queued to be sent when it begins goes out meanwhile. Messages that another
+ * thread's receive reads ahead meanwhile do not end it.
  *
  * @param socket      any socket
  * @param interest    MOORLINE_READABLE or MOORLINE_WRITABLE, or both
@@ -1583,11 +1586,11 @@ moorline_status moorline_socket_send_message_with_descriptors(moorline_socket *s
  * @param length      out: the message's length; with MOORLINE_BUFFER_TOO_SMALL too
  * @return MOORLINE_OK; MOORLINE_BUFFER_TOO_SMALL (the message stays); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (none came in
  *         time); MOORLINE_DISCONNECTED (the peer has gone, and all it sent was read); MOORLINE_CLOSED;
- *         MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
- *         MOORLINE_WRONG_KIND. These end the connection: MOORLINE_MESSAGE_TOO_LARGE; MOORLINE_MALFORMED;
- *         MOORLINE_MISMATCH (the handshake); MOORLINE_REFUSED (by the validator); MOORLINE_LIMIT_REACHED (too many
- *         descriptors came, or this process may not have so many); MOORLINE_TIMED_OUT when moorline_last_error says that the
- *         peer took too long
+ *         MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_LIMIT_REACHED (no descriptors to wait with);
+ *         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND. These end the connection:
+ *         MOORLINE_MESSAGE_TOO_LARGE; MOORLINE_MALFORMED; MOORLINE_MISMATCH (the handshake); MOORLINE_REFUSED (by the validator);
+ *         MOORLINE_LIMIT_REACHED when moorline_last_error says that descriptors came, too many or more than this process may have;
+ *         MOORLINE_TIMED_OUT when it says that the peer took too long
  *
  * Blocks until the timeout. Any thread; each gets whole messages.
  */
@@ -1643,11 +1646,13 @@ moorline_status moorline_socket_receive_message_with_descriptors(moorline_socket
 
 /**
  * Lets a function see each message first, in the thread that receives it. When it refuses one, that receive answers
- * MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, until the socket is closed.
+ * MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, until the socket is closed; it must not
+ * receive from the socket itself. Receives that are under way when another takes its place, or the socket is destroyed, may call
+ * it still.
  *
  * @param socket     a socket with messages
  * @param validator  may be NULL: all messages are delivered
- * @param context    what it gets as its first argument; the caller's
+ * @param context    what it gets as its first argument; the caller's; it must live until such receives have returned, too
  * @return MOORLINE_OK; MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT;
  *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *

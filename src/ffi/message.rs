@@ -198,11 +198,11 @@ pub(super) unsafe fn borrow_all<'call>(
 /// @param length      out: the message's length; with MOORLINE_BUFFER_TOO_SMALL too
 /// @return MOORLINE_OK; MOORLINE_BUFFER_TOO_SMALL (the message stays); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (none came in
 ///         time); MOORLINE_DISCONNECTED (the peer has gone, and all it sent was read); MOORLINE_CLOSED;
-///         MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
-///         MOORLINE_WRONG_KIND. These end the connection: MOORLINE_MESSAGE_TOO_LARGE; MOORLINE_MALFORMED;
-///         MOORLINE_MISMATCH (the handshake); MOORLINE_REFUSED (by the validator); MOORLINE_LIMIT_REACHED (too many
-///         descriptors came, or this process may not have so many); MOORLINE_TIMED_OUT when moorline_last_error says that the
-///         peer took too long
+///         MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_LIMIT_REACHED (no descriptors to wait with);
+///         MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND. These end the connection:
+///         MOORLINE_MESSAGE_TOO_LARGE; MOORLINE_MALFORMED; MOORLINE_MISMATCH (the handshake); MOORLINE_REFUSED (by the validator);
+///         MOORLINE_LIMIT_REACHED when moorline_last_error says that descriptors came, too many or more than this process may have;
+///         MOORLINE_TIMED_OUT when it says that the peer took too long
 ///
 /// Blocks until the timeout. Any thread; each gets whole messages.
 ///
@@ -333,11 +333,13 @@ impl ForeignValidator {
 }
 
 /// Lets a function see each message first, in the thread that receives it. When it refuses one, that receive answers
-/// MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, until the socket is closed.
+/// MOORLINE_REFUSED and the connection ends. Meanwhile receives of other threads wait for it, until the socket is closed; it must not
+/// receive from the socket itself. Receives that are under way when another takes its place, or the socket is destroyed, may call
+/// it still.
 ///
 /// @param socket     a socket with messages
 /// @param validator  may be NULL: all messages are delivered
-/// @param context    what it gets as its first argument; the caller's
+/// @param context    what it gets as its first argument; the caller's; it must live until such receives have returned, too
 /// @return MOORLINE_OK; MOORLINE_INVALID_STATE (the socket has no framing); MOORLINE_INVALID_ARGUMENT;
 ///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
@@ -345,7 +347,7 @@ impl ForeignValidator {
 ///
 /// # Safety
 ///
-/// The function can be called with the context as long as the socket lives.
+/// The function can be called with the context as described.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_socket_set_validator(
     socket: *mut moorline_socket,

@@ -84,7 +84,8 @@ pub unsafe extern "C" fn moorline_name_state(
 /// @param name   a plain name, or an absolute path
 /// @param scope  MOORLINE_SCOPE_*, not abstract
 /// @return MOORLINE_OK, also if there was nothing; MOORLINE_NAME_IN_USE if what is there is no socket, which is left alone;
-///         as moorline_name_resolve; MOORLINE_PERMISSION_DENIED; MOORLINE_NOT_SUPPORTED for an abstract name
+///         as moorline_name_resolve; MOORLINE_PERMISSION_DENIED; MOORLINE_NOT_SUPPORTED for an abstract name;
+///         MOORLINE_LIMIT_REACHED
 ///
 /// Does not block. Any thread.
 ///

@@ -45,8 +45,9 @@ pub struct moorline_policy {
     /// What `admits` gets as its first argument. The caller's; it must live as long as the server, or until `release`.
     pub context: *mut c_void,
     /// MOORLINE_POLICY_CUSTOM: called once, with the context, when `admits` will not be called any more: by the last call that
-    /// uses the server, on whichever thread, or by the create that fails. NULL: nothing is. It must return: no exception, no
-    /// longjmp.
+    /// uses the server, on whichever thread, or by the create that fails; but not by one that says of this struct, or of the options
+    /// that it is in, that struct_size is wrong or something is set that is not known. NULL: nothing is. It must return: no
+    /// exception, no longjmp.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 

@@ -414,7 +414,8 @@ pub unsafe extern "C" fn moorline_socket_flush(
     guard(|| handle::get::<Socket>(socket)?.flush(timeout(timeout_ms)?))
 }
 
-/// Waits until a receive or a send would not wait. What is queued to be sent when it begins goes out meanwhile.
+/// Waits until a receive or a send would not wait. What is queued to be sent when it begins goes out meanwhile. Messages that another
+/// thread's receive reads ahead meanwhile do not end it.
 ///
 /// @param socket      any socket
 /// @param interest    MOORLINE_READABLE or MOORLINE_WRITABLE, or both

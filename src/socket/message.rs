@@ -156,12 +156,12 @@ impl Socket {
     /// # Errors
     ///
     /// `WouldBlock`, `TimedOut`: none came in time. `Disconnected`: the peer has gone, and all it sent was read. `Closed`.
-    /// `InvalidState`: the socket has no framing.
+    /// `InvalidState`: the socket has no framing. `LimitReached`: no descriptor left to wait with.
     ///
     /// The following end the connection: `MessageTooLarge`; `Malformed`, also when the peer left in the middle of a message;
-    /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`: too many descriptors came, or this process may not
-    /// have so many; `TimedOut`, with a text that says so: the peer took longer than [`crate::MessageOptions`] allow for the rest of a
-    /// message or its handshake.
+    /// `Mismatch`: the handshake; `Refused`: by the validator; `LimitReached`, with a text that says so: too many descriptors came, or
+    /// more than this process may have; `TimedOut`, likewise: the peer took longer than [`crate::MessageOptions`] allow for the rest of
+    /// a message or its handshake.
     pub fn receive_message(&self, timeout: Timeout) -> Result<Message> {
         self.receiving(timeout, |messaging, inbox, deadline| {
             self.await_message(messaging, inbox, deadline, Lateness::EndsIt, &mut [])?;

@@ -140,7 +140,8 @@ impl Socket {
         }
     }
 
-    /// Waits until a receive or a send, as asked, would not wait, and tells which.
+    /// Waits until a receive or a send, as asked, would not wait, and tells which. Messages that another thread's receive reads ahead
+    /// meanwhile do not end it.
     ///
     /// # Errors
     ///

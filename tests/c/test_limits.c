@@ -170,6 +170,29 @@ static void test_receive_descriptors_without_descriptors(void)
     }
 }
 
+/* Of a receive that could not wait, the connection knows nothing. */
+static void test_waiting_without_descriptors(void)
+{
+    moorline_message_options messages = {.struct_size = sizeof messages, .framing = MOORLINE_FRAMING_BIG_ENDIAN};
+    moorline_socket_options options = {.struct_size = sizeof options, .messages = &messages};
+    moorline_socket *near = NULL;
+    moorline_socket *far = NULL;
+    char byte = 0;
+    size_t length = 77;
+    CHECK_OK(moorline_socket_pair(&options, &near, &far));
+    use_up_descriptors(0);
+    CHECK_STATUS(moorline_socket_receive_message(far, &byte, 1, -1, &length), MOORLINE_LIMIT_REACHED);
+    CHECK_NUMBER(length, 0);
+    CHECK(strstr(last_error().text, "descriptors") == NULL); /* as it would have where those of a message are too many */
+    CHECK_STATUS(moorline_name_remove("name", MOORLINE_SCOPE_TEMPORARY), MOORLINE_LIMIT_REACHED);
+    free_descriptors();
+    CHECK_OK(moorline_socket_send_message(near, "x", 1, -1));
+    CHECK_OK(moorline_socket_receive_message(far, &byte, 1, -1, &length));
+    CHECK_NUMBER(byte, 'x');
+    CHECK_OK(moorline_socket_destroy(near));
+    CHECK_OK(moorline_socket_destroy(far));
+}
+
 static void test_accept_without_descriptors(void)
 {
     moorline_server *server = listening("name");
@@ -332,6 +355,7 @@ int main(void)
     RUN(test_connect_to_a_full_backlog_goes_on_when_there_is_room);
     RUN(test_connect_to_a_full_backlog_ends_when_the_server_goes);
     RUN(test_receive_descriptors_without_descriptors);
+    RUN(test_waiting_without_descriptors);
     RUN(test_accept_without_descriptors);
     RUN(test_creating_without_descriptors);
     RUN(test_a_service_without_descriptors);

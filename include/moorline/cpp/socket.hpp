@@ -209,10 +209,10 @@ public:
     /// poller's event, receive until would_block, or until may_have_message() says no, which alone tells where several
     /// threads receive. Errors: buffer_too_small (the message stays; its length is reported all
     /// the same), would_block, timed_out, disconnected (the peer has gone, and all that it sent was read), closed,
-    /// invalid_state (no framing), stale_handle, invalid_argument (empty owner). These end the connection:
-    /// message_too_large, malformed, mismatch (the handshake; the message has what both sides said), refused (by the
-    /// validator), limit_reached (too many descriptors came, or this process may not have so many), and timed_out when the
-    /// message says that the peer took too long.
+    /// invalid_state (no framing), limit_reached (no descriptors to wait with), stale_handle, invalid_argument (empty owner).
+    /// These end the connection: message_too_large, malformed, mismatch (the handshake; the message has what both sides
+    /// said), refused (by the validator), limit_reached when the message says that descriptors came, too many or more than
+    /// this process may have, and timed_out when it says that the peer took too long.
     [[nodiscard]] Outcome<std::size_t> receive_message(BufferView buffer, Timeout timeout) noexcept {
         std::size_t length = 0;
         const moorline_status status =
@@ -334,8 +334,8 @@ public:
         return detail::done(moorline_socket_flush(native_handle(), timeout.milliseconds()));
     }
 
-    /// Waits until a receive or a send, as `interest` says, would not wait, and returns which. Errors: would_block,
-    /// timed_out, closed, limit_reached, stale_handle, invalid_argument (empty, or Interest::edge).
+    /// Waits until a receive or a send, as `interest` says, would not wait, and returns which. Messages that another thread's
+    /// receive reads ahead meanwhile do not end it. Errors: would_block, timed_out, closed, limit_reached, stale_handle, invalid_argument (empty, or Interest::edge).
     [[nodiscard]] Result<Readiness> wait(Interest interest, Timeout timeout) noexcept {
         std::uint32_t ready = 0;
         const moorline_status status =
