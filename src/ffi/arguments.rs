@@ -87,6 +87,15 @@ pub(super) unsafe fn options<T: Versioned>(pointer: *const T, name: &str) -> Res
     Ok(options)
 }
 
+/// That a field is zero that fills a gap: a later version may give it a meaning, which this one would not heed.
+pub(super) fn check_reserved(reserved: u32, name: &str) -> Result<()> {
+    if reserved == 0 {
+        return Ok(());
+    }
+    let context = format!("{name}: reserved is {reserved}, of which this version does not know");
+    Err(Error::new(Status::InvalidArgument, context))
+}
+
 /// A struct that the caller gets, as much of it as it knows.
 pub(super) struct OutStruct<T> {
     pointer: *mut T,

@@ -1,6 +1,6 @@
 //! Who may connect to a server.
 
-use super::arguments::{Versioned, options};
+use super::arguments::{Versioned, check_reserved, options};
 use super::socket::{credentials, moorline_credentials};
 use crate::error::{Error, Result, Status};
 use crate::policy::Policy;
@@ -97,6 +97,7 @@ impl ForeignPolicy {
 pub(super) unsafe fn policy(given: *const moorline_policy) -> Result<Policy> {
     // SAFETY: as the caller says.
     let given = unsafe { options(given, "policy") }?;
+    check_reserved(given.reserved, "policy")?;
     match given.rule {
         MOORLINE_POLICY_EVERYONE => Ok(Policy::Everyone),
         MOORLINE_POLICY_SAME_USER => Ok(Policy::SameUser),

@@ -1,7 +1,8 @@
 //! `moorline_service`.
 
 use super::arguments::{
-    Out, OutStruct, OutText, Versioned, busy_poll, options, scope, string, timeout, unless_zero,
+    Out, OutStruct, OutText, Versioned, busy_poll, check_reserved, options, scope, string, timeout,
+    unless_zero,
 };
 use super::guard::guard;
 use super::handle::{self, moorline_clock, moorline_connection, moorline_fault_plan, moorline_service};
@@ -310,6 +311,7 @@ pub(super) fn report(done: &ServiceReport) -> moorline_service_report {
 ///
 /// As for [`message_options`] and [`policy`].
 unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOptions> {
+    check_reserved(given.reserved, "service options")?;
     // SAFETY: as the caller says.
     let policy = unsafe { policy(given.policy) }?;
     let defaults = ServiceOptions::default();

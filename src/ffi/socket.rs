@@ -2,7 +2,7 @@
 
 use super::arguments::{
     MOORLINE_HANGUP, MOORLINE_READABLE, MOORLINE_WRITABLE, Out, OutStruct, Versioned, busy_poll, bytes,
-    bytes_mut, interest, options, scope, string, timeout,
+    bytes_mut, check_reserved, interest, options, scope, string, timeout,
 };
 use super::guard::guard;
 use super::handle::{self, moorline_fault_plan, moorline_socket};
@@ -99,6 +99,7 @@ pub(super) fn trust(trust: u32) -> Result<Trust> {
 unsafe fn read_options(given: *const moorline_socket_options) -> Result<SocketOptions> {
     // SAFETY: as the caller says.
     let given = unsafe { options(given, "socket options") }?;
+    check_reserved(given.reserved, "socket options")?;
     // SAFETY: as the caller says.
     let messages = unsafe { message_options(given.messages) }?;
     Ok(SocketOptions {

@@ -239,6 +239,10 @@ static void test_values_of_options(void)
         of_proxy = (moorline_proxy_options){.struct_size = sizeof of_proxy, .trust = bad_enums[i]};
         CHECK_STATUS(moorline_proxy_start("proxy", "nobody", &of_proxy, &proxy), MOORLINE_INVALID_ARGUMENT);
     }
+    moorline_fixture_options of_fixture = {.struct_size = sizeof of_fixture, .reserved = 1};
+    moorline_proxy_options of_proxy = {.struct_size = sizeof of_proxy, .reserved = 1};
+    CHECK_STATUS(moorline_fixture_start("echo", &of_fixture, &fixture), MOORLINE_INVALID_ARGUMENT);
+    CHECK_STATUS(moorline_proxy_start("proxy", "nobody", &of_proxy, &proxy), MOORLINE_INVALID_ARGUMENT);
     CHECK_STATUS(moorline_fixture_start("jump", NULL, &fixture), MOORLINE_INVALID_ARGUMENT);
     CHECK_CONTAINS(last_error().text, "script, line 1: there is no step jump");
     CHECK_STATUS(moorline_fixture_start("echo\nsend \"\xff\"", NULL, &fixture), MOORLINE_INVALID_ARGUMENT);

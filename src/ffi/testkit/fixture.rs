@@ -3,7 +3,7 @@
 use super::verdicts::{moorline_verdicts, verdicts};
 use super::{clock, faults};
 use crate::ffi::arguments::{
-    Out, OutStruct, OutText, Versioned, options, scope, string, timeout, unless_zero,
+    Out, OutStruct, OutText, Versioned, check_reserved, options, scope, string, timeout, unless_zero,
 };
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, kind, moorline_clock, moorline_fault_plan};
@@ -102,6 +102,7 @@ pub unsafe extern "C" fn moorline_fixture_start(
                 self::options(options, "fixture options")?,
             )
         };
+        check_reserved(given.reserved, "fixture options")?;
         let prefix = if given.prefix.is_null() {
             OsString::new()
         } else {

@@ -4,7 +4,9 @@ use super::faults;
 use super::tap::{moorline_tap, tap};
 use super::text::lines;
 use crate::deadline::Timeout;
-use crate::ffi::arguments::{Out, OutText, Versioned, options, scope, string, timeout, unless_zero};
+use crate::ffi::arguments::{
+    Out, OutText, Versioned, check_reserved, options, scope, string, timeout, unless_zero,
+};
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, kind, moorline_fault_plan};
 use crate::ffi::socket::trust;
@@ -80,6 +82,7 @@ pub unsafe extern "C" fn moorline_proxy_start(
                 self::options(options, "proxy options")?,
             )
         };
+        check_reserved(given.reserved, "proxy options")?;
         let scope = scope(given.scope)?;
         let connect_timeout = unless_zero(given.connect_timeout_ms)
             .map_or(ProxyOptions::default().connect_timeout, |limit| Duration::from_millis(limit.into()));
