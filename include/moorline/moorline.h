@@ -646,8 +646,8 @@ typedef struct {
    */
   uint32_t connection_rate;
   /**
-   * Milliseconds that a connection may be without a byte in either direction before it ends with MOORLINE_TIMED_OUT. 0: for
-   * ever.
+   * Milliseconds that a connection may be without a byte in either direction before it ends with MOORLINE_TIMED_OUT. What other
+   * threads send that need not be queued is noticed only when they are over, and begins them anew. 0: for ever.
    */
   uint32_t idle_timeout_ms;
   /**

@@ -130,7 +130,8 @@ pub struct ServiceOptions {
     pub max_connections: Option<usize>,
     /// Messages instead of a stream of bytes.
     pub messages: Option<Arc<MessageOptions>>,
-    /// How long a connection may be without a byte in either direction before it ends with `TimedOut`. None: for ever.
+    /// How long a connection may be without a byte in either direction before it ends with `TimedOut`. What other threads send that need
+    /// not be queued is noticed only when that is over, and begins it anew. None: for ever.
     pub idle_timeout: Option<Duration>,
     /// Whom connections are taken from.
     pub policy: Policy,
