@@ -47,15 +47,17 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     const NativeName name(serverName, options.value().testFlag(LocalSocket::AbstractNamespaceOption));
     moorline_socket *socket = nullptr;
     const moorline_status status = name.connect(timeoutMs, trust, &socket);
-    if (status == MOORLINE_OK) {
-        fullServerName = name.full();
-        becomeConnected(SocketHandle(socket));
-        return;
-    }
     // The backlog is full: the server is there and will have time for us.
     if (status == MOORLINE_WOULD_BLOCK || status == MOORLINE_TIMED_OUT) {
         if (retry == Retry::Later)
             retry_.start();
+        return;
+    }
+    // Slots that are told what came of it may run an event loop, in which it is not to be tried again.
+    retry_.stop();
+    if (status == MOORLINE_OK) {
+        fullServerName = name.full();
+        becomeConnected(SocketHandle(socket));
         return;
     }
 

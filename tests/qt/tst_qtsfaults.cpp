@@ -291,6 +291,25 @@ private slots:
         ::close(accepted);
     }
 
+    void fullBacklogAndAWaitThatFails()
+    {
+        auto server = std::make_unique<FullServer>();
+        LocalSocket socket;
+        QSignalSpy errors(&socket, &LocalSocket::errorOccurred);
+        // As a message box does. It must not be tried again meanwhile.
+        connect(&socket, &LocalSocket::errorOccurred, &socket, [] {
+            QEventLoop loop;
+            QTimer::singleShot(20, &loop, &QEventLoop::quit);
+            loop.exec();
+        });
+        socket.connectToServer(server->path);
+        QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+        server.reset();
+        QVERIFY(!socket.waitForConnected(support::watchdogMs));
+        QCOMPARE(errors.size(), 1);
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+    }
+
     void noDescriptorsToAccept()
     {
         LocalServer server;
