@@ -69,6 +69,7 @@ private:
 
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;
+    SocketHandle accepted_; ///< Nobody has got its descriptor yet.
     QList<QPointer<LocalSocket>> pending_;
     bool unfinished_
         = false; ///< Stopped by a slot or the limit of pending connections: the hub does not tell again of those that wait.

@@ -75,16 +75,21 @@ void LocalServerPrivate::acceptAll()
 
 moorline_status LocalServerPrivate::acceptOne(qint64 timeoutMs)
 {
-    moorline_socket *socket = nullptr;
-    moorline_status status = moorline_server_accept(server.get(), timeoutMs, &socket);
+    if (!accepted_) {
+        moorline_socket *socket = nullptr;
+        const moorline_status status = moorline_server_accept(server.get(), timeoutMs, &socket);
+        if (status != MOORLINE_OK)
+            return status;
+        accepted_.reset(socket);
+    }
+    // That takes another descriptor, for which it may have to wait as those do that are not accepted yet.
+    intptr_t descriptor = -1;
+    const moorline_status status = moorline_socket_release_descriptor(accepted_.get(), &descriptor);
     if (status != MOORLINE_OK)
         return status;
+    (void)accepted_.release(); // its handle is stale
     acceptFails_ = false;
     retry_.reset();
-    intptr_t descriptor = -1;
-    status = moorline_socket_release_descriptor(socket, &descriptor);
-    if (status != MOORLINE_OK)
-        return status;
     // A copy: a slot may close the server.
     const BoundName ours = names;
     const BoundName::Accepting accepting(descriptor, ours);

@@ -107,6 +107,7 @@ void LocalServerPrivate::close()
     retry_.stop();
     server.reset();
     unnamed.reset();
+    accepted_.reset();
     names = {};
     error = QAbstractSocket::UnknownSocketError;
     errorString.clear();

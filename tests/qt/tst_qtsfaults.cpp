@@ -341,6 +341,36 @@ private slots:
         QVERIFY(QFileInfo::exists(inTemp(name)));
     }
 
+    void noDescriptorsToHandOn()
+    {
+        for (const bool closes : {false, true}) {
+            LocalServer server;
+            const QString name = support::uniqueName();
+            QVERIFY(server.listen(name));
+            QSignalSpy acceptErrors(&server, &LocalServer::acceptError);
+            QSignalSpy newConnections(&server, &LocalServer::newConnection);
+            LocalSocket early;
+            early.connectToServer(name);
+            EVENTUALLY(newConnections.size() == 1);
+            LocalSocket socket;
+            {
+                // One for the client, one to accept it, and none for who is to have it.
+                const support::DescriptorShortage shortage(2);
+                socket.connectToServer(name);
+                QCOMPARE(socket.state(), LocalSocket::ConnectedState);
+                EVENTUALLY(acceptErrors.size() == 1);
+                QCOMPARE(newConnections.size(), 1);
+                if (closes)
+                    server.close();
+            }
+            if (closes)
+                EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+            else
+                EVENTUALLY(newConnections.size() == 2);
+            QCOMPARE(acceptErrors.size(), 1);
+        }
+    }
+
     void noDescriptorsAndAnotherListen()
     {
         LocalServer server;
