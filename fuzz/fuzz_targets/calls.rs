@@ -268,6 +268,7 @@ impl Pointed {
                 handshake_timeout_ms: u32::from(messages.handshake_ms),
                 application: if messages.named { application.as_ptr() } else { null() },
                 max_descriptors: u32::from(messages.max_descriptors),
+                reserved: 0,
             };
             sized(value, &Options { size: None, ..*options })
         });

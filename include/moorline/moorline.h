@@ -41,7 +41,7 @@
 /* Initialisers: the size of the struct, and zero, which is the default, in every field. */
 #define MOORLINE_SERVER_OPTIONS_INIT {sizeof(moorline_server_options), 0, 0, 0, 0, NULL, NULL, NULL}
 #define MOORLINE_SOCKET_OPTIONS_INIT {sizeof(moorline_socket_options), 0, 0, 0, NULL, NULL, 0, 0}
-#define MOORLINE_MESSAGE_OPTIONS_INIT {sizeof(moorline_message_options), 0, 0, 0, 0, 0, NULL, 0}
+#define MOORLINE_MESSAGE_OPTIONS_INIT {sizeof(moorline_message_options), 0, 0, 0, 0, 0, NULL, 0, 0}
 #define MOORLINE_POLLER_OPTIONS_INIT {sizeof(moorline_poller_options), 0, NULL}
 #define MOORLINE_SERVICE_OPTIONS_INIT \
   {sizeof(moorline_service_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL}
@@ -377,6 +377,10 @@ typedef struct {
    * (Linux 6.16 and newer, but for adopted sockets) or closes them.
    */
   uint32_t max_descriptors;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
 } moorline_message_options;
 
 /**

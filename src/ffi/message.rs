@@ -1,6 +1,8 @@
 //! Messages on `moorline_socket`.
 
-use super::arguments::{Out, OutText, Versioned, bytes, bytes_mut, options, string, timeout, unless_zero};
+use super::arguments::{
+    Out, OutText, Versioned, bytes, bytes_mut, check_reserved, options, string, timeout, unless_zero,
+};
 use super::guard::guard;
 use super::handle::{self, moorline_socket};
 use super::status::moorline_status;
@@ -46,6 +48,8 @@ pub struct moorline_message_options {
     /// Descriptors taken with one message at most; more end the connection. 0: none is taken: the kernel turns away who sends some
     /// (Linux 6.16 and newer, but for adopted sockets) or closes them.
     pub max_descriptors: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and pointers only.
@@ -64,6 +68,7 @@ pub(super) unsafe fn message_options(
     }
     // SAFETY: as the caller says.
     let given = unsafe { options(given, "message options") }?;
+    check_reserved(given.reserved, "message options")?;
     let framing = match given.framing {
         MOORLINE_FRAMING_BIG_ENDIAN => Framing::BigEndian,
         MOORLINE_FRAMING_LITTLE_ENDIAN => Framing::LittleEndian,

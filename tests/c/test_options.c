@@ -165,9 +165,13 @@ static void test_values_of_options(void)
     /* What a later version may give a meaning to is set in vain no more than what it appends. */
     moorline_socket_options of_socket = {.struct_size = sizeof of_socket, .reserved = 1};
     moorline_service_options of_service = {.struct_size = sizeof of_service, .reserved = 1};
+    moorline_message_options messages = {.struct_size = sizeof messages, .framing = MOORLINE_FRAMING_LINES, .reserved = 1};
+    moorline_socket_options with_messages = {.struct_size = sizeof with_messages, .messages = &messages};
     moorline_policy policy = {.struct_size = sizeof policy, .reserved = 1};
     moorline_server_options of_server = {.struct_size = sizeof of_server, .policy = &policy};
     CHECK_STATUS(moorline_socket_connect("nobody", &of_socket, 0, &socket), MOORLINE_INVALID_ARGUMENT);
+    CHECK_STATUS(moorline_socket_connect("nobody", &with_messages, 0, &socket), MOORLINE_INVALID_ARGUMENT);
+    CHECK_CONTAINS(last_error().text, "message options: reserved is 1");
     CHECK_STATUS(service_with(&of_service, NULL), MOORLINE_INVALID_ARGUMENT);
     CHECK_STATUS(moorline_server_create(&of_server, &server), MOORLINE_INVALID_ARGUMENT);
     CHECK_CONTAINS(last_error().text, "policy: reserved is 1");

@@ -34,8 +34,8 @@ struct ServiceOptions {
     /// Without a byte in either direction, then it ends; what other threads send that need not be queued is noticed only then,
     /// and begins it anew. 0: for ever.
     std::chrono::milliseconds idle_timeout{0};
-    std::chrono::milliseconds linger{10000};    ///< a closing one without sending what is queued; 0: ten seconds
-    Policy policy = Policy::everyone();         ///< whom connections are taken from
+    std::chrono::milliseconds linger{10000};  ///< a closing one without sending what is queued; 0: ten seconds
+    Policy policy = Policy::everyone();  ///< whom connections are taken from
     Borrowed<moorline_fault_plan> faults = nullptr;  ///< as in ServerOptions
     Borrowed<moorline_clock> clock = nullptr;  ///< a testkit::Clock that deadlines run on, not that of stop; none: the system's
 };
