@@ -89,7 +89,7 @@ impl<T> Visited<T> {
                 if absence.shut {
                     return Err(Status::Closed);
                 }
-                if wait_until(&self.absence_changed, &mut absence, deadline) && absence.lasts {
+                if wait_until(&self.absence_changed, &mut absence, deadline) {
                     return Err(deadline.expiry());
                 }
             }
