@@ -39,6 +39,23 @@ qint64 processorMs()
     return ms(usage.ru_utime) + ms(usage.ru_stime);
 }
 
+/// A server that listens and has accepted one connection.
+struct AcceptedOnce {
+    LocalServer server;
+    const QString name = support::uniqueName();
+    const QSignalSpy acceptErrors{&server, &LocalServer::acceptError};
+    const QSignalSpy newConnections{&server, &LocalServer::newConnection};
+    LocalSocket early;
+
+    bool hasAccepted()
+    {
+        if (!server.listen(name))
+            return false;
+        early.connectToServer(name);
+        return support::until([this] { return newConnections.size() == 1; });
+    }
+};
+
 } // namespace
 
 class tst_QtsFaults : public QObject {
@@ -312,90 +329,72 @@ private slots:
 
     void noDescriptorsToAccept()
     {
-        LocalServer server;
-        const QString name = support::uniqueName();
-        QVERIFY(server.listen(name));
-        QSignalSpy acceptErrors(&server, &LocalServer::acceptError);
-        QSignalSpy newConnections(&server, &LocalServer::newConnection);
-        LocalSocket early;
-        early.connectToServer(name);
-        EVENTUALLY(newConnections.size() == 1);
+        AcceptedOnce begun;
+        QVERIFY(begun.hasAccepted());
         LocalSocket socket;
         {
             // One for the client, none for the server.
             support::DescriptorShortage shortage(1);
-            socket.connectToServer(name);
+            socket.connectToServer(begun.name);
             QCOMPARE(socket.state(), LocalSocket::ConnectedState);
-            EVENTUALLY(acceptErrors.size() == 1);
-            QVERIFY(server.isListening());
-            QVERIFY(!server.errorString().isEmpty());
+            EVENTUALLY(begun.acceptErrors.size() == 1);
+            QVERIFY(begun.server.isListening());
+            QVERIFY(!begun.server.errorString().isEmpty());
             QEventLoop loop;
             QTimer::singleShot(100, &loop, &QEventLoop::quit);
             const qint64 before = processorMs();
             loop.exec();
             QVERIFY(processorMs() - before < 50);
-            QCOMPARE(acceptErrors.size(), 1);
+            QCOMPARE(begun.acceptErrors.size(), 1);
         }
-        QCOMPARE(*static_cast<const int *>(acceptErrors[0][0].constData()), int(QAbstractSocket::SocketResourceError));
-        EVENTUALLY(newConnections.size() == 2);
-        QVERIFY(QFileInfo::exists(inTemp(name)));
+        QCOMPARE(*static_cast<const int *>(begun.acceptErrors[0][0].constData()), int(QAbstractSocket::SocketResourceError));
+        EVENTUALLY(begun.newConnections.size() == 2);
+        QVERIFY(QFileInfo::exists(inTemp(begun.name)));
     }
 
     void noDescriptorsToHandOn()
     {
         for (const bool closes : {false, true}) {
-            LocalServer server;
-            const QString name = support::uniqueName();
-            QVERIFY(server.listen(name));
-            QSignalSpy acceptErrors(&server, &LocalServer::acceptError);
-            QSignalSpy newConnections(&server, &LocalServer::newConnection);
-            LocalSocket early;
-            early.connectToServer(name);
-            EVENTUALLY(newConnections.size() == 1);
+            AcceptedOnce begun;
+            QVERIFY(begun.hasAccepted());
             LocalSocket socket;
             {
                 // One for the client, one to accept it, and none for who is to have it.
                 const support::DescriptorShortage shortage(2);
-                socket.connectToServer(name);
+                socket.connectToServer(begun.name);
                 QCOMPARE(socket.state(), LocalSocket::ConnectedState);
-                EVENTUALLY(acceptErrors.size() == 1);
-                QCOMPARE(newConnections.size(), 1);
+                EVENTUALLY(begun.acceptErrors.size() == 1);
+                QCOMPARE(begun.newConnections.size(), 1);
                 if (closes)
-                    server.close();
+                    begun.server.close();
             }
             if (closes)
                 EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
             else
-                EVENTUALLY(newConnections.size() == 2);
-            QCOMPARE(acceptErrors.size(), 1);
+                EVENTUALLY(begun.newConnections.size() == 2);
+            QCOMPARE(begun.acceptErrors.size(), 1);
         }
     }
 
     void noDescriptorsAndAnotherListen()
     {
-        LocalServer server;
-        const QString name = support::uniqueName();
-        QVERIFY(server.listen(name));
-        QSignalSpy acceptErrors(&server, &LocalServer::acceptError);
-        QSignalSpy newConnections(&server, &LocalServer::newConnection);
-        LocalSocket early;
-        early.connectToServer(name);
-        EVENTUALLY(newConnections.size() == 1);
+        AcceptedOnce begun;
+        QVERIFY(begun.hasAccepted());
         LocalSocket socket;
         {
             const support::DescriptorShortage shortage(1);
-            socket.connectToServer(name);
-            EVENTUALLY(acceptErrors.size() == 1);
-            server.close();
+            socket.connectToServer(begun.name);
+            EVENTUALLY(begun.acceptErrors.size() == 1);
+            begun.server.close();
         }
         int ends[2] = {-1, -1};
         QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        QVERIFY(server.listen(qintptr(ends[0])));
+        QVERIFY(begun.server.listen(qintptr(ends[0])));
         // Timers of a thread come in the order of their times: the next try would be before this one.
         QEventLoop loop;
         QTimer::singleShot(200, &loop, &QEventLoop::quit);
         loop.exec();
-        QCOMPARE(acceptErrors.size(), 1);
+        QCOMPARE(begun.acceptErrors.size(), 1);
         ::close(ends[1]);
     }
 
