@@ -4,6 +4,7 @@
 
 pub mod contended;
 pub mod descriptors;
+pub mod messages;
 pub mod scene;
 
 use moorline::{
