@@ -91,7 +91,8 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// As [`Server::listen`]. `InvalidArgument`: the two names are the same, or one leads to the other. `LimitReached`: no descriptors or threads left.
+    /// As [`Server::listen`]. `InvalidArgument`: the two names are the same, or one leads to the other. `LimitReached`: no
+    /// descriptors or threads left.
     pub fn start(name: Name, target: Name, options: ProxyOptions) -> Result<Proxy> {
         let own_server =
             |name: &Name| Error::new(Status::InvalidArgument, format!("{name}: it would be its own server"));

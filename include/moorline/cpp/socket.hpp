@@ -335,7 +335,8 @@ public:
     }
 
     /// Waits until a receive or a send, as `interest` says, would not wait, and returns which. Messages that another thread's
-    /// receive reads ahead meanwhile do not end it. Errors: would_block, timed_out, closed, limit_reached, stale_handle, invalid_argument (empty, or Interest::edge).
+    /// receive reads ahead meanwhile do not end it. Errors: would_block, timed_out, closed, limit_reached, stale_handle,
+    /// invalid_argument (empty, or Interest::edge).
     [[nodiscard]] Result<Readiness> wait(Interest interest, Timeout timeout) noexcept {
         std::uint32_t ready = 0;
         const moorline_status status =
