@@ -88,13 +88,15 @@ private:
         TellFinished = 16,
         TellDisconnected = 32,
         DropUnsent = 64,
-        TellClosing = 128,
-        CloseDevice = 256,
-        CloseConnection = 512,
-        TellGivenUp = 1024,
-        EndIfSent = 2048,
+        CallClose = 128,
+        TellClosing = 256,
+        CloseDevice = 512,
+        CloseConnection = 1024,
+        TellGivenUp = 2048,
+        EndIfSent = 4096,
     };
-    static constexpr quint32 givingUp = GiveUpConnecting | TellClosing | CloseDevice | CloseConnection | TellGivenUp;
+    static constexpr quint32 closing = TellClosing | CloseDevice | CloseConnection;
+    static constexpr quint32 givingUp = GiveUpConnecting | CallClose | closing | TellGivenUp;
     enum class Announce { Closing, Nothing };
     enum class Waited { Ready, TimedOut, Gone };
 

@@ -31,8 +31,8 @@ void LocalSocketPrivate::disconnect()
 void LocalSocketPrivate::close()
 {
     const Watch watch(&watchable);
-    steps_ |= TellClosing | CloseDevice | CloseConnection;
-    takeSteps(watch, TellClosing | CloseDevice | CloseConnection | EndIfSent);
+    steps_ |= closing;
+    takeSteps(watch, closing | EndIfSent);
 }
 
 void LocalSocketPrivate::abort()
@@ -40,7 +40,7 @@ void LocalSocketPrivate::abort()
     const Watch watch(&watchable);
     channel.in.clear();
     channel.out.clear();
-    steps_ |= TellClosing | CloseDevice;
+    steps_ |= CallClose;
     if (state == LocalSocket::ConnectingState) {
         cancelConnecting();
     } else {
@@ -49,7 +49,7 @@ void LocalSocketPrivate::abort()
         end();
     }
     if (watch.goesOn())
-        takeSteps(watch, TellClosing | CloseDevice);
+        takeSteps(watch, CallClose | closing);
 }
 
 void LocalSocketPrivate::cancelConnecting()

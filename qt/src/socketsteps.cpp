@@ -25,7 +25,7 @@ void LocalSocketPrivate::take(Step step)
     switch (step) {
     case GiveUpConnecting:
         // As QLocalSocket, which closes then: the device may be open still, from the connection before.
-        steps_ |= TellClosing | CloseDevice | CloseConnection;
+        steps_ |= CallClose;
         if (state == LocalSocket::ConnectingState) {
             state = LocalSocket::UnconnectedState;
             steps_ |= TellGivenUp;
@@ -61,6 +61,10 @@ void LocalSocketPrivate::take(Step step)
         break;
     case DropUnsent:
         channel.out.clear();
+        break;
+    // As QLocalSocket does it: a subclass may have a close() of its own.
+    case CallClose:
+        q->close();
         break;
     // The two are what QIODevice::close() does; but that goes on with an object that a slot of its signal has deleted.
     case TellClosing:

@@ -54,6 +54,18 @@ public:
     }
 };
 
+/// Has something of its own to end when the device closes.
+class ClosingSocket : public LocalSocket {
+public:
+    int closed = 0;
+
+    void close() override
+    {
+        ++closed;
+        LocalSocket::close();
+    }
+};
+
 } // namespace
 
 class tst_Connection : public QObject {
@@ -237,6 +249,31 @@ private slots:
         QCOMPARE(socket.opened, 1);
         QCOMPARE(socket.state(), LocalSocket::ConnectedState);
         QCOMPARE(socket.openMode(), QIODevice::ReadOnly);
+    }
+
+    void subclassThatOverridesClose()
+    {
+        Pair pair;
+        ClosingSocket socket;
+        socket.connectToServer(pair.server.serverName());
+        QVERIFY(socket.waitForConnected(support::watchdogMs));
+        socket.abort();
+        QCOMPARE(socket.closed, 1);
+        QVERIFY(!socket.isOpen());
+
+        LocalSocket::LocalSocketState told = LocalSocket::ConnectedState;
+        connect(&socket, &LocalSocket::stateChanged, this, [&] { told = socket.closed == 2 ? socket.state() : told; });
+        socket.connectToServer(support::uniqueName());
+        QCOMPARE(socket.closed, 2);
+        QCOMPARE(told, LocalSocket::UnconnectedState);
+        QCOMPARE(socket.error(), LocalSocket::ServerNotFoundError);
+
+        // Who only disconnects leaves the device open.
+        socket.connectToServer(pair.server.serverName());
+        QVERIFY(socket.waitForConnected(support::watchdogMs));
+        socket.disconnectFromServer();
+        QCOMPARE(socket.closed, 2);
+        QVERIFY(socket.isOpen());
     }
 
     void namesAfterDisconnect()
