@@ -6,6 +6,7 @@
 #include <QtCore/qsocketnotifier.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace moorline {
 
@@ -82,6 +83,11 @@ void Hub::ensureNotifier()
     };
     connect(dispatcher, &QAbstractEventDispatcher::awake, this, beforeLoop);
     connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, beforeLoop);
+    // It goes with the application or the thread, and what is posted may go, too. Who comes after it makes the next one's notifier.
+    connect(dispatcher, &QObject::destroyed, this, [this] {
+        delete std::exchange(notifier_, nullptr);
+        wakePosted_ = false;
+    });
 }
 
 void Hub::wakeLater()
@@ -141,7 +147,8 @@ Hub::Slot *Hub::find(Token token)
 void Hub::schedule(Token token)
 {
     Slot *slot = find(token);
-    if (!slot || slot->scheduled)
+    // Without a notifier what was posted for a turn may be gone.
+    if (!slot || (slot->scheduled && notifier_))
         return;
     slot->scheduled = true;
     if (!slot->listed) {
