@@ -1,6 +1,7 @@
 // The public face of LocalServer: each member says what it does in terms of LocalServerPrivate.
 #include <moorline/qt/localserver.h>
 
+#include "children.h"
 #include "localserver_p.h"
 #include "names.h"
 
@@ -18,6 +19,7 @@ LocalServer::LocalServer(QObject *parent) : QObject(parent), d(std::make_unique<
 LocalServer::~LocalServer()
 {
     close();
+    deleteChildren(this);
 }
 
 void LocalServer::close()

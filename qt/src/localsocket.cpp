@@ -1,6 +1,7 @@
 // The public face of LocalSocket: each member says what it does in terms of LocalSocketPrivate.
 #include <moorline/qt/localsocket.h>
 
+#include "children.h"
 #include "errors.h"
 #include "localsocket_p.h"
 
@@ -47,6 +48,7 @@ LocalSocket::~LocalSocket()
 {
     d->handOver();
     d->abort();
+    deleteChildren(this);
 }
 
 void LocalSocket::connectToServer(OpenMode openMode)

@@ -1,6 +1,7 @@
 // The public face of MessageSocket: each member says what it does in terms of MessageSocketPrivate.
 #include <moorline/qt/messagesocket.h>
 
+#include "children.h"
 #include "messagesocket_p.h"
 
 #include <QtCore/qcoreevent.h>
@@ -14,7 +15,10 @@ MessageSocket::MessageSocket(Framing framing, QObject *parent)
 {
 }
 
-MessageSocket::~MessageSocket() = default;
+MessageSocket::~MessageSocket()
+{
+    deleteChildren(this);
+}
 
 void MessageSocket::setMaxMessageSize(quint64 bytes)
 {

@@ -1,5 +1,6 @@
 #include <moorline/qt/service.h>
 
+#include "children.h"
 #include "errors.h"
 #include "names.h"
 
@@ -120,6 +121,7 @@ Service::Service(QObject *parent) : QObject(parent), d(std::make_unique<ServiceP
 Service::~Service()
 {
     stop(0);
+    deleteChildren(this);
 }
 
 void Service::setWorkers(quint32 workers)

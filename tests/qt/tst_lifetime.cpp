@@ -354,6 +354,39 @@ private slots:
             EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
     }
 
+    // A server's sockets are its children, and a socket's user may be the socket's. They go while it is there to be asked.
+    void whoGoesWithItMayAskIt()
+    {
+        auto *server = new LocalServer;
+        QVERIFY(server->listen(support::uniqueName()));
+        LocalSocket client;
+        client.connectToServer(server->serverName());
+        QVERIFY(server->waitForNewConnection(support::watchdogMs));
+        LocalSocket *socket = server->nextPendingConnection();
+        bool asked = false;
+        connect(socket, &LocalSocket::disconnected, this, [&] {
+            QCOMPARE(qobject_cast<LocalServer *>(socket->parent()), server);
+            asked = !server->isListening() && !server->hasPendingConnections();
+        });
+        QStringList gone;
+        const auto ask = [&](const QObject *child) {
+            QCOMPARE(qobject_cast<LocalSocket *>(child->parent()), socket);
+            gone += child->objectName();
+            QVERIFY(!socket->isValid());
+            QCOMPARE(socket->state(), LocalSocket::UnconnectedState);
+        };
+        auto *user = new QObject(socket);
+        auto *another = new QObject(socket);
+        for (QObject *child : {user, another}) {
+            child->setObjectName(child == user ? "user" : "another");
+            connect(child, &QObject::destroyed, this, ask);
+        }
+        connect(user, &QObject::destroyed, this, [&] { delete another; });
+        delete server;
+        QVERIFY(asked);
+        QCOMPARE(gone, QStringList({QStringLiteral("user"), QStringLiteral("another")}));
+    }
+
     void nothingIsLeft()
     {
         const int before = support::openDescriptors();

@@ -297,6 +297,20 @@ private slots:
         QVERIFY(inside);
     }
 
+    void whatBelongsToItMayAskIt()
+    {
+        RawPeer peer;
+        auto *socket = new MessageSocket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(*socket));
+        bool asked = false;
+        connect(new QObject(socket), &QObject::destroyed, this, [&](const QObject *child) {
+            QCOMPARE(qobject_cast<MessageSocket *>(child->parent()), socket);
+            asked = socket->isConnected();
+        });
+        delete socket;
+        QVERIFY(asked);
+    }
+
 public slots:
     void deleteSender() { delete sender(); }
 };

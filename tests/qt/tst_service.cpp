@@ -153,6 +153,19 @@ private slots:
         EVENTUALLY(first.state() == LocalSocket::UnconnectedState);
         QCOMPARE(service.stop().refused, 1u);
     }
+
+    void whatBelongsToItMayAskIt()
+    {
+        auto *service = new Service;
+        QVERIFY(service->start(support::uniqueName()));
+        bool asked = false;
+        connect(new QObject(service), &QObject::destroyed, this, [&](const QObject *child) {
+            QCOMPARE(qobject_cast<Service *>(child->parent()), service);
+            asked = !service->isRunning() && service->fullServerName().isEmpty();
+        });
+        delete service;
+        QVERIFY(asked);
+    }
 };
 
 MOORLINE_TEST_MAIN(tst_Service)
