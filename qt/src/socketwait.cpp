@@ -34,7 +34,11 @@ quint32 LocalSocketPrivate::wantedNow() const
 
 void LocalSocketPrivate::tellTimeout(const char *where)
 {
+    const Watch watch(&watchable);
     fail(LocalSocket::SocketTimeoutError, where, fullServerName);
+    // Who waits knows it by the answer, and the connection goes on: it is nothing for somebody who comes later.
+    if (watch.goesOn())
+        late.forget(LateSubscribers::Error);
 }
 
 bool LocalSocketPrivate::waitForConnected(const QDeadlineTimer &deadline)

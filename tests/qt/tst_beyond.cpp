@@ -223,6 +223,19 @@ private slots:
         EVENTUALLY(told == 1);
     }
 
+    void lateSubscribersOfWaitsInVain()
+    {
+        Pair pair;
+        QVERIFY(!pair.client.waitForReadyRead(1));
+        QCOMPARE(pair.client.error(), LocalSocket::SocketTimeoutError);
+        QSignalSpy errors(&pair.client, &LocalSocket::errorOccurred);
+        support::settle();
+        QCOMPARE(errors.size(), 0);
+        pair.peer->abort();
+        EVENTUALLY(errors.size() == 1);
+        QCOMPARE(pair.client.error(), LocalSocket::PeerClosedError);
+    }
+
     void lateSubscribersOfAnotherConnection()
     {
         LocalServer server;
