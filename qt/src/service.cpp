@@ -15,6 +15,8 @@ namespace moorline::qt {
 namespace {
 // Bytes that were received and wait for the event loop.
 constexpr qint64 mostUntold = qint64{4} * 1024 * 1024;
+// What the library takes 0 for.
+constexpr quint64 usualQueueLimit = quint64{1024} * 1024;
 
 Service::Connection idOf(moorline_connection *connection)
 {
@@ -74,6 +76,9 @@ public:
     std::condition_variable hasRoom;
     qint64 untold = 0;
     bool isStopping = false;
+
+    std::mutex sending; ///< Who has it alone fills the queues of connections.
+    quint64 queueLimit = 0; ///< Of the present start.
 };
 
 static void onConnected(void *context, moorline_connection *connection)
@@ -164,6 +169,8 @@ bool Service::start(const QString &name)
     }
     d->fullName = native.full();
     d->errorString.clear();
+    const std::lock_guard lock(d->sending);
+    d->queueLimit = d->options.queue_limit > 0 ? d->options.queue_limit : usualQueueLimit;
     return true;
 }
 
@@ -199,9 +206,15 @@ ServiceReport Service::stop(int timeoutMs)
 
 bool Service::send(Connection connection, const QByteArray &data)
 {
+    moorline_connection *const handle = handleOf(connection);
+    const auto size = static_cast<size_t>(data.size());
+    // The library takes as much as there is room for. So this looks first, and nobody takes the room meanwhile.
+    const std::lock_guard lock(d->sending);
+    moorline_socket_stats statistics = MOORLINE_SOCKET_STATS_INIT;
+    if (moorline_connection_statistics(handle, &statistics) != MOORLINE_OK || statistics.queued + size > d->queueLimit)
+        return false;
     size_t sent = 0;
-    return moorline_connection_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size()), 0, &sent)
-        == MOORLINE_OK;
+    return moorline_connection_send(handle, data.constData(), size, 0, &sent) == MOORLINE_OK;
 }
 
 void Service::closeConnection(Connection connection)

@@ -7,6 +7,7 @@
 #include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 
+#include <atomic>
 #include <memory>
 
 using moorline::qt::Service;
@@ -134,6 +135,37 @@ private slots:
         QVERIFY(!service.start(support::uniqueName()));
         QCOMPARE(service.stop().accepted, 0u);
         QCOMPARE(service.stop().accepted, 0u);
+    }
+
+    void allOfASendOrNone()
+    {
+        constexpr int limit = 1000;
+        constexpr int piece = 300;
+        Service service;
+        service.setQueueLimit(limit);
+        const QString name = support::uniqueName();
+        QVERIFY(service.start(name));
+        QSignalSpy connected(&service, &Service::connected);
+        LocalSocket socket;
+        socket.setReadBufferSize(1);
+        socket.connectToServer(name);
+        EVENTUALLY(connected.size() == 1);
+        const auto connection = connected[0][0].toULongLong();
+        QVERIFY(!service.send(connection, QByteArray(limit + 1, 'x')));
+        std::atomic<int> taken = 0;
+        const auto fill = [&] {
+            while (service.send(connection, QByteArray(piece, 'a')))
+                ++taken;
+        };
+        const std::unique_ptr<QThread> other(QThread::create(fill));
+        other->start();
+        fill();
+        QVERIFY(other->wait(support::watchdogMs));
+        QVERIFY(taken > 0);
+        service.closeConnection(connection);
+        socket.setReadBufferSize(0);
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+        QCOMPARE(socket.readAll(), QByteArray(piece * taken, 'a'));
     }
 
     void connectionLimit()

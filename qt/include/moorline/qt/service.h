@@ -62,7 +62,8 @@ public:
     /// still. Blocks until then.
     ServiceReport stop(int timeoutMs = 5000);
 
-    /// Queues all of the data or none of it, and does not wait. False if there is no room, or the connection has ended.
+    /// Queues all of the data or none of it, and does not wait. False if the queue has no room for it, as never for more than the limit,
+    /// or the connection has ended.
     bool send(Connection connection, const QByteArray &data);
     /// Sends what is queued, then ends the connection.
     void closeConnection(Connection connection);
