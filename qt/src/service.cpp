@@ -162,7 +162,9 @@ bool Service::start(const QString &name)
     if (status == MOORLINE_OK)
         status = native.start(d->service);
     if (status != MOORLINE_OK) {
-        d->errorString = errorText("moorline::qt::Service::start", serverErrorOf(status), failureDetails(native.full()));
+        // Most of what a service takes has nothing to do with the name.
+        const QString details = status == MOORLINE_NAME_INVALID ? failureDetails(native.full()) : failureDetails();
+        d->errorString = errorText("moorline::qt::Service::start", serverErrorOf(status), details);
         (void)moorline_service_destroy(d->service);
         d->service = nullptr;
         return false;

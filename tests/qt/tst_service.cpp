@@ -8,6 +8,8 @@
 #include <QtCore/QThread>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 
 using moorline::qt::Service;
@@ -131,6 +133,16 @@ private slots:
         QVERIFY(!service.start(QString()));
         QVERIFY(!service.send(12345, "nobody"));
         server.close();
+        // What has nothing to do with the name is told as well.
+        service.setQueueLimit(1);
+        QVERIFY(!service.start(name));
+        QVERIFY2(service.errorString().contains(QLatin1String("limit 1:")), qPrintable(service.errorString()));
+        service.setQueueLimit(0);
+        {
+            const support::DescriptorShortage shortage;
+            QVERIFY(!service.start(name));
+            QVERIFY2(service.errorString().contains(QString::fromLocal8Bit(strerror(EMFILE))), qPrintable(service.errorString()));
+        }
         QVERIFY(service.start(name));
         QVERIFY(!service.start(support::uniqueName()));
         QCOMPARE(service.stop().accepted, 0u);
