@@ -50,7 +50,8 @@ bool LocalServerPrivate::listen(qintptr descriptor)
         status = moorline_socket_adopt_descriptor(static_cast<int>(descriptor), nullptr, &end);
         unnamed.reset(end);
     }
-    if (!finishListening(status, bound))
+    // A descriptor that fails does so whatever its name is.
+    if (!finishListening(status, status == MOORLINE_OK ? bound : BoundName()))
         return false;
     bound.tellOptions(options);
     return true;

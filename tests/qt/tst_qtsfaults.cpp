@@ -557,6 +557,11 @@ private slots:
         QVERIFY(!server.errorString().isEmpty());
         QVERIFY(!server.errorString().contains(QStringLiteral("Unknown error")));
 
+        // One with a name, which is not what is wrong with it.
+        const Pair pair;
+        QVERIFY(!server.listen(pair.peer->socketDescriptor()));
+        QVERIFY2(server.errorString().contains(QStringLiteral("does not listen")), qPrintable(server.errorString()));
+
         LocalSocket socket;
         socket.connectToServer(place);
         QVERIFY2(socket.errorString().contains(place), qPrintable(socket.errorString()));
