@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "names.h"
 
+#include <QtCore/qdeadlinetimer.h>
 #include <QtCore/qpointer.h>
 
 #include <condition_variable>
@@ -198,7 +199,8 @@ ServiceReport Service::stop(int timeoutMs)
     moorline_service_report report = {};
     report.struct_size = sizeof(report);
     d->setStopping(true);
-    (void)moorline_service_stop(d->service, timeoutMs, &report);
+    // What is left of a time may be less than none.
+    (void)moorline_service_stop(d->service, QDeadlineTimer(timeoutMs).remainingTime(), &report);
     (void)moorline_service_destroy(d->service);
     d->setStopping(false);
     d->service = nullptr;

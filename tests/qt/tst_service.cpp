@@ -180,6 +180,18 @@ private slots:
         QCOMPARE(socket.readAll(), QByteArray(piece * taken, 'a'));
     }
 
+    void stopWithLessThanNoTime()
+    {
+        Service service;
+        const QString name = support::uniqueName();
+        QVERIFY(service.start(name));
+        QSignalSpy connected(&service, &Service::connected);
+        LocalSocket socket;
+        socket.connectToServer(name);
+        EVENTUALLY(connected.size() == 1);
+        QCOMPARE(service.stop(-5).accepted, 1u);
+    }
+
     void connectionLimit()
     {
         Service service;

@@ -58,8 +58,8 @@ public:
     /// Why the last start() failed; empty if it did not.
     QString errorString() const;
 
-    /// Stops the service: what is queued is sent for so many milliseconds at most. Signals of what happened until then come
-    /// still. Blocks until then.
+    /// Stops the service: what is queued is sent for so many milliseconds at most; -1 for ever. Signals of what happened
+    /// until then come still. Blocks until then.
     ServiceReport stop(int timeoutMs = 5000);
 
     /// Queues all of the data or none of it, and does not wait. False if the queue has no room for it, as never for more than the limit,
