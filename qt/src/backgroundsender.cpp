@@ -4,6 +4,8 @@
 
 #include <QtCore/qloggingcategory.h>
 
+#include <signal.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -27,6 +29,25 @@ struct Job {
     QString name;
     Clock::time_point deadline;
     qint64 sent = 0;
+};
+
+/// Threads that start meanwhile take none of the program's signals, which are for the program's own threads, as with those of the
+/// library. What a fault of theirs raises is left alone.
+class SignalsBlocked {
+public:
+    SignalsBlocked()
+    {
+        sigset_t blocked;
+        sigfillset(&blocked);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS})
+            sigdelset(&blocked, fault);
+        pthread_sigmask(SIG_SETMASK, &blocked, &before_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    Q_DISABLE_COPY_MOVE(SignalsBlocked)
+
+private:
+    sigset_t before_;
 };
 
 /// The thread that sends. It starts with the first job and ends with the last.
@@ -77,6 +98,7 @@ void Worker::add(Job job)
         poller_ = nullptr; // no descriptors left: a single try, then the report
     running_ = true;
     try {
+        const SignalsBlocked blocked;
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error &) {
         // No thread to be had: a single try here, then the report.

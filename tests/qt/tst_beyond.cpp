@@ -11,6 +11,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -320,6 +321,36 @@ private slots:
         EVENTUALLY(finished.size() == 1);
         QVERIFY(finished[0][2].toLongLong() > 0);
         QVERIFY(finished[0][1].toLongLong() + finished[0][2].toLongLong() < 3000001);
+    }
+
+    void backgroundTakesNoSignals()
+    {
+        const support::Messages messages;
+        const QObject context;
+        std::atomic<bool> told = false;
+        std::atomic<bool> takesSignals = true;
+        const auto takes = [](int signal) {
+            sigset_t blocked;
+            return pthread_sigmask(SIG_BLOCK, nullptr, &blocked) == 0 && sigismember(&blocked, signal) == 0;
+        };
+        const bool weTake = takes(SIGUSR1);
+        connect(
+            BackgroundSender::instance(), &BackgroundSender::finished, &context,
+            [&] {
+                takesSignals = takes(SIGTERM) || takes(SIGUSR1);
+                told = true;
+            },
+            Qt::DirectConnection);
+        {
+            Pair pair;
+            pair.peer->setReadBufferSize(1);
+            pair.client.setLingerTimeout(20);
+            pair.client.write(QByteArray(3000000, 'b'));
+        }
+        QVERIFY(BackgroundSender::instance()->waitForFinished(support::watchdogMs));
+        QVERIFY(told);
+        QVERIFY(!takesSignals);
+        QCOMPARE(takes(SIGUSR1), weTake);
     }
 
     // Where the system has no thread to give, what it takes at once is sent, and the rest is told of.
