@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <list>
@@ -72,10 +73,19 @@ private:
     std::list<Job> jobs_; ///< The thread's own.
 };
 
+// Static objects of the application may go after it, with sockets that have something to send.
+std::atomic<bool> workerIsGone = false;
+
 Worker &worker()
 {
-    static Worker one;
-    return one;
+    struct AtItsEnd {
+        ~AtItsEnd() { workerIsGone = true; }
+    };
+    static struct {
+        AtItsEnd last;
+        Worker worker;
+    } one;
+    return one.worker;
 }
 
 Worker::~Worker()
@@ -161,7 +171,9 @@ bool Worker::advance(Job &job)
     if (unsent > 0)
         qCWarning(category, "moorline::LocalSocket: %lld bytes of a deleted socket were not sent to %ls",
                   static_cast<long long>(unsent), qUtf16Printable(job.name));
-    emit BackgroundSender::instance()->finished(job.name, job.sent, unsent);
+    // Then there is nobody who could be told.
+    if (!workerIsGone)
+        emit BackgroundSender::instance()->finished(job.name, job.sent, unsent);
     return false;
 }
 
@@ -179,9 +191,15 @@ void Worker::sleep()
 
 void sendInBackground(SocketHandle socket, ByteQueue bytes, const QString &fullServerName, int timeoutMs)
 {
+    Job job{std::move(socket), std::move(bytes), fullServerName, Clock::now() + std::chrono::milliseconds(timeoutMs)};
+    if (workerIsGone) {
+        // The process ends, and waits for this one here.
+        Worker last;
+        last.add(std::move(job));
+        return;
+    }
     // Made before the worker, hence gone after it.
     BackgroundSender::instance();
-    Job job{std::move(socket), std::move(bytes), fullServerName, Clock::now() + std::chrono::milliseconds(timeoutMs)};
     worker().add(std::move(job));
 }
 

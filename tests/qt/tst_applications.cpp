@@ -1,14 +1,56 @@
-// What is left of an application is not in the way of the next one in the same process.
+// What is left of an application: it is not in the way of the next one in the same process, and what it has written is sent.
 #include "subject.h"
 
-#include <QtCore/QTimer>
+#if !defined(SUBJECT_IS_QT)
+#include <moorline/qt/backgroundsender.h>
+#endif
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <memory>
 
 namespace {
 
 /// A server and a connection that the first application has not deleted.
 std::unique_ptr<Pair> left;
+
+#if !defined(SUBJECT_IS_QT)
+/// A connection that nobody deletes before the end of the process.
+std::unique_ptr<LocalSocket> last;
+
+const QByteArray &much()
+{
+    static const QByteArray bytes(3000000, 'b');
+    return bytes;
+}
+
+/// A process that sends all by sockets which it deletes at once: one while it runs, and one when its static objects go. Tells where they
+/// arrive.
+pid_t startSender(int (&ends)[2])
+{
+    int pairs[2][2];
+    for (int (&pair)[2] : pairs)
+        support::socketPair(pair);
+    const pid_t child = ::fork();
+    for (int i = 0; i < 2; ++i) {
+        ends[i] = pairs[i][0];
+        ::close(pairs[i][child == 0 ? 0 : 1]);
+    }
+    if (child != 0)
+        return child;
+    for (int i = 0; i < 2; ++i) {
+        last = std::make_unique<LocalSocket>();
+        last->setLingerTimeout(support::watchdogMs);
+        if (!last->setSocketDescriptor(pairs[i][1]) || last->write(much()) != much().size())
+            ::_exit(1);
+    }
+    if (!moorline::BackgroundSender::instance()->waitForFinished(support::watchdogMs))
+        ::_exit(2);
+    ::exit(0);
+}
+#endif
 
 } // namespace
 
@@ -38,10 +80,36 @@ private slots:
         left->client.write("after");
         EVENTUALLY_BY_EVENT(left->peer->bytesAvailable() == 11);
     }
+
+#if !defined(SUBJECT_IS_QT)
+    void whatIsDeletedAtTheEndOfTheProcess()
+    {
+        for (const int end : ends) {
+            QByteArray all(much().size() + 1, 'a');
+            qsizetype size = 0;
+            for (ssize_t count; (count = ::read(end, all.data() + size, size_t(all.size() - size))) > 0;)
+                size += count;
+            QCOMPARE(size, much().size());
+            QVERIFY(all.startsWith(much()));
+            ::close(end);
+        }
+        int status = -1;
+        QCOMPARE(::waitpid(child, &status, 0), child);
+        QCOMPARE(status, 0);
+    }
+
+public:
+    pid_t child = -1;
+    int ends[2] = {-1, -1};
+#endif
 };
 
 int main(int argc, char **argv)
 {
+    tst_Applications test;
+#if !defined(SUBJECT_IS_QT)
+    test.child = startSender(test.ends);
+#endif
     const QTemporaryDir directory;
     qputenv("TMPDIR", directory.path().toLocal8Bit());
     {
@@ -53,7 +121,6 @@ int main(int argc, char **argv)
     int result = 0;
     {
         const QCoreApplication second(argc, argv);
-        tst_Applications test;
         result = QTest::qExec(&test, argc, argv);
     }
     left.reset();
