@@ -273,7 +273,8 @@ qint64 LocalSocket::readLineData(char *data, qint64 maxSize)
     if (maxSize == 0)
         return 0;
     const qint64 line = d->channel.in.lineLength();
-    return readData(data, line > 0 ? std::min(line, maxSize) : maxSize);
+    // Not a subclass's readData(), as with QLocalSocket: what that does with the bytes its readLineData() does.
+    return LocalSocket::readData(data, line > 0 ? std::min(line, maxSize) : maxSize);
 }
 
 qint64 LocalSocket::skipData(qint64 maxSize)

@@ -19,6 +19,23 @@ qsizetype total(const QList<QByteArray> &pieces)
                            [](qsizetype sum, const QByteArray &piece) { return sum + piece.size(); });
 }
 
+/// Counts what it reads.
+class CountingSocket : public LocalSocket {
+public:
+    qint64 count = 0;
+
+protected:
+    qint64 readData(char *data, qint64 most) override { return counted(LocalSocket::readData(data, most)); }
+    qint64 readLineData(char *data, qint64 most) override { return counted(LocalSocket::readLineData(data, most)); }
+
+private:
+    qint64 counted(qint64 size)
+    {
+        count += size;
+        return size;
+    }
+};
+
 } // namespace
 
 class tst_Data : public QObject {
@@ -458,6 +475,20 @@ private slots:
             return all.size() == 10;
         }());
         QCOMPARE(all, QByteArray("0123456789"));
+    }
+
+    void subclassThatOverridesTheReading()
+    {
+        Pair pair;
+        CountingSocket socket;
+        socket.connectToServer(pair.server.serverName());
+        QVERIFY(pair.server.waitForNewConnection(support::watchdogMs));
+        pair.server.nextPendingConnection()->write("line\nrest");
+        EVENTUALLY(socket.bytesAvailable() == 9);
+        QCOMPARE(socket.readLine(), QByteArray("line\n"));
+        QCOMPARE(socket.count, 5);
+        QCOMPARE(socket.read(4), QByteArray("rest"));
+        QCOMPARE(socket.count, 9);
     }
 
     void lines()
