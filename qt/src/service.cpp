@@ -5,8 +5,11 @@
 #include "names.h"
 
 #include <QtCore/qdeadlinetimer.h>
+#include <QtCore/qhashfunctions.h>
 #include <QtCore/qpointer.h>
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -78,8 +81,12 @@ public:
     qint64 untold = 0;
     bool isStopping = false;
 
-    std::mutex sending; ///< Who has it alone fills the queues of connections.
-    quint64 queueLimit = 0; ///< Of the present start.
+    /// Who has it alone fills the queue of the connection. Several share one, but seldom two that are sent to at the same time.
+    std::mutex &sendingTo(Service::Connection connection) { return sending_[qHash(connection) % sending_.size()]; }
+    std::atomic<quint64> queueLimit = 0; ///< Of the present start.
+
+private:
+    std::array<std::mutex, 64> sending_;
 };
 
 static void onConnected(void *context, moorline_connection *connection)
@@ -172,7 +179,6 @@ bool Service::start(const QString &name)
     }
     d->fullName = native.full();
     d->errorString.clear();
-    const std::lock_guard lock(d->sending);
     d->queueLimit = d->options.queue_limit > 0 ? d->options.queue_limit : usualQueueLimit;
     return true;
 }
@@ -213,7 +219,7 @@ bool Service::send(Connection connection, const QByteArray &data)
     moorline_connection *const handle = handleOf(connection);
     const auto size = static_cast<size_t>(data.size());
     // The library takes as much as there is room for. So this looks first, and nobody takes the room meanwhile.
-    const std::lock_guard lock(d->sending);
+    const std::lock_guard lock(d->sendingTo(connection));
     moorline_socket_stats statistics = MOORLINE_SOCKET_STATS_INIT;
     if (moorline_connection_statistics(handle, &statistics) != MOORLINE_OK || statistics.queued + size > d->queueLimit)
         return false;
