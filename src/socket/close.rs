@@ -57,10 +57,7 @@ impl Socket {
         }
         // A send that is under way is not to be cut in two.
         let mut turn = self.outgoing.turn(deadline)?;
-        while turn.flush()? > 0 {
-            deadline.check_may_wait()?;
-            turn.wait_for_room(deadline)?;
-        }
+        turn.flush_until(deadline)?;
         self.outgoing.shut();
         endpoint.source().shut_down(true)
     }

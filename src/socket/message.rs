@@ -51,7 +51,8 @@ impl Socket {
     ///
     /// `MessageTooLarge`: more than either side takes. `InvalidArgument`: a line with a line feed in it, or a carriage return at
     /// its end. `WouldBlock`,
-    /// `TimedOut`: nothing could be sent in time. `InvalidState`: the socket has no framing. `Closed`. `Disconnected`.
+    /// `TimedOut`: nothing could be sent in time. `LimitReached`: nothing could be sent at once, and no descriptor is left to wait with.
+    /// `InvalidState`: the socket has no framing. `Closed`. `Disconnected`.
     /// `Mismatch`, `Malformed`: the other side's part of the handshake came and was wrong.
     pub fn send_message(&self, message: &[u8], timeout: Timeout) -> Result<()> {
         self.send_message_with(message, &[], timeout)
@@ -81,11 +82,12 @@ impl Socket {
             turn.wait_for_room(deadline)?;
         }
         add_locked(&self.messages_sent, 1);
-        // Accepted now. Without a queue the caller wants it sent, too, as far as there is time.
-        while !self.outgoing.queues() && deadline.check_may_wait().is_ok() && turn.flush()? > 0 {
-            match turn.wait_for_room(deadline) {
-                Err(error) if error.status() == deadline.expiry() => break,
-                waited => waited?,
+        // Accepted now. Without a queue the caller wants it sent, too, as far as there is time, and what waiting takes. Where that is
+        // missing nothing has failed: the peer has a part of it, and whoever were told of a failure would send it again.
+        if !self.outgoing.queues() && deadline.check_may_wait().is_ok() {
+            match turn.flush_until(deadline) {
+                Err(error) if [deadline.expiry(), Status::LimitReached].contains(&error.status()) => {}
+                flushed => flushed?,
             }
         }
         Ok(())

@@ -223,6 +223,15 @@ impl Turn<'_> {
         Ok(self.state.outbox.len())
     }
 
+    /// Sends what is queued.
+    pub fn flush_until(&mut self, deadline: Deadline) -> Result<()> {
+        while self.flush()? > 0 {
+            deadline.check_may_wait()?;
+            self.wait_for_room(deadline)?;
+        }
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<()> {
         // Asked with the lock: what is accepted after the gate was shut would be in no report.
         self.outgoing.gate.check()?;

@@ -9,8 +9,8 @@ use moorline::testkit::{
     Fixture, FixtureOptions, LeakGuard, Proxy, ProxyOptions, Recording, ReplayOptions, Script,
 };
 use moorline::{
-    Clock, Interest, Poller, PollerOptions, Result, Server, ServerOptions, Service, ServiceOptions, Socket,
-    SocketOptions, Status, Timeout,
+    Clock, Framing, Interest, MessageOptions, Poller, PollerOptions, Result, Server, ServerOptions, Service,
+    ServiceOptions, Socket, SocketOptions, Status, Timeout,
 };
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -19,6 +19,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A server, a client, a service and a poller, from their beginnings to their ends.
@@ -141,6 +142,33 @@ pub fn be_a_fixture_without_descriptors(_place: &Path) {
 fn a_fixture_that_lacked_a_descriptor_serves_who_waited_for_it() {
     let place = tempfile::tempdir().unwrap();
     Actor::start("be a fixture without descriptors", place.path()).ends_well();
+}
+
+/// Sends more than the kernel takes, without a descriptor to wait with for the rest.
+pub fn send_without_descriptors(_place: &Path) {
+    const MUCH: usize = 4 << 20;
+    let messages = Some(Arc::new(MessageOptions::new(Framing::BigEndian)));
+    let (near, far) = Socket::pair(&SocketOptions { messages, ..SocketOptions::default() }).unwrap();
+    let whole = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(next_descriptor()), ..whole }).unwrap();
+    let first = near.send_message(&vec![1; MUCH], WATCHDOG);
+    let second = near.send_message(&vec![2; MUCH], WATCHDOG);
+    setrlimit(Resource::Nofile, whole).unwrap();
+    // The peer has a part of the first, so it was accepted; of the second it has nothing.
+    first.unwrap();
+    assert_eq!(second.unwrap_err().status(), Status::LimitReached);
+    assert_eq!(near.statistics().messages_sent, 1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| near.send_message(b"third", WATCHDOG).unwrap());
+        assert!(far.receive_message(WATCHDOG).unwrap().data == vec![1; MUCH]);
+        assert_eq!(far.receive_message(WATCHDOG).unwrap().data, b"third");
+    });
+}
+
+#[test]
+fn a_message_whose_rest_cannot_be_waited_for_is_sent_once() {
+    let place = tempfile::tempdir().unwrap();
+    Actor::start("send without descriptors", place.path()).ends_well();
 }
 
 /// A process that has so many bytes of memory more.
