@@ -269,6 +269,38 @@ fn a_stop_flushes_until_its_deadline_and_counts_what_was_lost() {
     assert_eq!(status(service.stop(WATCHDOG)), Status::InvalidState);
 }
 
+/// Keeps the connection that came last.
+#[derive(Default)]
+struct Keeper(Mutex<Option<Connection>>);
+
+impl Handler for Keeper {
+    fn connected(&self, connection: &Connection) {
+        *self.0.lock().unwrap() = Some(connection.clone());
+    }
+}
+
+/// Nor, then, for ever, where threads of the program send all the time.
+#[test]
+fn a_stop_waits_for_what_was_queued_before_it_and_for_no_more() {
+    let keeper = Arc::new(Keeper::default());
+    let service = Service::new(ServiceOptions::default(), keeper.clone()).unwrap();
+    service.start_unique("stop").unwrap();
+    let slow = connect_to(&service);
+    until(|| keeper.0.lock().unwrap().is_some());
+    let connection = keeper.0.lock().unwrap().clone().unwrap();
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| connection.send_counted(&[7; 4 << 20], WATCHDOG));
+        until(|| connection.statistics().queued == 1 << 20);
+        let stopped = scope.spawn(|| service.stop(WATCHDOG).unwrap());
+        let (taken, ended) = sender.join().unwrap();
+        assert_eq!(status(ended), Status::Closed);
+        assert_eq!(receive_exactly(&slow, taken).len(), taken);
+        assert_eq!(status(slow.receive(&mut [0], WATCHDOG)), Status::Disconnected);
+        let report = stopped.join().unwrap();
+        assert_eq!((report.sent, report.unsent, report.outcome), (taken as u64, 0, Status::Ok));
+    });
+}
+
 #[test]
 fn more_connections_than_allowed_are_closed_at_once() {
     let options = ServiceOptions { max_connections: Some(1), ..ServiceOptions::default() };

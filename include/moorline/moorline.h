@@ -1971,7 +1971,9 @@ moorline_status moorline_service_full_name(moorline_service *service,
 
 /**
  * Stops: gives the name back, sends what is queued until the timeout, closes the connections and ends the threads. To who does
- * not read, it sends no longer than linger_ms, even if it may wait for ever. The service may start again.
+ * not read, it sends no longer than linger_ms, even if it may wait for ever. As soon as a connection's
+ * thread has heard of it, after the callback that it is in, sends to the connection end with MOORLINE_CLOSED, also those that wait for
+ * room. The service may start again.
  *
  * @param service     a service that runs
  * @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all
@@ -2013,9 +2015,9 @@ moorline_status moorline_service_destroy(moorline_service *service);
  * @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
  * @param sent        out: how many bytes the kernel or the queue has taken; all on MOORLINE_OK, perhaps some otherwise
  * @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED;
- *         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_STATE (the service has messages);
- *         MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
- *         MOORLINE_WRONG_KIND
+ *         MOORLINE_CLOSED (also after moorline_connection_close, and when the service stops); MOORLINE_INVALID_STATE (the
+ *         service has messages); MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT;
+ *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread.
  */

@@ -19,9 +19,9 @@ use std::ffi::{c_int, c_void};
 /// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
 /// @param sent        out: how many bytes the kernel or the queue has taken; all on MOORLINE_OK, perhaps some otherwise
 /// @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED;
-///         MOORLINE_CLOSED (also after moorline_connection_close); MOORLINE_INVALID_STATE (the service has messages);
-///         MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE;
-///         MOORLINE_WRONG_KIND
+///         MOORLINE_CLOSED (also after moorline_connection_close, and when the service stops); MOORLINE_INVALID_STATE (the
+///         service has messages); MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT;
+///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread.
 ///

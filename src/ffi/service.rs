@@ -454,7 +454,9 @@ pub unsafe extern "C" fn moorline_service_full_name(
 }
 
 /// Stops: gives the name back, sends what is queued until the timeout, closes the connections and ends the threads. To who does
-/// not read, it sends no longer than linger_ms, even if it may wait for ever. The service may start again.
+/// not read, it sends no longer than linger_ms, even if it may wait for ever. As soon as a connection's
+/// thread has heard of it, after the callback that it is in, sends to the connection end with MOORLINE_CLOSED, also those that wait for
+/// room. The service may start again.
 ///
 /// @param service     a service that runs
 /// @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all

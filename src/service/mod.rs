@@ -335,8 +335,9 @@ impl Service {
     }
 
     /// Stops: gives the name back, sends what is queued until the deadline, closes the connections, and ends the threads. To who does
-    /// not read, it sends no longer than [`ServiceOptions::linger`], even if it may wait for ever.
-    /// It may start again. Whether bytes were lost is the outcome in the report.
+    /// not read, it sends no longer than [`ServiceOptions::linger`], even if it may wait for ever. As soon as the thread of a
+    /// connection has heard of it, after the call of the handler that it is in, sends to the connection end with `Closed`, also those that
+    /// wait for room. It may start again. Whether bytes were lost is the outcome in the report.
     ///
     /// When the deadline has passed, what the handler still sends ends with `Closed`, and a call of it that runs is waited
     /// for at most a quarter of a second longer.

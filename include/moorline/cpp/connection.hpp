@@ -28,8 +28,8 @@ public:
     /// Sends all of `data`; what the kernel does not take is queued. Calls from several threads never interleave
     /// within one call. Blocks while the queue is full, until the timeout is over; in a callback that holds up every
     /// connection of its thread. Errors: would_block and timed_out (not all was taken: Error::sent() says how much),
-    /// disconnected, closed (after close(), too), invalid_state (the service has messages), limit_reached (no descriptors
-    /// to wait with), stale_handle.
+    /// disconnected, closed (after close(), too, and when the service stops), invalid_state (the service has messages),
+    /// limit_reached (no descriptors to wait with), stale_handle.
     [[nodiscard]] Result<void> send(BytesView data, Timeout timeout) const noexcept {
         std::size_t sent = 0;
         const moorline_status status = moorline_connection_send(handle_, data.data(), data.size(), timeout.milliseconds(), &sent);

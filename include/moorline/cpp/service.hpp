@@ -143,9 +143,10 @@ public:
     }
 
     /// Gives the name back, sends what is queued until the timeout is over, to who does not read no longer than
-    /// ServiceOptions::linger, ends every connection and joins the threads: no callback runs after a success. Reports in
-    /// either case; ServiceReport::unsent says what was lost. It may start again. Blocks until the timeout, and a quarter
-    /// of a second longer for a callback that runs.
+    /// ServiceOptions::linger, ends every connection and joins the threads: no callback runs after a success. As soon as a
+    /// connection's thread has heard of it, after the callback that it is in, sends to the connection end with closed, also
+    /// those that wait for room. Reports in either case; ServiceReport::unsent says what was lost. It may start again.
+    /// Blocks until the timeout, and a quarter of a second longer for a callback that runs.
     /// Errors: would_block and timed_out (it has stopped, but ServiceReport::unsent bytes were lost; or, with a report that
     /// is all zero, a callback or a start runs still: stop again to wait), closed (another thread stopped or destroyed it
     /// meanwhile, and has the report), invalid_state (not started, or called in a callback), stale_handle, invalid_argument

@@ -278,6 +278,9 @@ impl Worker {
             number: self.numbers,
         });
         self.call(slot, |handler, connection| handler.connected(connection));
+        if ending.is_some() {
+            connection.socket().end_sending();
+        }
         if let Err(error) = self.mailbox.poller.add(connection.socket(), Interest::READABLE_EDGE, slot as u64)
         {
             self.end(slot, error.status());
@@ -459,6 +462,8 @@ impl Worker {
     fn end_after_flush(&mut self, slot: usize, reason: Status) {
         if let Some(served) = self.served.get_mut(slot) {
             served.ending.get_or_insert_with(|| (reason, self.shared.options.clock.now()));
+            // Or those who send all the time would have it never end.
+            served.connection.socket().end_sending();
             self.look(slot);
             self.set_alarm(slot);
         }
