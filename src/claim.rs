@@ -181,8 +181,11 @@ fn bind_private(
             match recover(directory, &private, patience) {
                 Ok(Found::Free) => {}
                 Ok(Found::Live | Found::Occupied(_)) => break,
-                // It stays, as another user's does in a directory like /tmp; that is no reason not to take a free name.
-                Err(error) if error.status() == Status::PermissionDenied => break,
+                // It stays, as another user's does in a directory like /tmp, or all do while somebody keeps that locked; that is no
+                // reason not to take a free name.
+                Err(error) if [Status::PermissionDenied, Status::NameInUse].contains(&error.status()) => {
+                    break;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -349,6 +352,21 @@ mod tests {
         drop(listener);
         let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
         assert_eq!(directory.path().read_dir().unwrap().count(), 1);
+        claim.release().unwrap();
+    }
+
+    #[test]
+    fn what_was_left_under_a_private_name_and_cannot_be_removed_does_not_keep_a_free_name_from_being_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let left = directory.path().join(private_name(OsStr::new("name"), 0));
+        drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
+        let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
+        let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        claim.release().unwrap();
+        assert!(left.exists());
+        drop(held);
+        let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        assert!(!left.exists());
         claim.release().unwrap();
     }
 

@@ -339,6 +339,13 @@ static void test_a_lock_that_is_kept(void)
     expect_served(server, "name", NULL);
     CHECK_OK(moorline_server_close(server));
 
+    struct path left = private_name_of("name"); /* by a killed process */
+    CHECK_SYSTEM(close(raw_listen(left.text)));
+    CHECK_OK(moorline_server_listen(server, "name"));
+    expect_served(server, "name", NULL);
+    CHECK_OK(moorline_server_close(server));
+    CHECK_SYSTEM(unlink(left.text));
+
     CHECK_SYSTEM(close(raw_listen(file.text)));
     CHECK_STATUS(moorline_server_listen(server, "name"), MOORLINE_NAME_IN_USE);
     CHECK_CONTAINS(last_error().text, "lock");
