@@ -395,6 +395,55 @@ static void test_signals_do_not_surface(void)
     CHECK_OK(moorline_server_destroy(server));
 }
 
+static void listen_without_proc(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    static const struct {
+        mode_t umask;
+        uint32_t mode;
+    } cases[] = {{022, 0600}, {0777, 0666}};
+    CHECK_SYSTEM(chroot(test_directory()));
+    CHECK_SYSTEM(chdir("/"));
+    CHECK(!exists("/proc"));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+        umask(cases[i].umask);
+        moorline_server *server = NULL;
+        moorline_server_options options = {.struct_size = sizeof options, .mode = cases[i].mode};
+        CHECK_OK(moorline_server_create(&options, &server));
+        CHECK_SYSTEM(close(raw_listen("/name"))); /* which is dead, and recovered */
+        CHECK_OK(moorline_server_listen(server, "/name"));
+        expect_served(server, "/name", NULL);
+        struct stat status;
+        CHECK_SYSTEM(stat("/name", &status));
+        CHECK_NUMBER(status.st_mode & 07777, cases[i].mode);
+        CHECK_OK(moorline_server_destroy(server));
+    }
+
+    /* No path leads there that is short enough for an address. */
+    char directory[120] = "/";
+    memset(directory + 1, 'd', sizeof directory - 2);
+    CHECK_SYSTEM(mkdir(directory, 0700));
+    char name[128];
+    snprintf(name, sizeof name, "%s/name", directory);
+    moorline_server *server = new_server();
+    CHECK_STATUS(moorline_server_listen(server, name), MOORLINE_NAME_TOO_LONG);
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_SYSTEM(rmdir(directory));
+}
+
+/* As in many a chroot(2). */
+static void test_where_proc_is_not_mounted(void)
+{
+    if (getuid() != 0) {
+        skip("only root can change the root");
+        return;
+    }
+    struct child child = child_start(listen_without_proc, NULL);
+    child_expect_success(&child);
+    CHECK_NUMBER(files_in(test_directory()), 0);
+}
+
 int main(void)
 {
     threads_at_start = running_threads();
@@ -407,5 +456,6 @@ int main(void)
     RUN(test_nothing_is_left_behind);
     RUN(test_leaks_can_be_listed);
     RUN(test_signals_do_not_surface);
+    RUN(test_where_proc_is_not_mounted);
     return 0;
 }

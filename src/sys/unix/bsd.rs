@@ -13,6 +13,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
 use rustix::io::{Errno, FdFlags};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, sockopt};
+use std::ffi::CStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -165,6 +166,16 @@ pub(super) fn path_through(_descriptor: &impl AsFd) -> rustix::io::Result<PathBu
 /// The path without links of an open directory is not known.
 pub(super) fn canonical_path(_directory: &impl AsFd) -> Option<PathBuf> {
     None
+}
+
+/// Changes the mode of a file in a directory; a link is not followed.
+pub(super) fn change_mode(directory: &impl AsFd, file: &CStr, mode: u32) -> io::Result<()> {
+    let mode = mode as libc::mode_t;
+    // SAFETY: it reads an open descriptor and a NUL-terminated string, both alive here. rustix has no call that changes a mode without
+    // following links.
+    let answer =
+        unsafe { libc::fchmodat(super::raw(directory), file.as_ptr(), mode, libc::AT_SYMLINK_NOFOLLOW) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Which file it is.

@@ -8,7 +8,6 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrUnix, SocketType};
 use std::ffi::{CString, OsStr};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -110,7 +109,9 @@ impl Directory {
         let fits = |path: &PathBuf| path.as_os_str().len() <= platform::SUN_PATH_LIMIT;
         let said = platform::canonical_path(&self.descriptor).map(|path| path.join(file)).filter(fits);
         match said.map_or_else(|| platform::path_through(&self.descriptor).map(|path| path.join(file)), Ok) {
-            Err(_) if leads_to(&self.path, &self.descriptor) => Ok(self.path_of(file)),
+            Err(_) if leads_to(&self.path, &self.descriptor) => {
+                Some(self.path_of(file)).filter(fits).ok_or(Errno::NAMETOOLONG)
+            }
             Err(_) => Err(Errno::NOENT),
             way => way,
         }
@@ -141,18 +142,8 @@ impl Directory {
     fn change_mode(&self, file: &OsStr, mode: u32) -> Result<(), Error> {
         let name = CString::new(file.as_bytes())
             .map_err(|_| Error::new(Status::NameInvalid, self.context("name", file)))?;
-        let descriptor = self.descriptor.as_raw_fd();
-        // SAFETY: fchmodat(3) reads an open descriptor and a NUL-terminated string, both alive here. rustix has no call
-        // that changes a mode without following links.
-        let answer = unsafe {
-            libc::fchmodat(descriptor, name.as_ptr(), mode as libc::mode_t, libc::AT_SYMLINK_NOFOLLOW)
-        };
-        if answer == 0 {
-            Ok(())
-        } else {
-            let error = std::io::Error::last_os_error();
-            Err(Error::os(error, self.context("set the permissions of", file)))
-        }
+        platform::change_mode(&self.descriptor, &name, mode)
+            .map_err(|error| Error::os(error, self.context("set the permissions of", file)))
     }
 
     /// Gives a file a second name, at once and only if that name is free: link(2).

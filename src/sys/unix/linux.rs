@@ -8,9 +8,10 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket;
 use rustix::event::{EventfdFlags, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{OFlags, Stat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,28 @@ pub(super) fn canonical_path(directory: &impl AsFd) -> Option<PathBuf> {
     let link = path_through(directory).ok()?;
     let path = std::fs::read_link(link).ok()?;
     super::leads_to(&path, directory).then_some(path)
+}
+
+/// fchmodat2(2) of Linux 6.6, which libc does not name for most processors.
+const FCHMODAT2: libc::c_long = 452;
+
+/// Changes the mode of a file in a directory; a link is not followed. Unless it is new, the C library does so by `/proc`, which may not be
+/// mounted where it is needed: in a chroot(2).
+pub(super) fn change_mode(directory: &impl AsFd, file: &CStr, mode: u32) -> io::Result<()> {
+    let (number, name, flags) = (super::raw(directory), file.as_ptr(), libc::AT_SYMLINK_NOFOLLOW);
+    // SAFETY: fchmodat(3) reads an open descriptor and a NUL-terminated string, both alive here. rustix has no call that changes a mode
+    // without following links.
+    if unsafe { libc::fchmodat(number, name, mode as libc::mode_t, flags) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // SAFETY: as above.
+    let changes = || unsafe { libc::syscall(FCHMODAT2, number, name, mode as libc::mode_t, flags) } == 0;
+    let is_so = || {
+        rustix::fs::statat(directory, file, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode).bits() == mode)
+    };
+    if error.raw_os_error() == Some(libc::EOPNOTSUPP) && (changes() || is_so()) { Ok(()) } else { Err(error) }
 }
 
 /// Which file it is.
