@@ -500,8 +500,8 @@ pub unsafe extern "C" fn moorline_socket_peer_process(
 }
 
 /// Ends the calls of other threads that wait, with MOORLINE_CLOSED; sends what is queued until the timeout; closes. It is closed
-/// whatever this answers. Closing again only reports; while another call sends what is queued, it ends that at its own timeout. The
-/// handle is to be destroyed still.
+/// whatever this answers but MOORLINE_INVALID_ARGUMENT. Closing again only reports; while another call sends what is queued, it ends
+/// that at its own timeout. The handle is to be destroyed still.
 ///
 /// @param socket      any socket
 /// @param timeout_ms  how long to wait for what is queued to go out, in milliseconds; -1 for ever, 0 not at all
