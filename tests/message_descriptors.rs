@@ -68,6 +68,20 @@ fn what_comes_before_too_many_descriptors_is_received() {
     }
 }
 
+/// As many as the system sends at once, to who takes them, or whatever comes.
+#[test]
+fn all_descriptors_that_the_system_sends_at_once_come_to_who_allows_so_many() {
+    const MOST: usize = 253;
+    let file = tempfile::tempfile().unwrap();
+    for max_descriptors in [MOST, usize::MAX / 2 + 1, usize::MAX] {
+        let (near, far) = pair(MessageOptions { max_descriptors, ..MessageOptions::new(Framing::BigEndian) });
+        for sent in [1, MOST] {
+            near.send_message_with(b"message", &vec![file.as_fd(); sent], WATCHDOG).unwrap();
+            assert_eq!(far.receive_message(WATCHDOG).unwrap().descriptors.len(), sent);
+        }
+    }
+}
+
 /// A receive that ends the connection, and one during which another thread closes the socket.
 #[test]
 fn descriptors_of_what_is_never_received_are_closed_with_the_connection() {

@@ -520,7 +520,8 @@ fn cut_greeting(length: usize) -> Error {
 fn check_descriptors(inbox: &Inbox, most: usize) -> Result<()> {
     // Mostly there are none, nor may there be.
     let too_many = most > 0
-        && (inbox.arrivals().any(|at_a_time| at_a_time > most) || inbox.arrivals().sum::<usize>() > 2 * most);
+        && (inbox.arrivals().any(|at_a_time| at_a_time > most)
+            || inbox.arrivals().sum::<usize>() > most.saturating_mul(2));
     if too_many { Err(too_many_descriptors(most)) } else { Ok(()) }
 }
 

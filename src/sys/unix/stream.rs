@@ -239,7 +239,7 @@ impl Stream {
         self.let_through(false).map_err(receive_error)?;
         let mut space = [MaybeUninit::uninit(); CONTROL_SPACE];
         // With room for one too many, by which they are found out.
-        let room = control_space((most + 1).min(DESCRIPTORS_LIMIT));
+        let room = control_space(most.saturating_add(1).min(DESCRIPTORS_LIMIT));
         let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
