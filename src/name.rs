@@ -94,7 +94,7 @@ impl Name {
     /// As [`Name::resolve`] of the prefix; `OsError` if the system has no random bytes.
     pub fn unique(prefix: impl AsRef<OsStr>, scope: Scope) -> Result<Name> {
         let mut name = OsString::from(prefix.as_ref());
-        name.push(format!("-{}-{:016x}", sys::process_id(), sys::random()?));
+        name.push(format!("-{}-{:016x}", sys::process_number(), sys::random()?));
         Name::resolve(name, scope)
     }
 
@@ -372,7 +372,7 @@ mod tests {
         let [first, second] = [(); 2].map(|()| Name::unique("prefix", Scope::Temporary).unwrap());
         assert!(first != second);
         let file = first.as_path().unwrap().file_name().unwrap().to_str().unwrap();
-        assert!(file.starts_with(&format!("prefix-{}-", sys::process_id())), "{file}");
+        assert!(file.starts_with(&format!("prefix-{}-", sys::process_number())), "{file}");
         assert_eq!(first.state().unwrap(), NameState::Absent);
     }
 

@@ -516,5 +516,5 @@ fn has_waiting(listener: &Endpoint<Listener>) -> bool {
 }
 
 fn is_own(stream: &Stream) -> bool {
-    stream.credentials().is_ok_and(|peer| peer.pid == Some(sys::process_id()))
+    stream.credentials().is_ok_and(|peer| peer.pid == Some(sys::process_number()))
 }

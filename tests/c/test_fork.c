@@ -2,6 +2,12 @@
    notice. */
 #include "support_testkit.h"
 
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 static moorline_server *server;
 static moorline_service *service;
 static moorline_poller *poller;
@@ -117,6 +123,77 @@ static void test_everything_goes_on(void)
     }
     destroy_all();
     CHECK_NUMBER(files_in(test_directory()), 0);
+}
+
+enum { MAY_NOT = 77 };
+
+/* Forks the first process of another PID namespace, which is number 1 there; how it ended. */
+static int run_as_number_one(void (*body)(void))
+{
+    fflush(NULL);
+    const long child = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == -1 && errno == EPERM) {
+        return MAY_NOT;
+    }
+    if (CHECK_SYSTEM(child) == 0) {
+        CHECK_SYSTEM(prctl(PR_SET_PDEATHSIG, SIGKILL));
+        CHECK_NUMBER(getpid(), 1);
+        body();
+        fflush(NULL);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK_SYSTEM(waitpid((pid_t)child, &status, 0));
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void destroy_as_number_one(void)
+{
+    CHECK_OK(moorline_poller_destroy(poller));
+    CHECK_OK(moorline_socket_destroy(first));
+    CHECK_OK(moorline_socket_destroy(second));
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+/* Without threads, which clone(2) does not make ready for a fork. */
+static void fork_another_number_one(void)
+{
+    server = listening("server");
+    CHECK_OK(moorline_poller_create(NULL, &poller));
+    CHECK_OK(moorline_socket_pair(NULL, &first, &second));
+    CHECK_OK(moorline_poller_add_socket(poller, first, MOORLINE_READABLE, 7));
+    CHECK_NUMBER(run_as_number_one(destroy_as_number_one), 0);
+    expect_served(server, "server", NULL);
+    send_byte(second);
+    moorline_event event;
+    size_t count = 0;
+    CHECK_OK(moorline_poller_wait(poller, &event, 1, -1, &count));
+    CHECK_NUMBER(event.token, 7);
+    CHECK_OK(moorline_poller_destroy(poller));
+    destroy_pair(first, second);
+    CHECK_OK(moorline_server_destroy(server));
+    CHECK_NUMBER(files_in(test_directory()), 0);
+}
+
+static void be_number_one_if_allowed(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    _exit(run_as_number_one(fork_another_number_one));
+}
+
+/* As where a container's first process puts another into a namespace of its own. */
+static void test_a_child_of_the_same_number_is_a_child(void)
+{
+    struct child child = child_start(be_number_one_if_allowed, NULL);
+    int status = child_wait(&child);
+    CHECK(WIFEXITED(status));
+    if (WEXITSTATUS(status) == MAY_NOT) {
+        skip("PID namespaces are not allowed");
+        return;
+    }
+    CHECK_NUMBER(WEXITSTATUS(status), 0);
 }
 
 static void wait_for_byte(void *context)
@@ -387,6 +464,7 @@ static void test_a_child_keeps_no_connection_open_of_what_it_destroyed(void)
 int main(void)
 {
     RUN(test_everything_goes_on);
+    RUN(test_a_child_of_the_same_number_is_a_child);
     RUN(test_nobody_is_woken);
     RUN(test_a_child_waits_for_nobody_of_its_parent);
     RUN(test_a_child_waits_for_nobody_of_a_busy_parent);

@@ -183,6 +183,11 @@ pub(super) fn identity(stat: &Stat) -> FileIdentity {
     FileIdentity { device: i64::from(stat.st_dev as i32).cast_unsigned(), inode: stat.st_ino }
 }
 
+/// What tells this process from those that it was forked from, beside its number: nothing is needed, as no two have the same.
+pub(super) fn generation() -> u32 {
+    0
+}
+
 /// Sixty-four random bits of the system: getentropy(2), getentropy(3).
 pub(super) fn random() -> rustix::io::Result<[u8; 8]> {
     let mut bytes = [0; 8];

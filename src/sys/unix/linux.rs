@@ -15,6 +15,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// What `sun_path` holds besides its terminating NUL: 108 bytes in all, unix(7).
 pub(super) const SUN_PATH_LIMIT: usize = 107;
@@ -135,6 +136,67 @@ pub(super) fn change_mode(directory: &impl AsFd, file: &CStr, mode: u32) -> io::
 /// Which file it is.
 pub(super) fn identity(stat: &Stat) -> FileIdentity {
     FileIdentity { device: stat.st_dev, inode: stat.st_ino }
+}
+
+/// What tells this process from those that it was forked from, beside its number, which is the same where the first process of a PID
+/// namespace forks that of another: pid_namespaces(7). Waits for no lock, which a thread may hold that only the parent has. Zero where
+/// the system cannot tell.
+pub(super) fn generation() -> u32 {
+    /// The generation of this process, which the system wipes in a forked child; null before anybody asked, and dangling if there is none.
+    static OURS: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+    /// At least that of this process, or of its parent.
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let mut place = OURS.load(Ordering::Acquire);
+    if place.is_null() {
+        let made = wiped_in_children();
+        place = match OURS.compare_exchange(place, made, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => made,
+            Err(there) => {
+                unmap(made);
+                there
+            }
+        };
+    }
+    if place == NOWHERE {
+        return 0;
+    }
+    // SAFETY: what `wiped_in_children` has made and nobody unmaps.
+    let ours = unsafe { &*place };
+    match ours.load(Ordering::Acquire) {
+        0 => {
+            let next = LAST.fetch_add(1, Ordering::AcqRel) + 1;
+            ours.compare_exchange(0, next, Ordering::AcqRel, Ordering::Acquire)
+                .map_or_else(|there| there, |_| next)
+        }
+        generation => generation,
+    }
+}
+
+const NOWHERE: *mut AtomicU32 = std::ptr::dangling_mut();
+const WIPED_SIZE: usize = size_of::<AtomicU32>();
+
+/// A number that is zero, and is so again in every forked child: MADV_WIPEONFORK, madvise(2). It is somewhere, or `NOWHERE`.
+fn wiped_in_children() -> *mut AtomicU32 {
+    const PROTECTION: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
+    const FLAGS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: mmap(2) makes a page that nobody else has.
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), WIPED_SIZE, PROTECTION, FLAGS, -1, 0) };
+    if page == libc::MAP_FAILED {
+        return NOWHERE;
+    }
+    // SAFETY: that page.
+    if unsafe { libc::madvise(page, WIPED_SIZE, libc::MADV_WIPEONFORK) } != 0 {
+        unmap(page.cast());
+        return NOWHERE;
+    }
+    page.cast()
+}
+
+fn unmap(made: *mut AtomicU32) {
+    if made != NOWHERE {
+        // SAFETY: a page of `wiped_in_children`, which nobody has yet.
+        unsafe { libc::munmap(made.cast(), WIPED_SIZE) };
+    }
 }
 
 /// Sixty-four random bits of the system.

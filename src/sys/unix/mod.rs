@@ -97,9 +97,16 @@ pub(crate) fn status_of(error: &io::Error) -> Status {
     }
 }
 
-/// This process. Asked anew each time: a forked child must see itself.
-pub(crate) fn process_id() -> u32 {
+/// The number of this process. Asked anew each time: a forked child must see itself.
+pub(crate) fn process_number() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// This process, as opposed to those that it was forked from: also to one that has the same number in another PID namespace.
+pub(crate) fn process_id() -> u32 {
+    /// The largest number of a process is less: PID_MAX_LIMIT of Linux.
+    const NUMBER_BITS: u32 = 22;
+    process_number() ^ (platform::generation() << NUMBER_BITS)
 }
 
 /// The effective user of this process.

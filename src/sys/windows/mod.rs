@@ -98,9 +98,14 @@ pub(crate) fn status_of(error: &io::Error) -> Status {
     }
 }
 
-/// This process.
-pub(crate) fn process_id() -> u32 {
+/// The number of this process.
+pub(crate) fn process_number() -> u32 {
     std::process::id()
+}
+
+/// This process: nothing is forked here.
+pub(crate) fn process_id() -> u32 {
+    process_number()
 }
 
 /// Users have no numbers here: the one that nobody has, as no peer's is known either.
