@@ -197,10 +197,10 @@ fn bind_private(
 fn sweep(directory: &Directory, file: &OsStr, patience: &mut Patience) {
     for index in 1..PRIVATE_NAMES {
         let private = private_name(file, index);
-        match directory.look(&private) {
+        // Nothing there does not mean nothing behind it: of several that raced, one may have been killed that was not the first.
+        if let Ok(Some(_)) = directory.look(&private) {
             // What can't be removed now is no reason to give up the name that was won.
-            Ok(Some(_)) => drop(recover(directory, &private, patience)),
-            _ => break,
+            let _ = recover(directory, &private, patience);
         }
     }
 }
@@ -322,7 +322,8 @@ mod tests {
     fn what_a_killed_process_left_half_way_is_removed_by_the_next_claim() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("name");
-        for index in 0..3 {
+        // Those between may have been others', which were not killed.
+        for index in [0, 1, 3, PRIVATE_NAMES - 1] {
             let left = directory.path().join(private_name(OsStr::new("name"), index));
             drop(std::os::unix::net::UnixListener::bind(left).unwrap());
         }
