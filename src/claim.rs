@@ -335,6 +335,29 @@ mod tests {
         drop(listener);
     }
 
+    /// As another claim of the name may that finds it dead just when it is being bound.
+    #[test]
+    fn who_removes_a_private_name_under_a_claim_does_not_keep_it_from_the_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let private = directory.path().join(private_name(OsStr::new("name"), 0));
+        let ends = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ends.load(Ordering::Relaxed) {
+                    let _ = std::fs::remove_file(&private);
+                }
+            });
+            let statuses: Vec<Status> = (0..1000)
+                .map(|_| {
+                    let taken = Claim::take(&directory.path().join("name"), 0o600, None);
+                    status(taken.and_then(|(claim, _listener)| claim.release()))
+                })
+                .collect();
+            ends.store(true, Ordering::Relaxed);
+            assert!(statuses.iter().all(|status| *status == Status::Ok), "{statuses:?}");
+        });
+    }
+
     /// A second for each of them would be more than a minute.
     #[test]
     fn a_lock_held_elsewhere_is_waited_for_once_however_much_is_to_be_removed() {

@@ -118,7 +118,7 @@ impl Directory {
     }
 
     /// Binds a socket file with exactly this mode, whatever the umask, and listens. Until the mode is right the file
-    /// allows less. NAME_IN_USE if the file exists.
+    /// allows less. NAME_IN_USE if the file exists, or somebody has removed it by the time that this has bound it.
     pub fn bind(
         &self,
         file: &OsStr,
@@ -130,11 +130,11 @@ impl Directory {
             .map_err(|error| Error::os(error, self.context("bind", file)))?;
         let identity = match self.look(file)? {
             Some((FileKind::Socket, identity)) => identity,
-            _ => return Err(Error::new(Status::NotFound, self.context("bind", file))),
+            _ => return Err(self.interfered(file)),
         };
         if let Err(error) = self.change_mode(file, mode) {
-            self.remove_same(file, identity)?;
-            return Err(error);
+            let is_there = self.remove_same(file, identity)?;
+            return Err(if is_there { error } else { self.interfered(file) });
         }
         Ok((listener, identity))
     }
@@ -184,6 +184,10 @@ impl Directory {
         lock().map_err(|errno| {
             Error::os(errno, format!("lock directory {} by reading it", self.path.display()))
         })
+    }
+
+    fn interfered(&self, file: &OsStr) -> Error {
+        Error::new(Status::NameInUse, self.context("somebody else has removed", file))
     }
 
     fn path_of(&self, file: &OsStr) -> PathBuf {
