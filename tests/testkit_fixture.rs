@@ -138,6 +138,23 @@ fn what_does_not_come_in_time_is_missed_and_what_does_is_not() {
 }
 
 #[test]
+fn each_flood_of_a_script_sends_its_own_bytes() {
+    let fixture = start("flood 300\nexpect \"more\"\nflood 20\nflood 300\nend");
+    let client = connect(&fixture);
+    let counted_up =
+        |bytes: Vec<u8>| bytes.iter().enumerate().all(|(place, byte)| place % 251 == usize::from(*byte));
+    assert!(counted_up(receive_exactly(&client, 300)));
+    client.send(b"more", WATCHDOG).unwrap();
+    for bytes in [20, 300] {
+        assert!(counted_up(receive_exactly(&client, bytes)));
+    }
+    assert_eq!(end_of(&client), Status::Disconnected);
+    drop(client);
+    fixture.wait(1, WATCHDOG).unwrap();
+    assert_eq!(fixture.report().sent, 620);
+}
+
+#[test]
 fn close_and_reset_end_the_connection() {
     for (script, sent) in [("send \"x\"\nclose", 1), ("reset", 0)] {
         let fixture = start(script);
