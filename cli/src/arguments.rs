@@ -79,7 +79,8 @@ pub struct MessageArguments {
     #[arg(long, value_enum)]
     pub framing: Option<FramingName>,
     /// Bytes of the largest message
-    #[arg(long, value_name = "BYTES", requires = "framing", default_value_t = moorline::DEFAULT_MAX_MESSAGE)]
+    #[arg(long, value_name = "BYTES", requires = "framing", value_parser = count().range(..=u64::from(u32::MAX)),
+          default_value_t = moorline::DEFAULT_MAX_MESSAGE)]
     pub max_message: usize,
     /// The application's name, which checked frames compare; needs --framing checked
     #[arg(long, value_name = "NAME", requires = "framing", default_value = "")]

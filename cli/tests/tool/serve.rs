@@ -118,6 +118,11 @@ fn what_fails_says_what_and_why() {
         assert_eq!(code, Some(2), "{command} {option} {value}");
         assert!(text.contains(what), "{text}");
     }
+    for (command, bytes) in [("serve", "0"), ("connect", "0"), ("serve", "4294967296")] {
+        let (code, text) = place.fails(&[command, "..", "--framing", "lines", "--max-message", bytes]);
+        assert_eq!(code, Some(2), "{command} {bytes}: {text}");
+        assert!(text.contains("--max-message"), "{text}");
+    }
     for (option, value) in [("--application", "me"), ("--application-version", "1")] {
         for command in ["serve", "connect"] {
             let (code, text) = place.fails(&[command, "..", "--framing", "lines", option, value]);
