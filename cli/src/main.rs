@@ -24,7 +24,9 @@ mod serve;
 mod tap;
 
 use clap::{Parser, Subcommand};
+use failure::Failure;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -75,8 +77,25 @@ fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
+/// Prints the help, or the version, that was asked for: as whatever else is printed, it gets there, or has nobody who reads it.
+fn say(asked: &clap::Error) -> ExitCode {
+    let printed = asked.print().and_then(|()| io::stdout().flush());
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Failure::system("write to the standard output")(error).say();
+            diagnostics::finish();
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 fn main() -> ExitCode {
-    let command = CommandLine::parse().command;
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(asked) if !asked.use_stderr() => return say(&asked),
+        Err(wrong) => wrong.exit(),
+    };
     // Commands that are run have the limits that this process was given, not ours.
     if !matches!(&command, Command::Serve(arguments) if arguments.runs_commands()) {
         raise_descriptor_limit();

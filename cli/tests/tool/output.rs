@@ -46,6 +46,19 @@ fn what_was_found_out_is_the_exit_code_all_the_same() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_told() {
+    let place = Place::new();
+    for arguments in [&["ls"][..], &["man"], &["--help"], &["help", "ls"], &["ls", "-h"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let said = place.command(arguments).stdin(Stdio::null()).stdout(full).output().unwrap();
+        let text = String::from_utf8(said.stderr).unwrap();
+        assert_eq!(said.status.code(), Some(1), "{arguments:?}: {text}");
+        assert!(text.contains("write to the standard output"), "{arguments:?}: {text}");
+        assert_eq!(unread(&place, arguments).wait().unwrap().code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_missed_expectation_counts_when_nobody_reads_of_it() {
     let place = Place::new();
     let steps = place.file("steps", "expect \"a\"");
