@@ -290,6 +290,49 @@ fn a_recording_is_played_to_a_client() {
 }
 
 #[test]
+fn a_client_that_leaves_in_the_middle_of_an_answer_does_the_same_again() {
+    // More than the sockets hold: it is passed on until the client leaves.
+    let answer = vec![b'a'; 4_000_000];
+    let client = |client: Socket| {
+        client.send(b"ask", WATCHDOG).unwrap();
+        receive_exactly(&client, 10);
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("recording");
+    let server = listening(ServerOptions::default());
+    let tap = Tap::create(&file).unwrap();
+    let proxy = proxy_to(name_of(&server), ProxyOptions { tap: Some(tap), ..Default::default() });
+    std::thread::scope(|scope| {
+        scope.spawn(|| client(client_of(&proxy)));
+        let accepted = server.accept(WATCHDOG).unwrap();
+        receive_exactly(&accepted, 3);
+        assert_eq!(accepted.send(&answer, WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    });
+    proxy.stop(WATCHDOG).unwrap();
+    let recorded = std::fs::read_to_string(&file).unwrap();
+    assert!(!recorded.contains("end to-client"), "{recorded:.300}");
+    // So much at once is seen not to be taken in any case.
+    let head = "moorline-tap 1\n0 1 open\n0 1 to-server 61736b\n0 1 to-client ";
+    let told = format!("{head}{}\n", "61".repeat(answer.len()));
+    for (text, expected) in [
+        (recorded, None),
+        (format!("{told}0 1 end to-server\n0 1 close\n"), None),
+        // It said more then, or was there until it had been sent all.
+        (format!("{told}0 1 to-server 62\n0 1 close\n"), Some("\"b\"")),
+        (format!("{told}0 1 end to-client\n0 1 close\n"), Some("that it takes what is sent")),
+    ] {
+        let recording = Recording::parse(&text).unwrap();
+        let server = listening(ServerOptions::default());
+        let replay = std::thread::scope(|scope| {
+            scope.spawn(|| client(connect(&server)));
+            recording.play_server(&server, &ReplayOptions::default(), WATCHDOG).unwrap()
+        });
+        assert_eq!(replay.difference.as_ref().map(|it| it.expected.as_str()), expected, "{replay:?}");
+        assert_eq!((replay.connections, replay.matched), (u64::from(expected.is_none()), 3));
+    }
+}
+
+#[test]
 fn the_first_difference_ends_the_play_on_every_connection() {
     let one_by_one = "moorline-tap 1\n0 1 open\n1 1 to-server 61\n2 1 close\n3 2 open\n4 2 close\n";
     let together = "moorline-tap 1\n0 1 open\n1 2 open\n2 1 to-server 61\n3 2 to-server 61\n4 1 close\n";
