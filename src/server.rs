@@ -149,12 +149,12 @@ impl Server {
         if self.refuses_descriptors {
             listener.refuse_descriptors();
         }
+        let endpoint = Arc::new(Endpoint::new(listener));
         if let Some(faults) = &self.accept_faults
-            && let Err(error) = faults.fill_backlog(&name)
+            && let Err(error) = faults.fill_backlog(&name, &endpoint)
         {
             return claim.map_or(Ok(()), Claim::release).and(Err(error));
         }
-        let endpoint = Arc::new(Endpoint::new(listener));
         filling.finish(Listening { endpoint, name: Some(name), claim }).or_else(|in_vain| {
             in_vain.end()?;
             Err(Error::new(Status::Closed, "listen: another thread closed the server meanwhile"))
@@ -222,7 +222,7 @@ impl Server {
                 faults.wait_to_accept(&endpoint, deadline)?;
             }
             match endpoint.source().accept() {
-                Ok(stream) if self.is_refused_by_plan(&stream) => continue,
+                Ok(stream) if self.is_refused_by_plan(&stream, &endpoint) => continue,
                 Ok(stream) => return self.admit(stream),
                 Err(errno) => {
                     let error = Error::os(errno, "accept a connection");
@@ -255,8 +255,8 @@ impl Server {
     }
 
     /// Whether somebody is to be closed at once who was just accepted.
-    fn is_refused_by_plan(&self, stream: &Stream) -> bool {
-        self.accept_faults.as_ref().is_some_and(|faults| faults.refuses(stream))
+    fn is_refused_by_plan(&self, stream: &Stream, listener: &Arc<Endpoint<Listener>>) -> bool {
+        self.accept_faults.as_ref().is_some_and(|faults| faults.refuses(stream, listener))
     }
 
     /// What it has done so far, since it was made.

@@ -372,6 +372,28 @@ fn a_full_backlog_turns_clients_away_until_it_is_opened() {
 }
 
 #[test]
+fn what_has_filled_a_backlog_is_no_connection_whose_accept_waits() {
+    let faults =
+        Faults { backlog_full: true, accept_delay: Some(Duration::from_millis(20)), ..Faults::default() };
+    let plan = plan(faults);
+    let server = Server::new(ServerOptions {
+        backlog: Some(5),
+        faults: Some(plan.clone()),
+        ..ServerOptions::default()
+    });
+    server.listen_unique("faulty").unwrap();
+    plan.open_backlog();
+    for connection in 1..=2 {
+        std::thread::scope(|scope| {
+            let accepting = scope.spawn(|| server.accept(WATCHDOG).unwrap());
+            let client = Socket::connect(server.full_name().unwrap(), &SocketOptions::default(), WATCHDOG);
+            drop((accepting.join().unwrap(), client.unwrap()));
+        });
+        assert_eq!(plan.counts().delayed_accepts, connection, "{:?}", plan.happened());
+    }
+}
+
+#[test]
 fn closing_a_server_ends_an_accept_that_a_plan_holds_up() {
     let plan = plan(Faults { backlog_full: true, ..Faults::default() });
     let server =

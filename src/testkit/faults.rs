@@ -224,10 +224,19 @@ struct Accepting {
     exhausted: bool,
     /// Connections of our own that fill a backlog.
     fillers: Vec<Stream>,
-    /// How many of those that fill, or have filled, are still to be met in the backlog.
-    fillers_to_skip: usize,
+    /// How many of those that fill, or have filled, are still to be met in whose backlog.
+    fillers_to_skip: Vec<(Weak<Endpoint<Listener>>, usize)>,
     full: bool,
     hold: Option<Arc<Hold>>,
+}
+
+impl Accepting {
+    /// How many of those that have filled the backlog are still to be met there.
+    fn fillers_to_skip(&mut self, listener: &Arc<Endpoint<Listener>>) -> Option<&mut usize> {
+        self.fillers_to_skip.retain(|(other, left)| *left > 0 && other.strong_count() > 0);
+        let own = self.fillers_to_skip.iter_mut().find(|(other, _)| other.as_ptr() == Arc::as_ptr(listener));
+        own.map(|(_, left)| left)
+    }
 }
 
 /// What comes before the next connection may be accepted.
@@ -419,6 +428,10 @@ impl FaultPlan {
             accepting.hold = None;
             return Ok(Before::Nothing);
         }
+        if !accepting.full && accepting.fillers_to_skip(listener).is_some() {
+            // They were there before everybody else, and are no connections with which something could go wrong.
+            return Ok(Before::Nothing);
+        }
         let delay = self.0.faults.accept_delay;
         if !accepting.full && delay.is_none() {
             return Ok(Before::Nothing);
@@ -459,10 +472,13 @@ impl FaultPlan {
     }
 
     /// Whether the connection that was accepted is to be closed at once: by plan, or because it only filled the backlog.
-    pub(crate) fn refuses(&self, stream: &Stream) -> bool {
+    pub(crate) fn refuses(&self, stream: &Stream, listener: &Arc<Endpoint<Listener>>) -> bool {
         let mut accepting = self.0.accepting.lock();
-        if accepting.fillers_to_skip > 0 && is_own(stream) && stream.is_gone() {
-            accepting.fillers_to_skip -= 1;
+        if let Some(left) = accepting.fillers_to_skip(listener)
+            && is_own(stream)
+            && stream.is_gone()
+        {
+            *left -= 1;
             return true;
         }
         accepting.seen += 1;
@@ -474,11 +490,12 @@ impl FaultPlan {
     }
 
     /// Fills the backlog of a server that has just begun to listen, if that is planned.
-    pub(crate) fn fill_backlog(&self, name: &Name) -> Result<()> {
+    pub(crate) fn fill_backlog(&self, name: &Name, listener: &Arc<Endpoint<Listener>>) -> Result<()> {
         let mut accepting = self.0.accepting.lock();
         if !accepting.full {
             return Ok(());
         }
+        let mut count = 0;
         loop {
             let filler = match name.place() {
                 Place::Path(path) => Stream::connect(path, false, Deadline::Now),
@@ -487,9 +504,12 @@ impl FaultPlan {
             match filler {
                 Ok(filler) => {
                     accepting.fillers.push(filler);
-                    accepting.fillers_to_skip += 1;
+                    count += 1;
                 }
-                Err(error) if error.status() == Status::WouldBlock => return Ok(()),
+                Err(error) if error.status() == Status::WouldBlock => {
+                    accepting.fillers_to_skip.push((Arc::downgrade(listener), count));
+                    return Ok(());
+                }
                 Err(error) => {
                     accepting.fillers.clear();
                     let place = "fill the backlog, for which the server should have a small one";
