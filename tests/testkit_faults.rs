@@ -297,6 +297,26 @@ fn one_accept_finds_no_descriptor_and_the_next_serves_the_connection() {
     assert_eq!(plan.counts().without_descriptor, 1);
 }
 
+#[test]
+fn a_descriptor_is_lacked_by_a_connection_and_not_before_it_comes() {
+    let plan = plan(Faults { no_descriptors_at: Some(1), backlog_full: true, ..Faults::default() });
+    let server = Server::new(ServerOptions {
+        backlog: Some(2),
+        faults: Some(plan.clone()),
+        ..ServerOptions::default()
+    });
+    server.listen_unique("faulty").unwrap();
+    let early = |timeout| server.accept(timeout).err().unwrap().status();
+    assert_eq!(early(Timeout::None), Status::WouldBlock);
+    plan.open_backlog();
+    assert_eq!(early(Timeout::After(Duration::from_millis(5))), Status::TimedOut);
+    assert_eq!(plan.counts().without_descriptor, 0);
+    let _client = connect(&server);
+    assert_eq!(early(WATCHDOG), Status::LimitReached);
+    server.accept(WATCHDOG).unwrap();
+    assert_eq!(plan.counts().without_descriptor, 1);
+}
+
 /// Also on a clock that nobody moves: whether there is one is the system's affair.
 #[test]
 fn a_service_goes_on_after_an_accept_without_a_descriptor() {

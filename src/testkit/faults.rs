@@ -404,7 +404,6 @@ impl FaultPlan {
             }
             let before = {
                 let mut accepting = self.0.accepting.lock();
-                self.fail_without_descriptor(&mut accepting)?;
                 self.before_accept(&mut accepting, listener)?
             };
             if let Before::Nothing = before {
@@ -428,17 +427,22 @@ impl FaultPlan {
             accepting.hold = None;
             return Ok(Before::Nothing);
         }
-        if !accepting.full && accepting.fillers_to_skip(listener).is_some() {
-            // They were there before everybody else, and are no connections with which something could go wrong.
-            return Ok(Before::Nothing);
-        }
         let delay = self.0.faults.accept_delay;
-        if !accepting.full && delay.is_none() {
-            return Ok(Before::Nothing);
-        }
-        if !accepting.full && !has_waiting(listener) {
-            // Not left to the accept: what came just before it would come without its delay.
-            return Ok(Before::Connection);
+        if !accepting.full {
+            let lacks_descriptor =
+                !accepting.exhausted && self.0.faults.no_descriptors_at == Some(accepting.seen + 1);
+            // Those that have filled the backlog were there before everybody else, and are no connections with which something could
+            // go wrong.
+            if accepting.fillers_to_skip(listener).is_some() || delay.is_none() && !lacks_descriptor {
+                return Ok(Before::Nothing);
+            }
+            if !has_waiting(listener) {
+                // Not left to the accept: what came just before it would come without its delay, or its failure.
+                return Ok(Before::Connection);
+            }
+            if lacks_descriptor {
+                return Err(self.lack_descriptor(accepting));
+            }
         }
         // A time beyond what the clock can say is for ever.
         let until = delay.filter(|_| !accepting.full).and_then(|delay| Instant::now().checked_add(delay));
@@ -459,16 +463,13 @@ impl FaultPlan {
         Ok(Before::Over(hold))
     }
 
-    fn fail_without_descriptor(&self, accepting: &mut Accepting) -> Result<()> {
-        if !accepting.exhausted && self.0.faults.no_descriptors_at == Some(accepting.seen + 1) {
-            accepting.exhausted = true;
-            self.0.log.note(
-                |log| &log.without_descriptor,
-                || format!("connection {}: no descriptor to accept it", accepting.seen + 1),
-            );
-            return Err(Error::os(sys::no_descriptors(), "accept a connection"));
-        }
-        Ok(())
+    fn lack_descriptor(&self, accepting: &mut Accepting) -> Error {
+        accepting.exhausted = true;
+        self.0.log.note(
+            |log| &log.without_descriptor,
+            || format!("connection {}: no descriptor to accept it", accepting.seen + 1),
+        );
+        Error::os(sys::no_descriptors(), "accept a connection")
     }
 
     /// Whether the connection that was accepted is to be closed at once: by plan, or because it only filled the backlog.
