@@ -26,6 +26,16 @@ fn what_is_left_is_told_and_what_is_not_is_not() {
     drop(file);
     assert_eq!(guard.look(&LeakKind::ALL), []);
 
+    // A file that was open before, and has another name now, or none.
+    let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));
+    let log = std::fs::File::create(&path).unwrap();
+    let later = LeakGuard::new();
+    std::fs::rename(&path, &moved).unwrap();
+    assert_eq!(later.look(&LeakKind::ALL), []);
+    std::fs::remove_file(&moved).unwrap();
+    assert_eq!(later.look(&LeakKind::ALL), []);
+    drop(log);
+
     // All descriptors that there may be: none is left to list them with.
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();

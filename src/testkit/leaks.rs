@@ -84,7 +84,8 @@ pub(crate) struct Origins {
 /// Remembers what the process has, to tell later what is new.
 pub struct LeakGuard {
     made: Instant,
-    descriptors: BTreeSet<(i32, String)>,
+    /// By number.
+    descriptors: Vec<OpenDescriptor>,
     threads: BTreeSet<u32>,
     claims: BTreeSet<u64>,
     bound: BTreeSet<PathBuf>,
@@ -100,7 +101,7 @@ impl LeakGuard {
         LeakGuard {
             made: Instant::now(),
             bound: descriptors.iter().filter_map(|descriptor| descriptor.bound.clone()).collect(),
-            descriptors: descriptors.into_iter().map(|open| (open.number, open.what)).collect(),
+            descriptors,
             threads: resources::threads().into_iter().map(|thread| thread.id).collect(),
             claims: claim::claimed().into_iter().map(|(number, ..)| number).collect(),
         }
@@ -122,7 +123,7 @@ impl LeakGuard {
         let mut leaks = Vec::new();
         let descriptors = resources::descriptors();
         if kinds.contains(&LeakKind::Descriptor) {
-            let new = |open: &&OpenDescriptor| !self.descriptors.contains(&(open.number, open.what.clone()));
+            let new = |open: &&OpenDescriptor| !self.had(open);
             leaks.extend(descriptors.iter().filter(new).map(|open| self.descriptor(open, origins)));
         }
         if kinds.contains(&LeakKind::Thread) {
@@ -138,6 +139,16 @@ impl LeakGuard {
     /// How long the guard has been there.
     pub fn age(&self) -> Duration {
         self.made.elapsed()
+    }
+
+    /// Whether a descriptor was open before on what it is open on. A file that was renamed or removed meanwhile is the same, as is one
+    /// that was opened anew.
+    fn had(&self, open: &OpenDescriptor) -> bool {
+        let place = self.descriptors.binary_search_by_key(&open.number, |before| before.number);
+        place.is_ok_and(|place| {
+            let before = &self.descriptors[place];
+            before.what == open.what || before.file.is_some() && before.file == open.file
+        })
     }
 
     fn descriptor(&self, open: &OpenDescriptor, origins: &Origins) -> Leak {

@@ -5,6 +5,7 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub(crate) struct OpenDescriptor {
     pub number: i32,
     /// What it is: the path of a file, or a kind and a number that no other open one has, as `socket:[4711]`.
     pub what: String,
+    /// Of a file that has a path: its device and its number there, which it keeps when it is renamed or removed.
+    pub file: Option<(u64, u64)>,
     /// Of a bound Unix socket: its path.
     pub bound: Option<PathBuf>,
 }
@@ -51,7 +54,8 @@ fn numbers() -> Vec<i32> {
 }
 
 fn look(number: i32) -> Option<OpenDescriptor> {
-    let what = fs::read_link(format!("/proc/self/fd/{number}")).ok()?.to_string_lossy().into_owned();
+    let link = format!("/proc/self/fd/{number}");
+    let what = fs::read_link(&link).ok()?.to_string_lossy().into_owned();
     // SAFETY: not negative; a number that is no open descriptor any more only makes the call fail.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let bound = what.starts_with("socket:").then(|| super::address::Bound::of(borrowed).ok()).flatten();
@@ -59,7 +63,9 @@ fn look(number: i32) -> Option<OpenDescriptor> {
         Some(super::address::Bound::Path(path)) => Some(path),
         _ => None,
     };
-    Some(OpenDescriptor { number, what, bound })
+    let file = what.starts_with('/').then(|| fs::metadata(&link).ok()).flatten();
+    let file = file.map(|file| (file.dev(), file.ino()));
+    Some(OpenDescriptor { number, what, file, bound })
 }
 
 /// The threads, by number.

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(crate) struct OpenDescriptor {
     pub number: i32,
     pub what: String,
+    pub file: Option<(u64, u64)>,
     pub bound: Option<PathBuf>,
 }
 
