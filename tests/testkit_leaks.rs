@@ -68,6 +68,21 @@ fn what_is_left_is_told_and_what_is_not_is_not() {
     thread.join().unwrap();
     assert_eq!(guard.wait(&LeakKind::ALL, WATCHDOG), []);
 
+    // A thread whose name was cut in the middle of a character.
+    let (release, released) = mpsc::channel::<()>();
+    let (running, runs) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        rustix::thread::set_name(c"\xc3\xbcberwachung-\xc3").unwrap();
+        running.send(()).unwrap();
+        let _ = released.recv();
+    });
+    runs.recv().unwrap();
+    let leaks = guard.look(&[LeakKind::Thread]);
+    assert!(leaks.len() == 1 && leaks[0].name.contains("\u{fc}berwachung-\u{fffd}"), "{leaks:?}");
+    drop(release);
+    thread.join().unwrap();
+    assert_eq!(guard.wait(&LeakKind::ALL, WATCHDOG), []);
+
     // A socket file of ours: exactly as old as it is, with its descriptor.
     let server = Server::new(ServerOptions::default());
     server.listen_unique("leak").unwrap();

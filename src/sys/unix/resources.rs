@@ -76,7 +76,9 @@ pub(crate) fn threads() -> Vec<RunningThread> {
         .flatten()
         .filter_map(|entry| {
             let id = entry.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // Its name need not be text: one that is too long is cut anywhere.
+            let stat = fs::read(entry.path().join("stat")).ok()?;
+            let stat = String::from_utf8_lossy(&stat);
             let (name, started) = parse_stat(&stat)?;
             let age = uptime.and_then(|uptime| uptime.checked_sub(started));
             Some(RunningThread { id, name, age })
@@ -111,8 +113,8 @@ pub(crate) fn thread_id() -> u32 {
 
 /// The name of this thread, which the language may not know: the file comm of proc(5).
 pub(crate) fn thread_name() -> Option<String> {
-    let name = fs::read_to_string("/proc/thread-self/comm").ok()?;
-    Some(name.trim_end().to_owned())
+    let name = fs::read("/proc/thread-self/comm").ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
 #[cfg(test)]
