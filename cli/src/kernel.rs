@@ -227,8 +227,10 @@ pub fn owners() -> HashMap<u64, Process> {
                 .and_then(|link| link.strip_suffix(']'))
                 .and_then(|inode| inode.parse().ok());
             if let Some(inode) = inode {
-                let program = fs::read_to_string(directory.join("comm")).unwrap_or_default();
-                owners.entry(inode).or_insert(Process { pid, program: program.trim_end().to_owned() });
+                // It need not be text: a name that is too long is cut anywhere.
+                let program = fs::read(directory.join("comm")).unwrap_or_default();
+                let program = String::from_utf8_lossy(&program).trim_end().to_owned();
+                owners.entry(inode).or_insert(Process { pid, program });
             }
         }
     }

@@ -58,6 +58,19 @@ fn ls_shows_the_living_and_the_dead() {
     drop(client);
 }
 
+/// The system keeps 15 bytes of it.
+#[test]
+fn a_program_is_named_although_its_name_was_cut_in_the_middle_of_a_character() {
+    let place = Place::new();
+    let program = place.path("moorline-serve\u{fc}");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_moorline"), &program).unwrap();
+    let mut command = place.any_command(program.to_str().unwrap());
+    command.args(["serve", "cut"]);
+    let _server = Running::of(command);
+    let (list, _) = place.json(&["ls", place.directory().to_str().unwrap(), "--json"]);
+    assert_eq!(list[0]["program"], "moorline-serve\u{fffd}", "{list}");
+}
+
 /// Which no address of a socket holds: unix(7).
 #[test]
 fn ls_shows_servers_with_long_paths() {
