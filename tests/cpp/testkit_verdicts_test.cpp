@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <moorline/testkit/gtest.hpp>
 
@@ -213,6 +214,31 @@ TEST_F(VerdictsTest, ValuesAreShownAsTheirReadersKnowThem) {
     EXPECT_EQ(Print::text(Unprintable()), "a value of 1 bytes that has no operator<<");
     MOORLINE_CHECK_EQ(verdicts, Unprintable(), Unprintable());
     EXPECT_NE(only().text.find("no operator<<"), std::string::npos);
+}
+
+TEST_F(VerdictsTest, NumbersThatDifferAreShownDifferently) {
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, 0.1 + 0.2, 0.3));
+    EXPECT_EQ(only().text, "MOORLINE_CHECK_EQ(0.1 + 0.2, 0.3)\n  left:  0.30000000000000004\n  right: 0.3");
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, 16777216.0F, 16777215.0F));
+    EXPECT_EQ(only().text, "MOORLINE_CHECK_EQ(16777216.0F, 16777215.0F)\n  left:  16777216\n  right: 16777215");
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, std::numeric_limits<double>::quiet_NaN(), 1.0L));
+    EXPECT_NE(only().text.find("left:  nan\n  right: 1"), std::string::npos);
+}
+
+TEST_F(VerdictsTest, BytesThatDifferWhereTheyAreNotShownAnyMoreAreShownThere) {
+    const std::string left(5000, 'a');
+    std::string right = left;
+    right[1000] = 'b';
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, left, right));
+    const std::string rest(39, 'a');
+    EXPECT_NE(only().text.find("\n  from byte 1000 on: \"a" + rest + "\" and \"b" + rest + "\""), std::string::npos);
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, left, left + "b"));
+    EXPECT_NE(only().text.find("\n  from byte 5000 on: \"\" and \"b\""), std::string::npos);
+    // Of these it is seen, or there is none.
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, left, "b"));
+    EXPECT_EQ(only().text.find("from byte"), std::string::npos);
+    EXPECT_FALSE(MOORLINE_CHECK_NE(verdicts, left, left));
+    EXPECT_EQ(only().text.find("from byte"), std::string::npos);
 }
 
 TEST_F(VerdictsTest, AResultIsACondition) {

@@ -105,7 +105,9 @@ bool compare(Borrowed<moorline_verdicts> verdicts, const A& actual, const B& oth
              SourceLocation where = SourceLocation::current()) noexcept {
     return judged(
         verdicts, text, where, [&] { return holds<Operation>(actual, other); },
-        [&] { return "\n  left:  " + Printer::text(actual) + "\n  right: " + Printer::text(other); });
+        [&] {
+            return "\n  left:  " + Printer::text(actual) + "\n  right: " + Printer::text(other) + later_difference(actual, other);
+        });
 }
 
 }  // namespace detail

@@ -2,8 +2,10 @@
 #ifndef MOORLINE_TESTKIT_PRINTING_HPP
 #define MOORLINE_TESTKIT_PRINTING_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -50,11 +52,13 @@ template <class T>
     }
 }
 
+/// More bytes of a value are not shown.
+inline constexpr std::size_t most_shown = 400;
+
 /// In quotes, with what cannot be seen as \xNN; of very many bytes the first ones, and how many there are.
 [[nodiscard]] inline std::string quoted(std::string_view bytes) {
-    constexpr std::size_t most = 400;
     std::string text = "\"";
-    for (const char byte : bytes.substr(0, most)) {
+    for (const char byte : bytes.substr(0, most_shown)) {
         const auto number = static_cast<unsigned char>(byte);
         if (byte == '"' || byte == '\\') {
             text += '\\';
@@ -71,7 +75,7 @@ template <class T>
         }
     }
     text += '"';
-    if (bytes.size() > most) {
+    if (bytes.size() > most_shown) {
         text += "... (" + std::to_string(bytes.size()) + " bytes)";
     }
     return text;
@@ -110,6 +114,8 @@ struct Print {
             return to_string(value);
         } else if constexpr (has_error<T>::value) {
             return value ? "OK" : std::string(value.error().message());
+        } else if constexpr (std::is_floating_point_v<T>) {
+            return number(value);
         } else if constexpr (is_streamable<T>::value) {
             std::ostringstream stream;
             stream << value;
@@ -120,7 +126,45 @@ struct Print {
             return "a value of " + std::to_string(sizeof value) + " bytes that has no operator<<";
         }
     }
+
+private:
+    /// With more digits than operator<< writes unasked where another number has the same ones.
+    template <class T>
+    [[nodiscard]] static std::string number(T value) {
+        std::string text;
+        for (const int digits : {6, std::numeric_limits<T>::digits10, std::numeric_limits<T>::max_digits10}) {
+            std::ostringstream stream;
+            stream.precision(digits);
+            stream << value;
+            text = stream.str();
+            T read{};
+            if (std::istringstream(text) >> read && !(read < value) && !(value < read)) {
+                break;
+            }
+        }
+        return text;
+    }
 };
+
+/// Where two values of bytes differ whose beginnings are the same, and all that is shown of them.
+template <class A, class B>
+[[nodiscard]] std::string later_difference(const A& left, const B& right) {
+    if constexpr (has_bytes<A> && has_bytes<B>) {
+        const Bytes a = bytes_of(left);
+        const Bytes b = bytes_of(right);
+        if (a && b) {
+            const std::size_t both = std::min(a->size(), b->size());
+            const auto place =
+                static_cast<std::size_t>(std::mismatch(a->begin(), a->begin() + both, b->begin()).first - a->begin());
+            if (place >= most_shown && *a != *b) {
+                constexpr std::size_t some = 40;
+                return "\n  from byte " + std::to_string(place) + " on: " + quoted(a->substr(place, some)) + " and " +
+                       quoted(b->substr(place, some));
+            }
+        }
+    }
+    return {};
+}
 
 }  // namespace detail
 }  // namespace testkit
