@@ -149,6 +149,23 @@ private slots:
         QVERIFY(verdicts.finish(watchdog));
     }
 
+    void finishWaitsAlsoWhenTheSubjectEndsTheApplicationsEventLoops()
+    {
+        VerdictGuard verdicts;
+        QTimer::singleShot(0, this, [] { QCoreApplication::exit(1); });
+        QObject *object = nullptr;
+        QTimer::singleShot(20, this, [&] {
+            object = new QObject;
+            connect(object, &QObject::destroyed, this, [&verdicts] { verdicts.done(); });
+            object->deleteLater();
+        });
+        const bool isFinished = verdicts.finish(watchdog);
+        // Event loops end at once until the application has had one.
+        QTimer::singleShot(0, this, [] { QCoreApplication::exit(0); });
+        QCoreApplication::exec();
+        QVERIFY(isFinished);
+    }
+
     void valuesAreShownAsQtShowsThem()
     {
         using moorline::testkit::qtest::Print;

@@ -73,6 +73,11 @@ struct Framework {
             timer.start(2);
             loop.exec();
         }
+        // Who has ended the application's event loops has ended this one, too, and any other at its beginning.
+        while (!is_over() && !deadline.hasExpired()) {
+            loop.processEvents(QEventLoop::WaitForMoreEvents);
+            QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+        }
         // The last look says that time is over, unless there was none.
         return is_over() || timeout.milliseconds() == 0 ? waited : verdicts.wait(std::chrono::milliseconds(1));
     }
