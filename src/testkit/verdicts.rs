@@ -45,6 +45,8 @@ struct Shared {
 
 struct State {
     failures: Vec<Failure>,
+    /// Failures that came when there was no room for them, of which the last one that is taken tells.
+    only_counted: u64,
     /// Failures that were recorded, ever.
     failed: u64,
     /// How many times something has still to be done.
@@ -63,7 +65,13 @@ impl Verdicts {
     pub fn new() -> Verdicts {
         Verdicts(Arc::new(Shared {
             start: Instant::now(),
-            state: Mutex::new(State { failures: Vec::new(), failed: 0, awaited: 1, closed: false }),
+            state: Mutex::new(State {
+                failures: Vec::new(),
+                only_counted: 0,
+                failed: 0,
+                awaited: 1,
+                closed: false,
+            }),
             changed: Condvar::new(),
         }))
     }
@@ -80,6 +88,8 @@ impl Verdicts {
         let mut state = self.0.state.lock();
         if state.failures.len() < FAILURES {
             state.failures.push(failure);
+        } else {
+            state.only_counted += 1;
         }
         state.failed += 1;
         self.0.changed.notify_all();
@@ -108,8 +118,10 @@ impl Verdicts {
         let mut state = self.0.state.lock();
         loop {
             if let [first, others @ ..] = state.failures.as_slice() {
-                let more =
-                    if others.is_empty() { String::new() } else { format!(" ({} more)", others.len()) };
+                let more = match others.len() as u64 + state.only_counted {
+                    0 => String::new(),
+                    more => format!(" ({more} more)"),
+                };
                 return Err(Error::new(Status::Mismatch, format!("{first}{more}")));
             }
             if state.awaited == 0 {
@@ -137,15 +149,36 @@ impl Verdicts {
         self.0.state.lock().failed
     }
 
-    /// The failures that were not taken yet, which are taken with this.
+    /// The failures that were not taken yet, which are taken with this. The last one says how many were only counted.
     pub fn take(&self) -> Vec<Failure> {
-        std::mem::take(&mut self.0.state.lock().failures)
+        let mut state = self.0.state.lock();
+        let mut failures = std::mem::take(&mut state.failures);
+        if let Some(last) = failures.last_mut() {
+            state.tell_of_others(last);
+        }
+        failures
     }
 
     /// The first failure that was not taken yet.
     pub fn take_first(&self) -> Option<Failure> {
         let mut state = self.0.state.lock();
-        (!state.failures.is_empty()).then(|| state.failures.remove(0))
+        if state.failures.is_empty() {
+            return None;
+        }
+        let mut first = state.failures.remove(0);
+        if state.failures.is_empty() {
+            state.tell_of_others(&mut first);
+        }
+        Some(first)
+    }
+}
+
+impl State {
+    fn tell_of_others(&mut self, last: &mut Failure) {
+        match std::mem::take(&mut self.only_counted) {
+            0 => {}
+            others => last.text += &format!("\n  {others} more failures were only counted"),
+        }
     }
 }
 
@@ -185,6 +218,26 @@ mod tests {
         let [failure] = &verdicts.take()[..] else { panic!("one failure") };
         assert!(failure.thread.contains("callback"), "{}", failure.thread);
         assert_eq!((verdicts.count(), verdicts.take()), (1, Vec::new()));
+    }
+
+    #[test]
+    fn failures_that_are_only_counted_are_said_to_be_so() {
+        let fail = |verdicts: &Verdicts| {
+            (0..FAILURES + 5).for_each(|number| verdicts.fail("there.cpp", 1, number.to_string()));
+        };
+        let verdicts = Verdicts::new();
+        fail(&verdicts);
+        let error = verdicts.wait(Timeout::None).unwrap_err().to_string();
+        assert!(error.contains("(1004 more)"), "{error}");
+        let taken = verdicts.take();
+        fail(&verdicts);
+        let one_by_one: Vec<_> = std::iter::from_fn(|| verdicts.take_first()).collect();
+        for failures in [taken, one_by_one] {
+            let [first, .., before, last] = &failures[..] else { panic!("failures") };
+            assert_eq!((first.text.as_str(), before.text.as_str(), failures.len()), ("0", "998", FAILURES));
+            assert_eq!(last.text, "999\n  5 more failures were only counted");
+        }
+        assert_eq!(verdicts.count(), 2 * (FAILURES as u64 + 5));
     }
 
     #[test]
