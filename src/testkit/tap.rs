@@ -198,7 +198,11 @@ fn parse_entry(line: &str) -> Result<TapEntry, String> {
         (what, _) => return Err(format!("there is no event {what:.20} with {} fields", arguments.len())),
     };
     let at = Duration::from_micros(number(at, "the time")?);
-    Ok(TapEntry { at, connection: number(connection, "the connection")?, event })
+    match number(connection, "the connection")? {
+        // In a report it means that there is none.
+        0 => Err("connections are counted from 1".to_owned()),
+        connection => Ok(TapEntry { at, connection, event }),
+    }
 }
 
 /// Records conversations to a file as they happen. Clones are the same tap. It is given to a proxy by its options.
@@ -380,6 +384,7 @@ mod tests {
             ("", "line 1"),
             ("moorline-tap 2\n", "line 1"),
             ("moorline-tap 1\nx 1 open\n", "line 2: the time"),
+            ("moorline-tap 1\n0 0 open\n", "line 2: connections are counted from 1"),
             ("moorline-tap 1\n0 1 close\n", "line 2: the connection is not open"),
             ("moorline-tap 1\n0 1 open\n0 1 open\n", "line 3: the connection is open already"),
             ("moorline-tap 1\n0 1 open\n0 1 close\n0 1 open\n", "line 4: a connection of that number"),
