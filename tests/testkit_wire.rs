@@ -417,10 +417,14 @@ fn in_real_time_a_recording_takes_as_long_as_it_took() {
 fn a_play_whose_time_is_over_before_it_waits_has_timed_out() {
     let recording = Recording::parse("moorline-tap 1\n0 1 open\n1 1 close\n").unwrap();
     let server = listening(ServerOptions::default());
-    let play =
-        |timeout| recording.play_server(&server, &ReplayOptions::default(), timeout).unwrap_err().status();
-    assert_eq!(play(Timeout::After(Duration::from_nanos(1))), Status::TimedOut);
-    assert_eq!(play(Timeout::None), Status::WouldBlock);
+    for (timeout, status) in
+        [(Timeout::After(Duration::from_nanos(1)), Status::TimedOut), (Timeout::None, Status::WouldBlock)]
+    {
+        let error = recording.play_server(&server, &ReplayOptions::default(), timeout).unwrap_err();
+        assert_eq!(error.status(), status);
+        // Who is waited for, of many that may come.
+        assert!(error.to_string().starts_with("connection 1: "), "{error}");
+    }
 }
 
 #[test]

@@ -156,7 +156,9 @@ impl Recording {
                 let player = Player {
                     connection,
                     was_all_taken: part.iter().any(|entry| entry.event == TapEvent::End(ours)),
-                    socket: play.connect(deadline, &connect)?,
+                    socket: play
+                        .connect(deadline, &connect)
+                        .map_err(|error| error.within(&format!("connection {connection}")))?,
                     play: &play,
                     ours,
                     options,
