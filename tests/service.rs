@@ -340,6 +340,17 @@ fn an_echo_sends_messages_back_whole() {
     }
 }
 
+#[test]
+fn bytes_are_not_for_a_service_with_messages_to_send() {
+    let keeper = Arc::new(Keeper::default());
+    let (service, options) = message_service(messages(Framing::Lines), keeper.clone());
+    let _socket = Socket::connect(service.full_name().unwrap(), &options, WATCHDOG).unwrap();
+    until(|| keeper.0.lock().unwrap().is_some());
+    let connection = keeper.0.lock().unwrap().clone().unwrap();
+    assert_eq!(status(connection.send(b"x", WATCHDOG)), Status::InvalidState);
+    assert_eq!(status(connection.try_send(b"x")), Status::InvalidState);
+}
+
 /// Admits only what begins with "ok"; says how connections end.
 struct Gatekeeper(Mutex<mpsc::Sender<Status>>);
 
@@ -731,15 +742,21 @@ impl Handler for Drains {
     }
 }
 
-#[test]
-fn a_queue_that_another_threads_send_has_taken_along_has_drained() {
+/// A service that serves a peer, and what it tells.
+fn draining(high_water: usize) -> (Service, Socket, Connection, mpsc::Receiver<&'static str>) {
     let ((connected, connections), (told, tells)) = (mpsc::channel(), mpsc::channel());
     let options =
-        ServiceOptions { queue_limit: 8000, high_water: 1000, low_water: 100, ..ServiceOptions::default() };
+        ServiceOptions { queue_limit: 8000, high_water, low_water: 100, ..ServiceOptions::default() };
     let service = Service::new(options, Arc::new(Drains { connected, told })).unwrap();
     service.start_unique("drains").unwrap();
     let peer = connect_to(&service);
     let connection = connections.recv_timeout(PATIENCE).unwrap();
+    (service, peer, connection, tells)
+}
+
+#[test]
+fn a_queue_that_another_threads_send_has_taken_along_has_drained() {
+    let (_service, peer, connection, tells) = draining(1000);
     let mut sent = 0;
     while connection.send(&[1; 500], Timeout::None).is_ok() {
         sent += 500;
@@ -751,4 +768,30 @@ fn a_queue_that_another_threads_send_has_taken_along_has_drained() {
     until(|| connection.send(b"1", Timeout::None).is_ok() && connection.statistics().queued == 0);
     assert_eq!(tells.recv_timeout(PATIENCE), Ok("low"));
     assert_eq!(tells.recv_timeout(PATIENCE), Ok("received"));
+}
+
+#[test]
+fn who_has_found_no_room_is_told_when_there_is_some_however_little_is_queued() {
+    let (_service, peer, connection, tells) = draining(7000);
+    let mut sent = 0;
+    while connection.statistics().queued == 0 {
+        connection.try_send(&[1; 500]).unwrap();
+        sent += 500;
+    }
+    let queued = connection.statistics().queued;
+    assert_eq!(status(connection.try_send(&[2; 8001])), Status::InvalidArgument);
+    assert_eq!(status(connection.try_send(&[2; 8000])), Status::WouldBlock);
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("high"));
+    assert_eq!(connection.statistics().queued, queued, "all or nothing");
+    assert!(receive_exactly(&peer, sent) == vec![1; sent]);
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("low"));
+    connection.try_send(&[3; 8000]).unwrap();
+    assert!(receive_exactly(&peer, 8000) == [3; 8000]);
+
+    // A send that has waited in vain, too.
+    while connection.send(&[4; 500], Timeout::None).is_ok() {}
+    assert_eq!(status(connection.send(b"x", Timeout::After(Duration::from_millis(1)))), Status::TimedOut);
+    assert_eq!(tells.recv_timeout(PATIENCE), Ok("high"));
+    connection.close();
+    assert_eq!(status(connection.try_send(b"x")), Status::Closed);
 }

@@ -644,6 +644,7 @@ impl Call {
                         timeout(ms),
                         &mut number,
                     ));
+                    check(c::moorline_connection_try_send(connection, data, room(length)));
                     check(c::moorline_connection_statistics(connection, null_mut()));
                 }
                 Call::ConnectionEnd(connection, at_once) => {

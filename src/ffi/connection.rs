@@ -18,7 +18,8 @@ use std::ffi::{c_int, c_void};
 /// @param length      bytes
 /// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
 /// @param sent        out: how many bytes the kernel or the queue has taken; all on MOORLINE_OK, perhaps some otherwise
-/// @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time); MOORLINE_DISCONNECTED;
+/// @return MOORLINE_OK (all was taken); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (not all, in time; the callback `low_water` will
+///         tell when to go on); MOORLINE_DISCONNECTED;
 ///         MOORLINE_CLOSED (also after moorline_connection_close, and when the service stops); MOORLINE_INVALID_STATE (the
 ///         service has messages); MOORLINE_LIMIT_REACHED (no descriptors to wait with); MOORLINE_INVALID_ARGUMENT;
 ///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
@@ -46,6 +47,34 @@ pub unsafe extern "C" fn moorline_connection_send(
     })
 }
 
+/// Sends or queues all the data or nothing, and does not wait. There must be room for all of it in the queue.
+///
+/// @param connection  a connection that has not ended
+/// @param data        what to send; may be NULL if length is 0
+/// @param length      bytes
+/// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK (there is no room for all of it now; the callback `low_water` will tell when to try
+///         again); MOORLINE_INVALID_ARGUMENT (also: more than the service's queue_limit); MOORLINE_DISCONNECTED; MOORLINE_CLOSED (also
+///         after moorline_connection_close, and when the service stops); MOORLINE_INVALID_STATE (the service has messages);
+///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_connection_try_send(
+    connection: *mut moorline_connection,
+    data: *const c_void,
+    length: usize,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let data = unsafe { bytes(data, length) }?;
+        handle::get::<Connection>(connection)?.try_send(data)
+    })
+}
+
 /// Sends a message, whole or not at all. When the queue is full it waits; in a callback that holds up all connections of its
 /// thread. Any room is enough for a message, so the limit and one message are queued at most.
 ///
@@ -53,7 +82,8 @@ pub unsafe extern "C" fn moorline_connection_send(
 /// @param data        the message; may be NULL if length is 0
 /// @param length      bytes
 /// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
-/// @return as moorline_socket_send_message
+/// @return as moorline_socket_send_message; after MOORLINE_WOULD_BLOCK and MOORLINE_TIMED_OUT the callback `low_water` will tell when
+///         to go on
 ///
 /// Blocks until the timeout. Any thread; messages of several threads don't mix.
 ///

@@ -104,7 +104,8 @@ pub struct moorline_service_callbacks {
             reason: moorline_status,
         ),
     >,
-    /// More than high_water bytes are queued to the peer: nothing is read from it for now.
+    /// More than high_water bytes are queued to the peer, or a send has found no room: nothing is read from it for now. `low_water`
+    /// follows, unless the connection ends before.
     pub high_water: Option<
         unsafe extern "C" fn(context: *mut c_void, connection: *mut moorline_connection, queued: usize),
     >,

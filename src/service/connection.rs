@@ -1,7 +1,7 @@
 //! A connection of a service, and how any thread reaches the worker that serves it.
 
 use crate::deadline::{Deadline, Timeout};
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::poller::{Poller, PollerOptions};
 use crate::socket::{Credentials, Socket, SocketStatistics};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -21,6 +21,8 @@ struct Inner {
     wish: AtomicU8,
     /// Whether the worker has been asked to look at it and has not looked yet.
     asked: AtomicBool,
+    /// Whether a send has found no room, and the worker does not know yet.
+    found_no_room: AtomicBool,
     tag: AtomicUsize,
     socket: Socket,
     mailbox: Weak<Mailbox>,
@@ -48,6 +50,7 @@ impl Connection {
             tag: AtomicUsize::new(0),
             wish: AtomicU8::new(Wish::Stay as u8),
             asked: AtomicBool::new(false),
+            found_no_room: AtomicBool::new(false),
         }))
     }
 
@@ -56,7 +59,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`, `TimedOut`: the queue was full. `Closed`: also after [`Connection::close`], and when the service stops.
+    /// `WouldBlock`, `TimedOut`: the queue was full; [`super::Handler::low_water`] will tell when to go on. `Closed`: also after [`Connection::close`], and when the service stops.
     /// `Disconnected`.
     pub fn send_counted(&self, data: &[u8], timeout: Timeout) -> (usize, Result<()>) {
         self.sending(|socket| socket.send_counted(data, timeout))
@@ -71,12 +74,24 @@ impl Connection {
         self.send_counted(data, timeout).1
     }
 
+    /// Sends or queues all of `data` or nothing, and does not wait. Any room is not enough: there must be enough for all of it in the
+    /// queue.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: there is no room for all of it now; [`super::Handler::low_water`] will tell when to try again. `InvalidArgument`:
+    /// it is more than [`super::ServiceOptions::queue_limit`]. `Closed`, `Disconnected`: as [`Connection::send_counted`].
+    /// `InvalidState`: the service has messages, of which none is ever sent in part.
+    pub fn try_send(&self, data: &[u8]) -> Result<()> {
+        self.sending(|socket| (0, socket.try_send(data))).1
+    }
+
     /// Sends a message, whole or not at all. When the queue is full it waits; in a call of the handler that holds up all
     /// connections of its thread. Any room is enough for a message, so the limit and one message are queued at most.
     ///
     /// # Errors
     ///
-    /// As [`Socket::send_message`].
+    /// As [`Socket::send_message`]. After `WouldBlock` and `TimedOut` [`super::Handler::low_water`] will tell when to go on.
     pub fn send_message(&self, message: &[u8], timeout: Timeout) -> Result<()> {
         self.send_message_with(message, &[], timeout)
     }
@@ -93,7 +108,7 @@ impl Connection {
         descriptors: &[BorrowedDescriptor<'_>],
         timeout: Timeout,
     ) -> Result<()> {
-        let answer = self.sending(|socket| socket.send_message_with(message, descriptors, timeout));
+        let (_, answer) = self.sending(|socket| (0, socket.send_message_with(message, descriptors, timeout)));
         if answer.is_err() && self.0.socket.broken_off().is_some() {
             // Nothing else tells the worker.
             self.ask();
@@ -181,16 +196,27 @@ impl Connection {
         self.0.asked.swap(false, Ordering::AcqRel);
     }
 
-    /// Sends, and has the worker look at what that does to the queue: it watches for room to send only while something is queued, and
-    /// reads on when a send has taken the queue along.
-    fn sending<T>(&self, send: impl FnOnce(&Socket) -> T) -> T {
+    /// Whether a send has found no room since this was asked last.
+    pub(super) fn take_lack_of_room(&self) -> bool {
+        self.0.found_no_room.load(Ordering::Relaxed) && self.0.found_no_room.swap(false, Ordering::AcqRel)
+    }
+
+    /// Sends, and has the worker look at what that does to the queue: it watches for room to send only while something is queued,
+    /// reads on when a send has taken the queue along, and tells when there is room again for who has found none.
+    fn sending(&self, send: impl FnOnce(&Socket) -> (usize, Result<()>)) -> (usize, Result<()>) {
         let socket = &self.0.socket;
         let was_queued = socket.queued() > 0;
-        let answer = send(socket);
-        if was_queued || socket.queued() > 0 {
+        let (taken, answer) = send(socket);
+        let found_no_room = answer
+            .as_ref()
+            .is_err_and(|error| [Status::WouldBlock, Status::TimedOut].contains(&error.status()));
+        if found_no_room {
+            self.0.found_no_room.store(true, Ordering::Release);
+        }
+        if was_queued || found_no_room || socket.queued() > 0 {
             self.ask();
         }
-        answer
+        (taken, answer)
     }
 
     /// Asks the worker to look at it.

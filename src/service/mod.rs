@@ -80,7 +80,8 @@ pub trait Handler: Send + Sync + 'static {
         let (_, _) = (connection, reason);
     }
 
-    /// More than [`ServiceOptions::high_water`] is queued to the peer, so nothing is read from it for now.
+    /// More than [`ServiceOptions::high_water`] is queued to the peer, or a send has found no room; so nothing is read from it for
+    /// now. `low_water` follows, unless the connection ends before.
     fn high_water(&self, connection: &Connection, queued: usize) {
         let (_, _) = (connection, queued);
     }

@@ -138,6 +138,15 @@ impl Outgoing {
         self.limit > 0
     }
 
+    /// Whether so much may be queued at all.
+    pub fn check_can_hold(&self, length: usize) -> Result<()> {
+        if length <= self.limit {
+            return Ok(());
+        }
+        let context = format!("queue {length} bytes where at most {} are queued", self.limit);
+        Err(Error::new(Status::InvalidArgument, context))
+    }
+
     /// Bytes that the kernel took.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
@@ -178,6 +187,16 @@ impl Turn<'_> {
             outgoing.queued.store(outbox.len(), Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Sends all of the data at once, as far as the kernel takes it, and queues the rest; or does nothing, if there is no room for all.
+    pub fn send_whole(&mut self, data: &[u8]) -> Result<bool> {
+        self.begin()?;
+        let fits = data.len() <= self.state.outbox.room();
+        if fits {
+            self.send(data, &mut 0)?;
+        }
+        Ok(fits)
     }
 
     /// Gives the kernel what it takes of a message and queues the rest; or queues all, if there is room; or does nothing.

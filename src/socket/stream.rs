@@ -47,6 +47,19 @@ impl Socket {
         }
     }
 
+    /// Sends or queues all of `data` or nothing, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: the queue has no room for all of it now. `InvalidArgument`: nor has it when it is empty. `Closed`.
+    /// `Disconnected`. `InvalidState`: the socket has messages, not a stream.
+    pub(crate) fn try_send(&self, data: &[u8]) -> Result<()> {
+        self.check_unframed()?;
+        self.outgoing.check_can_hold(data.len())?;
+        let mut turn = self.outgoing.turn(Deadline::Now)?;
+        if turn.send_whole(data)? { Ok(()) } else { Err(Status::WouldBlock.into()) }
+    }
+
     /// Ends sends, with `Closed`, now and later. What is queued may still go out.
     pub(crate) fn end_sending(&self) {
         self.outgoing.shut();

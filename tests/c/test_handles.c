@@ -243,6 +243,7 @@ static moorline_status connection_send(void *handle)
     return status;
 }
 
+CALLER(connection_try_send, moorline_connection_try_send(handle, "x", 1))
 CALLER(connection_send_message_with_descriptors, moorline_connection_send_message_with_descriptors(handle, "x", 1, NULL, 0, 0))
 CALLER(connection_close, moorline_connection_close(handle))
 CALLER(connection_abort, moorline_connection_abort(handle))
@@ -318,6 +319,7 @@ static const struct function core_functions[] = {
     {"moorline_service_stop", SERVICE, service_stop},
     {"moorline_service_destroy", SERVICE, service_destroy},
     {"moorline_connection_send", CONNECTION, connection_send},
+    {"moorline_connection_try_send", CONNECTION, connection_try_send},
     {"moorline_connection_close", CONNECTION, connection_close},
     {"moorline_connection_abort", CONNECTION, connection_abort},
     {"moorline_connection_peer_credentials", CONNECTION, connection_peer_credentials},

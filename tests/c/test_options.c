@@ -358,6 +358,9 @@ static void send_nothing(void *context, moorline_connection *connection)
     CHECK_NUMBER(sent, 0);
     CHECK_STATUS(moorline_connection_send(connection, "x", 1, -2, &sent), MOORLINE_INVALID_ARGUMENT);
     CHECK_STATUS(moorline_connection_send(connection, "x", SIZE_MAX, 0, &sent), MOORLINE_INVALID_ARGUMENT);
+    CHECK_OK(moorline_connection_try_send(connection, NULL, 0));
+    CHECK_STATUS(moorline_connection_try_send(connection, NULL, 1), MOORLINE_INVALID_ARGUMENT);
+    CHECK_STATUS(moorline_connection_try_send(connection, "x", SIZE_MAX), MOORLINE_INVALID_ARGUMENT);
     CHECK_STATUS(moorline_connection_peer_credentials(connection, NULL), MOORLINE_INVALID_ARGUMENT);
     atomic_store(&inside, 1);
 }

@@ -247,6 +247,35 @@ TEST_F(OptionsTest, ServiceQueueLimitAndWaterMarks) {
     taken += sent.error().sent();
     EXPECT_GE(taken, 90 * million);
     EXPECT_LE(taken, 120 * million);
+    EXPECT_FAILS(connection.try_send("no room"), Status::would_block);
+    EXPECT_FAILS(connection.try_send({data.data(), options.queue_limit + 1}), Status::invalid_argument);
+}
+
+// All or nothing, and who has found no room is told when there is some, however little is queued.
+TEST_F(OptionsTest, ServiceSendsThatFindNoRoom) {
+    std::atomic<int> low{0};
+    std::promise<Connection> connected;
+    Service::Handler handler;
+    handler.connected = [&](Connection connection) { connected.set_value(connection); };
+    handler.low_water = [&](Connection, std::size_t) { ++low; };
+    Service service = must(Service::create(handler));
+    must(service.start("room"));
+    Socket client = must(Socket::connect("room", patience));
+    auto future = connected.get_future();
+    ASSERT_EQ(future.wait_for(patience), std::future_status::ready);
+    const Connection connection = future.get();
+
+    std::size_t taken = 0;
+    while (must(connection.statistics()).queued == 0) {
+        must(connection.try_send("some"));
+        taken += 4;
+    }
+    const std::string full_queue(1 << 20, 'x');
+    EXPECT_FAILS(connection.try_send(full_queue), Status::would_block);
+    EXPECT_EQ(receive_exactly(client, taken).size(), taken);
+    EXPECT_TRUE(eventually([&] { return low == 1; }));
+    must(connection.try_send(full_queue));
+    EXPECT_EQ(receive_exactly(client, full_queue.size()), full_queue);
 }
 
 TEST_F(OptionsTest, ServicePolicy) {

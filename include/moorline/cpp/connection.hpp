@@ -27,8 +27,8 @@ public:
 
     /// Sends all of `data`; what the kernel does not take is queued. Calls from several threads never interleave
     /// within one call. Blocks while the queue is full, until the timeout is over; in a callback that holds up every
-    /// connection of its thread. Errors: would_block and timed_out (not all was taken: Error::sent() says how much),
-    /// disconnected, closed (after close(), too, and when the service stops), invalid_state (the service has messages),
+    /// connection of its thread. Errors: would_block and timed_out (not all was taken: Error::sent() says how much,
+    /// and Handler::low_water will tell when to go on), disconnected, closed (after close(), too, and when the service stops), invalid_state (the service has messages),
     /// limit_reached (no descriptors to wait with), stale_handle.
     [[nodiscard]] Result<void> send(BytesView data, Timeout timeout) const noexcept {
         std::size_t sent = 0;
@@ -38,6 +38,14 @@ public:
     /// As send(BytesView, Timeout), of `size` bytes at `data`.
     [[nodiscard]] Result<void> send(const void* data, std::size_t size, Timeout timeout) const noexcept {
         return send(BytesView(data, size), timeout);
+    }
+
+    /// Sends or queues all of `data` or nothing; there must be room for all of it in the queue. Never blocks. Errors: would_block
+    /// (there is no room for all of it now: Handler::low_water will tell when to try again), invalid_argument (more than
+    /// ServiceOptions::queue_limit), disconnected, closed (after close(), too, and when the service stops), invalid_state (the
+    /// service has messages), stale_handle.
+    [[nodiscard]] Result<void> try_send(BytesView data) const noexcept {
+        return detail::done(moorline_connection_try_send(handle_, data.data(), data.size()));
     }
 
     /// Sends a message, whole or not at all; what the kernel does not take is queued. Any room is enough, so the limit and

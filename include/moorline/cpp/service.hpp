@@ -86,7 +86,8 @@ public:
         std::function<void(Connection, BytesView data)> received;
         /// The last call for a connection.
         std::function<void(Connection, Status reason)> disconnected;
-        /// The peer reads too slowly: send less. Nothing is read from it for now.
+        /// The peer reads too slowly, or a send has found no room: send less. Nothing is read from it for now. low_water follows,
+        /// unless the connection ends before.
         std::function<void(Connection, std::size_t queued)> high_water;
         /// The queue has drained: go on.
         std::function<void(Connection, std::size_t queued)> low_water;

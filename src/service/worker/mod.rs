@@ -339,10 +339,17 @@ impl Worker {
             // It fails when it was closed meanwhile, which ends it.
             let _ = self.mailbox.poller.modify(served.connection.socket(), interest, slot as u64);
         }
-        if !served.paused && queued > self.shared.options.high_water {
+        let lacks_room = served.connection.take_lack_of_room() || queued > self.shared.options.high_water;
+        if !served.paused && lacks_room {
             served.paused = true;
             self.call(slot, |handler, connection| handler.high_water(connection, queued));
-        } else if served.paused && queued <= self.shared.options.low_water {
+            // Of who has found no room the queue may be gone by now, of which nothing else tells.
+            self.look(slot);
+        } else if served.paused
+            && queued <= self.shared.options.low_water
+            // A queue that a stop has given up has not drained.
+            && served.connection.socket().endpoint().is_ok()
+        {
             served.paused = false;
             // It was this side that made the peer wait.
             served.connection.socket().restart_peer_clock();
@@ -601,6 +608,22 @@ mod tests {
         assert_eq!((worker.served.len(), connection.unsent()), (0, queued));
         assert_eq!(worker.shared.totals.cut_off.load(Ordering::Relaxed), queued);
         assert_eq!(*worker.shared.endings.lock(), Endings { closed: 1, ..Endings::default() });
+    }
+
+    #[test]
+    fn who_has_found_no_room_in_a_queue_that_has_gone_meanwhile_is_told_at_once() {
+        let mut worker = idle_worker();
+        let options = SocketOptions { send_queue_limit: 100, ..SocketOptions::default() };
+        let (socket, peer) = Socket::pair(&options).unwrap();
+        worker.serve(socket);
+        let connection = worker.served[0].connection.clone();
+        while connection.try_send(&[1; 100]).is_ok() {}
+        while peer.receive(&mut [0; 1 << 16], Timeout::None).is_ok() {}
+        // Takes the queue along.
+        connection.try_send(b"x").unwrap();
+        assert_eq!(connection.socket().queued(), 0);
+        worker.follow_orders();
+        assert!(!worker.served[0].paused, "low_water was called, too");
     }
 
     /// Sends on a stream fail for want of memory only while the peer is there. So these are datagrams, of which none can be as long as

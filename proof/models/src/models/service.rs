@@ -4,6 +4,7 @@ use crate::deadline::Deadline;
 use crate::error::Status;
 use crate::models::explore;
 use crate::socket::Socket;
+use crate::sys::File;
 use crate::{PollerOptions, Timeout};
 use loom::thread;
 use std::sync::Arc;
@@ -47,6 +48,23 @@ fn a_wish_is_seen_whatever_was_asked_before() {
         work(&mailbox, |orders, _| !orders.is_empty() && connection.wish() == Wish::Close);
         sender.join().unwrap();
         closer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_lack_of_room_is_seen_whatever_was_asked_before() {
+    explore(2, || {
+        let mailbox = mailbox();
+        let connection = Connection::new(Socket::with(File::default(), 2).0, &mailbox, 0);
+        // There is room for the one or the other.
+        let senders = [&b"x"[..], b"xy"].map(|data| {
+            let connection = connection.clone();
+            thread::spawn(move || drop(connection.try_send(data)))
+        });
+        work(&mailbox, |_, _| connection.take_lack_of_room());
+        for sender in senders {
+            sender.join().unwrap();
+        }
     });
 }
 
