@@ -5,11 +5,8 @@
 #include "names.h"
 
 #include <QtCore/qdeadlinetimer.h>
-#include <QtCore/qhashfunctions.h>
 #include <QtCore/qpointer.h>
 
-#include <array>
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -19,8 +16,6 @@ namespace moorline::qt {
 namespace {
 // Bytes that were received and wait for the event loop.
 constexpr qint64 mostUntold = qint64{4} * 1024 * 1024;
-// What the library takes 0 for.
-constexpr quint64 usualQueueLimit = quint64{1024} * 1024;
 
 Service::Connection idOf(moorline_connection *connection)
 {
@@ -80,13 +75,6 @@ public:
     std::condition_variable hasRoom;
     qint64 untold = 0;
     bool isStopping = false;
-
-    /// Who has it alone fills the queue of the connection. Several share one, but seldom two that are sent to at the same time.
-    std::mutex &sendingTo(Service::Connection connection) { return sending_[qHash(connection) % sending_.size()]; }
-    std::atomic<quint64> queueLimit = 0; ///< Of the present start.
-
-private:
-    std::array<std::mutex, 64> sending_;
 };
 
 static void onConnected(void *context, moorline_connection *connection)
@@ -179,7 +167,6 @@ bool Service::start(const QString &name)
     }
     d->fullName = native.full();
     d->errorString.clear();
-    d->queueLimit = d->options.queue_limit > 0 ? d->options.queue_limit : usualQueueLimit;
     return true;
 }
 
@@ -216,15 +203,7 @@ ServiceReport Service::stop(int timeoutMs)
 
 bool Service::send(Connection connection, const QByteArray &data)
 {
-    moorline_connection *const handle = handleOf(connection);
-    const auto size = static_cast<size_t>(data.size());
-    // The library takes as much as there is room for. So this looks first, and nobody takes the room meanwhile.
-    const std::lock_guard lock(d->sendingTo(connection));
-    moorline_socket_stats statistics = MOORLINE_SOCKET_STATS_INIT;
-    if (moorline_connection_statistics(handle, &statistics) != MOORLINE_OK || statistics.queued + size > d->queueLimit)
-        return false;
-    size_t sent = 0;
-    return moorline_connection_send(handle, data.constData(), size, 0, &sent) == MOORLINE_OK;
+    return moorline_connection_try_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size())) == MOORLINE_OK;
 }
 
 void Service::closeConnection(Connection connection)

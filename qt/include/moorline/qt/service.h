@@ -62,8 +62,8 @@ public:
     /// until then come still. Blocks until then.
     ServiceReport stop(int timeoutMs = 5000);
 
-    /// Queues all of the data or none of it, and does not wait. False if the queue has no room for it, as never for more than the limit,
-    /// or the connection has ended.
+    /// Queues all of the data or none of it, and does not wait. False if the queue has no room for it now, in which case drained() tells
+    /// when to try again; if it is more than the limit; or if the connection has ended.
     bool send(Connection connection, const QByteArray &data);
     /// Sends what is queued, then ends the connection.
     void closeConnection(Connection connection);
@@ -78,7 +78,7 @@ Q_SIGNALS:
     /// The last signal of a connection. The reason is in the library's words: "DISCONNECTED" if the peer has gone,
     /// or had ended its sending before this side closed the connection.
     void disconnected(quint64 connection, const QString &reason);
-    /// More is queued than the peer takes; nothing is read from it until drained().
+    /// More is queued than the peer takes, or a send has found no room; nothing is read from it until drained().
     void congested(quint64 connection, quint64 queuedBytes);
     /// What was queued has gone out but for this: go on.
     void drained(quint64 connection, quint64 queuedBytes);
