@@ -54,6 +54,7 @@
 //! | `outbox` | the bounded queue of what a socket has yet to send |
 //! | [`testkit`] | fixtures, faults, verdicts, leaks, recordings, for tests |
 //! | `sync` | what threads meet at |
+//! | `thread` | threads of the library's own |
 //! | `sys` | what the operating system does, behind one contract |
 //! | `ffi` | the C ABI |
 
@@ -92,6 +93,7 @@ mod slot;
 mod soloist;
 mod sources;
 mod sync;
+mod thread;
 mod visited;
 
 pub use busy_poll::BusyPoll;

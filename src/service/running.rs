@@ -10,11 +10,12 @@ use crate::poller::PollerOptions;
 use crate::server::{Server, ServerOptions};
 use crate::socket::MessageOptions;
 use crate::sys;
+use crate::thread;
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How much longer than its deadline a stop waits for its threads: they have nothing left to wait for then, unless a call of
@@ -136,10 +137,8 @@ impl Running {
             return Err(stopped_meanwhile());
         }
         for (index, worker) in workers.into_iter().enumerate() {
-            let thread = thread::Builder::new().name(format!("moorline-{index}"));
-            let spawned = sys::spawn_without_signals(|| thread.spawn(move || worker.run()))
-                .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"))?;
-            threads.push(spawned);
+            let name = format!("moorline-{index}");
+            threads.push(thread::start(&name, |builder| builder.spawn(move || worker.run()))?);
         }
         Ok(())
     }

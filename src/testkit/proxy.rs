@@ -9,13 +9,13 @@ use crate::gate::Gate;
 use crate::name::Name;
 use crate::server::{Server, ServerOptions};
 use crate::socket::{Socket, SocketOptions, Trust};
-use crate::sys::{self, RawDescriptor};
+use crate::sys::RawDescriptor;
+use crate::thread::OwnThread;
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How a proxy works.
@@ -71,8 +71,7 @@ const RETRY: Duration = Duration::from_millis(5);
 /// Listens under one name, connects each client to the server of another, and carries what they say, with its faults.
 pub struct Proxy {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    process: u32,
+    thread: OwnThread,
 }
 
 struct Shared {
@@ -120,10 +119,9 @@ impl Proxy {
             return Err(own_server(&name));
         }
         let runner = shared.clone();
-        let builder = std::thread::Builder::new().name("moorline-proxy".to_owned());
-        let thread = sys::spawn_without_signals(|| builder.spawn(move || runner.run()))
-            .map_err(|error| Error::os_as(Status::LimitReached, error, "start a thread"))?;
-        Ok(Proxy { shared, thread: Mutex::new(Some(thread)), process: sys::process_id() })
+        let proxy = Proxy { shared, thread: OwnThread::none() };
+        proxy.thread.start("moorline-proxy", move || runner.run())?;
+        Ok(proxy)
     }
 
     /// The full name to connect to.
@@ -172,17 +170,13 @@ impl Proxy {
     /// earlier stop. `InvalidState`: this is a forked child, and the proxy its parent's. Others of giving the name back, as
     /// [`Server::close`].
     pub fn stop(&self, timeout: Timeout) -> Result<()> {
-        if self.process != sys::process_id() {
+        if self.thread.is_inherited() {
             return Err(Error::new(Status::InvalidState, "stop a proxy: it is the parent process's"));
         }
         let deadline = Deadline::from(timeout);
         let closed = self.shared.server.close();
         self.shared.open.shut();
-        // With the lock, so that whoever else stops it has to wait for the thread as well.
-        if let Some(thread) = self.thread.lock().take() {
-            // It does not panic.
-            let _ = thread.join();
-        }
+        self.thread.join();
         let idle = self.shared.wire.wait_idle(deadline);
         self.shared.wire.end();
         closed?;
@@ -200,10 +194,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         // Nobody is left to tell. Who wants to know calls stop.
         let _ = self.stop(Timeout::None);
-        if self.process != sys::process_id() {
-            // Joining it is the parent's.
-            std::mem::forget(self.thread.get_mut().take());
-        }
     }
 }
 

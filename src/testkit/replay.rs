@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::poller::Interest;
 use crate::server::Server;
 use crate::socket::{self, Socket, SocketOptions, Trust};
-use crate::sys;
+use crate::thread;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -169,11 +169,10 @@ impl Recording {
                     place: 0,
                     ahead: VecDeque::new(),
                 };
-                let builder = std::thread::Builder::new().name("moorline-replay".to_owned());
-                let spawned =
-                    sys::spawn_without_signals(|| builder.spawn_scoped(scope, move || player.play(&part)));
-                let started = |error| Error::os_as(Status::LimitReached, error, "start a thread");
-                players.insert(connection, spawned.map_err(started)?);
+                let spawned = thread::start("moorline-replay", |builder| {
+                    builder.spawn_scoped(scope, move || player.play(&part))
+                })?;
+                players.insert(connection, spawned);
                 Ok(())
             });
             // Otherwise the other side is the reason, and those that have begun may find what it did differently before.

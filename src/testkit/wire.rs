@@ -8,12 +8,12 @@ use crate::error::{Error, Result, Status};
 use crate::poller::{Event, Interest, Poller, PollerOptions};
 use crate::socket::{self, Socket, is_would_block};
 use crate::sys::{self, BorrowedDescriptor, Descriptor, RawDescriptor};
+use crate::thread::OwnThread;
 use parking_lot::{Condvar, Mutex};
 use slab::Slab;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const EVENTS: usize = 64;
@@ -31,8 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Carries what goes over its links, on a thread that the first of them starts. Dropping it breaks them.
 pub(crate) struct Wire {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    process: u32,
+    thread: OwnThread,
 }
 
 struct Shared {
@@ -63,7 +62,7 @@ impl Wire {
             fewer: Condvar::new(),
             passed: Passed::default(),
         });
-        Ok(Wire { shared, thread: Mutex::default(), process: sys::process_id() })
+        Ok(Wire { shared, thread: OwnThread::none() })
     }
 
     /// Carries what goes over a link from now on. If the wire has ended, the link breaks.
@@ -81,21 +80,17 @@ impl Wire {
             let context = "put a wire between: it is the parent process's";
             return Err(Error::new(Status::InvalidState, context));
         }
-        let mut thread = self.thread.lock();
+        let mut orders = self.shared.orders.lock();
         if self.has_ended() {
             return Ok(());
         }
-        if thread.is_none() {
-            let runner = Runner::new(self.shared.clone());
-            let builder = std::thread::Builder::new().name("moorline-wire".to_owned());
-            let spawned = sys::spawn_without_signals(|| builder.spawn(move || runner.run()));
-            let started = |error| Error::os_as(Status::LimitReached, error, "start a thread");
-            *thread = Some(spawned.map_err(started)?);
-        }
+        let runner = self.shared.clone();
+        self.thread.start("moorline-wire", move || Runner::new(runner).run())?;
         if matches!(order, Order::Carry(_)) {
             *self.shared.links.lock() += 1;
         }
-        self.shared.orders.lock().push(order);
+        orders.push(order);
+        drop(orders);
         // It fails only when the counter is full, which is a wake-up too.
         let _ = self.shared.poller.wake();
         Ok(())
@@ -106,9 +101,9 @@ impl Wire {
         self.shared.passed[direction as usize].load(Ordering::Relaxed)
     }
 
-    /// Whether this is a forked child, and the thread its parent's.
+    /// [`OwnThread::is_inherited`].
     pub fn is_inherited(&self) -> bool {
-        self.process != sys::process_id()
+        self.thread.is_inherited()
     }
 
     /// The descriptors that it keeps for itself.
@@ -142,19 +137,17 @@ impl Wire {
 
     /// Breaks the links and ends the thread.
     pub fn end(&self) {
-        // Asked before anything is locked, perhaps for good by a thread that a forked child does not have.
         if self.is_inherited() {
             return;
         }
-        let mut thread = self.thread.lock();
-        self.shared.ended.store(true, Ordering::SeqCst);
-        self.shared.poller.close();
-        // With the lock, so that whoever else ends it has to wait for the thread as well.
-        if let Some(thread) = thread.take() {
-            // It does not panic; a panic has been printed.
-            let _ = thread.join();
+        {
+            // With the lock, which those who order something have between asking whether it has ended and ordering.
+            let mut orders = self.shared.orders.lock();
+            self.shared.ended.store(true, Ordering::SeqCst);
+            orders.clear();
         }
-        self.shared.orders.lock().clear();
+        self.shared.poller.close();
+        self.thread.join();
         // With the lock, which those who wait have between looking and waiting.
         let _links = self.shared.links.lock();
         self.shared.fewer.notify_all();
@@ -164,10 +157,6 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.end();
-        if self.is_inherited() {
-            // Joining it is the parent's.
-            std::mem::forget(self.thread.get_mut().take());
-        }
     }
 }
 
