@@ -1,7 +1,7 @@
 //! Where in a stream of bytes which fault is. It follows from the seed and the place in the stream alone, not from the sizes and times
 //! in which the bytes come, so that a run can be had again.
 
-use super::faults::{Direction, FaultLog, Faults};
+use super::faults::{Counter, Direction, FaultLog, Faults};
 use fastrand::Rng;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -116,11 +116,11 @@ impl Schedule {
                 }
             }
         }
-        self.log.count_piece();
+        self.log.count(|log| &log.pieces);
         Verdict::Pass(delay)
     }
 
-    fn note(&self, counter: impl Fn(&FaultLog) -> &super::faults::Counter, what: &str, at: u64) {
+    fn note(&self, counter: impl Fn(&FaultLog) -> &Counter, what: &str, at: u64) {
         let to = match self.direction {
             Direction::ToServer => "server",
             Direction::ToClient => "client",
@@ -153,7 +153,7 @@ impl Storm {
         match self.left.checked_sub(1) {
             Some(left) => {
                 self.left = left;
-                self.log.count_would_block();
+                self.log.count(|log| &log.would_blocks);
                 true
             }
             None => {

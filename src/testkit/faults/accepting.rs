@@ -1,0 +1,228 @@
+//! What a plan of faults does with accepting: delays, refusals, a lack of descriptors, a backlog that is full.
+
+use super::{FaultPlan, Faults};
+use crate::deadline::Deadline;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::name::{Name, Place};
+use crate::sys::{self, Listener, Stream, Waker};
+use parking_lot::Mutex;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+/// How far a plan is with accepting.
+#[derive(Default)]
+pub(super) struct Accepting {
+    /// Connections that were accepted, or refused, or found no descriptor.
+    seen: u64,
+    exhausted: bool,
+    /// Connections of our own that fill a backlog.
+    fillers: Vec<Stream>,
+    /// How many of those that fill, or have filled, are still to be met in whose backlog.
+    fillers_to_skip: Vec<(Weak<Endpoint<Listener>>, usize)>,
+    full: bool,
+    hold: Option<Arc<Hold>>,
+}
+
+impl Accepting {
+    pub fn new(faults: &Faults) -> Accepting {
+        Accepting { full: faults.backlog_full, ..Accepting::default() }
+    }
+
+    /// How many of those that have filled the backlog are still to be met there.
+    fn fillers_to_skip(&mut self, listener: &Arc<Endpoint<Listener>>) -> Option<&mut usize> {
+        self.fillers_to_skip.retain(|(other, left)| *left > 0 && other.strong_count() > 0);
+        let own = self.fillers_to_skip.iter_mut().find(|(other, _)| other.as_ptr() == Arc::as_ptr(listener));
+        own.map(|(_, left)| left)
+    }
+}
+
+/// What comes before the next connection may be accepted.
+enum Before {
+    Nothing,
+    /// The connection itself, which has its delay from then on.
+    Connection,
+    /// The end of a hold.
+    Over(Arc<Hold>),
+}
+
+/// A connection waits, and is not to be accepted yet.
+struct Hold {
+    /// Signalled when it may be.
+    over: Waker,
+    /// The system's time; none: until the backlog is opened.
+    until: Option<Instant>,
+    /// Those that were kept from accepting.
+    listeners: Mutex<Vec<Weak<Endpoint<Listener>>>>,
+}
+
+impl Hold {
+    fn new(until: Option<Instant>) -> Result<Hold> {
+        Ok(Hold { over: Waker::new()?, until, listeners: Mutex::default() })
+    }
+
+    fn add(&self, listener: &Arc<Endpoint<Listener>>) {
+        let listener = Arc::downgrade(listener);
+        let mut listeners = self.listeners.lock();
+        if !listeners.iter().any(|other| other.ptr_eq(&listener)) {
+            listeners.push(listener);
+        }
+    }
+
+    fn end(&self) {
+        self.over.signal();
+        for listener in self.listeners.lock().iter().filter_map(Weak::upgrade) {
+            listener.report_anew();
+        }
+    }
+}
+
+impl FaultPlan {
+    /// Lets connections into the backlog that was full, and has them accepted.
+    pub fn open_backlog(&self) {
+        let mut accepting = self.0.accepting.lock();
+        accepting.full = false;
+        accepting.fillers.clear();
+        let hold = accepting.hold.take();
+        drop(accepting);
+        if let Some(hold) = hold {
+            hold.end();
+        }
+    }
+
+    /// Waits until the next connection may be accepted, if one waits that may not be yet.
+    pub(crate) fn wait_to_accept(
+        &self,
+        listener: &Arc<Endpoint<Listener>>,
+        deadline: Deadline,
+    ) -> Result<()> {
+        loop {
+            if self.0.wire.has_ended() {
+                return Ok(());
+            }
+            let before = {
+                let mut accepting = self.0.accepting.lock();
+                self.before_accept(&mut accepting, listener)?
+            };
+            if let Before::Nothing = before {
+                return Ok(());
+            }
+            deadline.check_may_wait()?;
+            listener.wait(deadline, |listener, closed, deadline| match &before {
+                Before::Over(hold) => hold.over.wait(closed, deadline),
+                Before::Connection | Before::Nothing => listener.wait(closed, deadline),
+            })?;
+        }
+    }
+
+    /// What to wait for before the next connection may be accepted.
+    fn before_accept(&self, accepting: &mut Accepting, listener: &Arc<Endpoint<Listener>>) -> Result<Before> {
+        if let Some(hold) = &accepting.hold {
+            if hold.until.is_none_or(|until| until > Instant::now()) {
+                hold.add(listener);
+                return Ok(Before::Over(hold.clone()));
+            }
+            accepting.hold = None;
+            return Ok(Before::Nothing);
+        }
+        let delay = self.0.faults.accept_delay;
+        if !accepting.full {
+            let lacks_descriptor =
+                !accepting.exhausted && self.0.faults.no_descriptors_at == Some(accepting.seen + 1);
+            // Those that have filled the backlog were there before everybody else, and are no connections with which something could
+            // go wrong.
+            if accepting.fillers_to_skip(listener).is_some() || delay.is_none() && !lacks_descriptor {
+                return Ok(Before::Nothing);
+            }
+            if !has_waiting(listener) {
+                // Not left to the accept: what came just before it would come without its delay, or its failure.
+                return Ok(Before::Connection);
+            }
+            if lacks_descriptor {
+                return Err(self.lack_descriptor(accepting));
+            }
+        }
+        // A time beyond what the clock can say is for ever.
+        let until = delay.filter(|_| !accepting.full).and_then(|delay| Instant::now().checked_add(delay));
+        let hold = Arc::new(Hold::new(until)?);
+        hold.add(listener);
+        if !accepting.full {
+            self.0.log.note(
+                |log| &log.delayed_accepts,
+                || format!("connection {}: its accept waits", accepting.seen + 1),
+            );
+        }
+        if let Some(until) = until {
+            let over = hold.clone();
+            // The hold itself stays, as one that is over, for the accept that comes then.
+            self.0.wire.at(until, move || over.end())?;
+        }
+        accepting.hold = Some(hold.clone());
+        Ok(Before::Over(hold))
+    }
+
+    fn lack_descriptor(&self, accepting: &mut Accepting) -> Error {
+        accepting.exhausted = true;
+        self.0.log.note(
+            |log| &log.without_descriptor,
+            || format!("connection {}: no descriptor to accept it", accepting.seen + 1),
+        );
+        Error::os(sys::no_descriptors(), "accept a connection")
+    }
+
+    /// Whether the connection that was accepted is to be closed at once: by plan, or because it only filled the backlog.
+    pub(crate) fn refuses(&self, stream: &Stream, listener: &Arc<Endpoint<Listener>>) -> bool {
+        let mut accepting = self.0.accepting.lock();
+        if let Some(left) = accepting.fillers_to_skip(listener)
+            && is_own(stream)
+            && stream.is_gone()
+        {
+            *left -= 1;
+            return true;
+        }
+        accepting.seen += 1;
+        let refused = !self.0.wire.has_ended() && self.0.faults.refuse_accept_at == Some(accepting.seen);
+        if refused {
+            self.0.log.note(|log| &log.refused, || format!("connection {}: refused", accepting.seen));
+        }
+        refused
+    }
+
+    /// Fills the backlog of a server that has just begun to listen, if that is planned.
+    pub(crate) fn fill_backlog(&self, name: &Name, listener: &Arc<Endpoint<Listener>>) -> Result<()> {
+        let mut accepting = self.0.accepting.lock();
+        if !accepting.full {
+            return Ok(());
+        }
+        let mut count = 0;
+        loop {
+            let filler = match name.place() {
+                Place::Path(path) => Stream::connect(path, false, Deadline::Now),
+                Place::Abstract(name) => Stream::connect_abstract(name, false, Deadline::Now),
+            };
+            match filler {
+                Ok(filler) => {
+                    accepting.fillers.push(filler);
+                    count += 1;
+                }
+                Err(error) if error.status() == Status::WouldBlock => {
+                    accepting.fillers_to_skip.push((Arc::downgrade(listener), count));
+                    return Ok(());
+                }
+                Err(error) => {
+                    accepting.fillers.clear();
+                    let place = "fill the backlog, for which the server should have a small one";
+                    return Err(error.within(place));
+                }
+            }
+        }
+    }
+}
+
+fn has_waiting(listener: &Endpoint<Listener>) -> bool {
+    listener.wait(Deadline::Now, |listener, closed, now| listener.wait(closed, now)).is_ok()
+}
+
+fn is_own(stream: &Stream) -> bool {
+    stream.credentials().is_ok_and(|peer| peer.pid == Some(sys::process_number()))
+}
