@@ -2,7 +2,7 @@
 
 use crate::claim;
 use crate::error::{Error, Result, Status};
-use crate::sys;
+use crate::sys::{self, Place};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -24,12 +24,6 @@ pub enum Scope {
 /// A name, resolved: where its socket is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Name(Place);
-
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    Path(PathBuf),
-    Abstract(Vec<u8>),
-}
 
 /// What stands at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,12 +164,7 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Place::Path(path) => path.display().fmt(f),
-            Place::Abstract(name) => {
-                write!(f, "abstract name {}", String::from_utf8_lossy(name))
-            }
-        }
+        self.0.fmt(f)
     }
 }
 

@@ -4,11 +4,11 @@ use crate::claim::Claim;
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
-use crate::name::{Name, Place, Scope};
+use crate::name::{Name, Scope};
 use crate::policy::Policy;
 use crate::slot::{Filling, Slot};
 use crate::socket::{MessageOptions, Socket, SocketOptions};
-use crate::sys::{self, Bound, Listener, RawDescriptor, Stream};
+use crate::sys::{self, Listener, Place, RawDescriptor, Stream};
 use crate::testkit::faults::{FaultPlan, Role};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -170,12 +170,8 @@ impl Server {
     pub fn listen_descriptor(&self, descriptor: RawDescriptor) -> Result<()> {
         let filling = self.begin_to_listen()?;
         self.accepted.check()?;
-        let (listener, bound) = Listener::adopt(descriptor)?;
-        let name = match bound {
-            Bound::Path(path) => Some(Name::from_place(Place::Path(path))),
-            Bound::Abstract(bytes) => Some(Name::from_place(Place::Abstract(bytes))),
-            Bound::Unnamed => None,
-        };
+        let (listener, place) = Listener::adopt(descriptor)?;
+        let name = place.map(Name::from_place);
         let endpoint = Arc::new(Endpoint::new(listener));
         // If another thread closed the server meanwhile, it is as if it did so afterwards: the socket was taken over.
         filling.finish(Listening { endpoint, name, claim: None }).or_else(Listening::end)

@@ -14,7 +14,7 @@ use crate::busy_poll::{BusyPoll, BusyPoller};
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
-use crate::name::{Name, Place, Scope};
+use crate::name::{Name, Scope};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::{self, Stream};
@@ -129,11 +129,7 @@ impl Socket {
     pub fn connect_to(name: &Name, options: &SocketOptions, timeout: Timeout) -> Result<Socket> {
         let deadline = Deadline::from(timeout);
         options.check()?;
-        let refuses_descriptors = options.refuse_descriptors();
-        let stream = match name.place() {
-            Place::Path(path) => Stream::connect(path, refuses_descriptors, deadline),
-            Place::Abstract(name) => Stream::connect_abstract(name, refuses_descriptors, deadline),
-        }?;
+        let stream = Stream::connect(name.place(), options.refuse_descriptors(), deadline)?;
         if options.trust == Trust::SameUser {
             check_trust(&stream, name)?;
         }

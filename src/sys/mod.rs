@@ -3,13 +3,13 @@
 //!
 //! A backend provides:
 //!
-//! - `Stream`: a connected socket that never waits. `connect` (until a deadline), `pair`, `adopt`; `send`,
+//! - `Stream`: a connected socket that never waits. `connect` to a [`Place`] (until a deadline), `pair`, `adopt`; `send`,
 //!   `send_pieces`, `receive`, `receive_to_stop`, `receive_pieces` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
 //!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `look` whether it is ready; `shut_down` of a direction; `is_gone`;
 //!   `release` to the caller; `refuse_descriptors`, which may do nothing.
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
-//!   descriptor and tells the name it is bound to; `refuse_descriptors` for those it accepts.
+//!   descriptor and tells the [`Place`] it is bound to; `refuse_descriptors` for those it accepts.
 //! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one
 //!   opened directory, so that renaming or replacing the path meanwhile changes nothing; and `probe`: whether somebody
 //!   listens at a file there, without disturbing a server.
@@ -34,6 +34,28 @@ mod system;
 pub(crate) use system::*;
 pub use system::{BorrowedDescriptor, Descriptor, RawDescriptor};
 
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a socket is, for others to find.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At a file.
+    Path(PathBuf),
+    /// Under an abstract name.
+    Abstract(Vec<u8>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Path(path) => path.display().fmt(f),
+            Place::Abstract(name) => write!(f, "abstract name {}", String::from_utf8_lossy(name)),
+        }
+    }
+}
+
 /// What a wait looks for, or found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Readiness {
@@ -42,6 +64,9 @@ pub(crate) struct Readiness {
     /// The peer has closed its sending direction, or the connection has ended. Found, never looked for.
     pub hangup: bool,
 }
+
+/// Says of each send (true) and each receive (false) whether it is told that it would block, although the system might do it.
+pub(crate) type TurnsAway = Box<dyn Fn(bool) -> bool + Send + Sync>;
 
 /// Whether somebody listens at a socket file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +82,17 @@ pub(crate) enum Liveness {
 pub(crate) enum FileKind {
     Socket,
     Other(&'static str),
+}
+
+/// How publishing a file under a second name ended.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "no directory of names is ever opened there yet"))]
+pub(crate) enum Published {
+    Yes,
+    /// Something has that name already.
+    Taken,
+    /// The file to publish is not there any more.
+    SourceGone,
 }
 
 /// A file that is still the same one: the same inode of the same device.
@@ -76,4 +112,25 @@ pub struct Credentials {
     pub gid: u32,
     /// Process id, where the system tells it. The process may have ended since, and the number may be another's.
     pub pid: Option<u32>,
+}
+
+/// An open descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenDescriptor {
+    pub number: i32,
+    /// What it is: the path of a file, or a kind and a number that no other open one has, as `socket:[4711]`.
+    pub what: String,
+    /// Of a file that has a path: its device and its number there, which it keeps when it is renamed or removed.
+    pub file: Option<(u64, u64)>,
+    /// Of a bound Unix socket: its path.
+    pub bound: Option<PathBuf>,
+}
+
+/// A running thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunningThread {
+    pub id: u32,
+    pub name: String,
+    /// How long it runs.
+    pub age: Option<Duration>,
 }

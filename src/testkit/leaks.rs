@@ -3,7 +3,7 @@
 use crate::claim;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result};
-use crate::sys::resources::{self, OpenDescriptor, RunningThread};
+use crate::sys::{OpenDescriptor, RunningThread, resources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;

@@ -6,7 +6,6 @@ use crate::ffi::arguments::{Out, OutStruct, OutText, Versioned, timeout};
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, Kind, kind};
 use crate::ffi::status::moorline_status;
-use crate::name::Place;
 use crate::poller::Poller;
 use crate::server::Server;
 use crate::service::Service;
@@ -101,11 +100,8 @@ fn belongings(handle: usize) -> (Vec<RawDescriptor>, Option<PathBuf>) {
         handle::get::<T>(std::ptr::without_provenance(handle)).ok().map(|held| ask(&held))
     }
     let listening = |server: &Server| {
-        let file = server.name().ok().flatten().and_then(|name| match name.place() {
-            Place::Path(path) => Some(path.clone()),
-            Place::Abstract(_) => None,
-        });
-        (server.descriptors(), file)
+        let name = server.name().ok().flatten();
+        (server.descriptors(), name.and_then(|name| name.as_path().map(ToOwned::to_owned)))
     };
     let and = |(descriptors, file): (Vec<RawDescriptor>, Option<PathBuf>), more: Vec<RawDescriptor>| {
         ([descriptors, more].concat(), file)

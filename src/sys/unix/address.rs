@@ -1,5 +1,6 @@
 //! Addresses of Unix sockets, however long their paths are.
 
+use super::super::Place;
 use super::native_path;
 use super::platform::{self, SUN_PATH_LIMIT};
 use crate::error::Error;
@@ -31,22 +32,11 @@ impl ShortPath {
     }
 }
 
-/// Where a socket that somebody else bound is bound to.
-pub(crate) enum Bound {
-    Path(PathBuf),
-    Abstract(Vec<u8>),
-    Unnamed,
-}
-
-impl Bound {
-    pub(super) fn of(socket: impl AsFd) -> Result<Bound, Error> {
-        let address = rustix::net::getsockname(socket)
-            .and_then(SocketAddrUnix::try_from)
-            .map_err(|errno| Error::os(errno, "ask where it is bound"))?;
-        Ok(match (address.path_bytes(), platform::abstract_name(&address)) {
-            (Some(path), _) => Bound::Path(native_path(path)),
-            (None, Some(name)) => Bound::Abstract(name.to_vec()),
-            (None, None) => Bound::Unnamed,
-        })
-    }
+/// Where a socket that somebody else bound is bound to; none if it has no name.
+pub(super) fn bound_to(socket: impl AsFd) -> Result<Option<Place>, Error> {
+    let address = rustix::net::getsockname(socket)
+        .and_then(SocketAddrUnix::try_from)
+        .map_err(|errno| Error::os(errno, "ask where it is bound"))?;
+    let path = address.path_bytes().map(|path| Place::Path(native_path(path)));
+    Ok(path.or_else(|| platform::abstract_name(&address).map(|name| Place::Abstract(name.to_vec()))))
 }

@@ -1,6 +1,6 @@
 //! The directory of a name: what a claim does to files, relative to one opened directory.
 
-use super::super::{FileIdentity, FileKind, Liveness};
+use super::super::{FileIdentity, FileKind, Liveness, Published};
 use super::{Listener, RawDescriptor, leads_to, platform, raw};
 use crate::error::{Error, Status};
 use rustix::fd::OwnedFd;
@@ -15,16 +15,6 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Directory {
     descriptor: OwnedFd,
     path: PathBuf,
-}
-
-/// How publishing a file under a second name ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Published {
-    Yes,
-    /// Something has that name already.
-    Taken,
-    /// The file to publish is not there any more.
-    SourceGone,
 }
 
 /// Exclusive use of a directory by convention; ends with the value.

@@ -1,7 +1,7 @@
 //! A listening Unix socket that never waits.
 
-use super::super::Readiness;
-use super::address::Bound;
+use super::super::{Place, Readiness};
+use super::address::bound_to;
 use super::{RawDescriptor, Stream, Waker, check_stream_socket, platform, raw, take_over};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -35,15 +35,15 @@ impl Listener {
         Ok(Listener::from(uds_local_socket::Listener::from(socket)))
     }
 
-    /// Takes over a listening socket of the caller's; on failure it stays the caller's.
-    pub fn adopt(descriptor: RawDescriptor) -> Result<(Listener, Bound), Error> {
-        let mut bound = Bound::Unnamed;
+    /// Takes over a listening socket of the caller's, and tells where it is bound; on failure it stays the caller's.
+    pub fn adopt(descriptor: RawDescriptor) -> Result<(Listener, Option<Place>), Error> {
+        let mut place = None;
         let socket = take_over(descriptor, |socket| {
             check_stream_socket(socket, true)?;
-            bound = Bound::of(socket)?;
+            place = bound_to(socket)?;
             Ok(())
         })?;
-        Ok((Listener::from(uds_local_socket::Listener::from(socket)), bound))
+        Ok((Listener::from(uds_local_socket::Listener::from(socket)), place))
     }
 
     /// Turns away who sends descriptors to the connections to come, where the system can.
@@ -97,7 +97,8 @@ mod tests {
     fn only_connections_that_came_since_are_believed_to_refuse_descriptors() {
         let name = format!("moorline-{}", fastrand::u64(..));
         let mut listener = Listener::bind_abstract(name.as_bytes(), None).unwrap();
-        let connect = || Stream::connect_abstract(name.as_bytes(), false, Deadline::Now).unwrap();
+        let place = Place::Abstract(name.into_bytes());
+        let connect = || Stream::connect(&place, false, Deadline::Now).unwrap();
         let descriptor = std::fs::File::open("/dev/null").unwrap();
         let sent = |to: &Stream| to.send_pieces([b"x"], &[descriptor.as_fd()]);
         let early = connect();

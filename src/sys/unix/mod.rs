@@ -12,11 +12,10 @@ mod selector;
 mod stream;
 mod wait;
 
-pub(crate) use address::Bound;
-pub(crate) use directory::{Directory, Published};
+pub(crate) use directory::Directory;
 pub(crate) use listener::Listener;
 pub(crate) use selector::{Selection, Selector};
-pub(crate) use stream::{Stream, TurnsAway};
+pub(crate) use stream::Stream;
 pub(crate) use wait::Waker;
 
 use super::Readiness;

@@ -1,34 +1,14 @@
 //! What this process has: descriptors, threads, and the names that its sockets are bound to. Read from proc(5); where there is none,
 //! nothing is known.
 
+use super::super::{OpenDescriptor, Place, RunningThread};
+use super::address::bound_to;
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// An open descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OpenDescriptor {
-    pub number: i32,
-    /// What it is: the path of a file, or a kind and a number that no other open one has, as `socket:[4711]`.
-    pub what: String,
-    /// Of a file that has a path: its device and its number there, which it keeps when it is renamed or removed.
-    pub file: Option<(u64, u64)>,
-    /// Of a bound Unix socket: its path.
-    pub bound: Option<PathBuf>,
-}
-
-/// A running thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RunningThread {
-    pub id: u32,
-    pub name: String,
-    /// How long it runs.
-    pub age: Option<Duration>,
-}
 
 /// The open descriptors, by number.
 pub(crate) fn descriptors() -> Vec<OpenDescriptor> {
@@ -58,9 +38,8 @@ fn look(number: i32) -> Option<OpenDescriptor> {
     let what = fs::read_link(&link).ok()?.to_string_lossy().into_owned();
     // SAFETY: not negative; a number that is no open descriptor any more only makes the call fail.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    let bound = what.starts_with("socket:").then(|| super::address::Bound::of(borrowed).ok()).flatten();
-    let bound = match bound {
-        Some(super::address::Bound::Path(path)) => Some(path),
+    let bound = match what.starts_with("socket:").then(|| bound_to(borrowed)) {
+        Some(Ok(Some(Place::Path(path)))) => Some(path),
         _ => None,
     };
     let file = what.starts_with('/').then(|| fs::metadata(&link).ok()).flatten();

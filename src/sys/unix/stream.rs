@@ -1,6 +1,6 @@
 //! A connected Unix socket that never waits.
 
-use super::super::{Credentials, Readiness};
+use super::super::{Credentials, Place, Readiness, TurnsAway};
 use super::address::ShortPath;
 use super::{Descriptor, RawDescriptor, Waker, check_stream_socket, platform, raw, take_over};
 use crate::deadline::Deadline;
@@ -17,7 +17,6 @@ use rustix::net::{
 };
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::path::Path;
 
 /// The most descriptors that go with one sendmsg(2): SCM_MAX_FD, unix(7).
 const DESCRIPTORS_LIMIT: usize = 253;
@@ -51,9 +50,6 @@ struct Between {
     turns_away: Option<TurnsAway>,
 }
 
-/// Whether a send (true) or a receive (false) is told that it would block, although the kernel might do it.
-pub(crate) type TurnsAway = Box<dyn Fn(bool) -> bool + Send + Sync>;
-
 /// What the kernel said of the peer of a stream before something was put between.
 pub(crate) struct Peer {
     credentials: Option<Credentials>,
@@ -61,27 +57,15 @@ pub(crate) struct Peer {
 }
 
 impl Stream {
-    /// Connects to the server at a path. If it refuses descriptors, the system turns away who sends some, where it can.
-    pub fn connect(path: &Path, refuses_descriptors: bool, deadline: Deadline) -> Result<Stream, Error> {
-        let short = ShortPath::existing(path);
-        let address = short.as_ref().map_err(|errno| *errno).and_then(ShortPath::address);
-        address
-            .and_then(|address| connect(&address, refuses_descriptors, deadline))
-            .map_err(|errno| refusal(errno, deadline, &path.display().to_string()))
-    }
-
-    /// Connects to the server of an abstract name, as [`Stream::connect`] does to that at a path.
-    pub fn connect_abstract(
-        name: &[u8],
-        refuses_descriptors: bool,
-        deadline: Deadline,
-    ) -> Result<Stream, Error> {
-        platform::abstract_address(name)
-            .and_then(|address| connect(&address, refuses_descriptors, deadline))
-            .map_err(|errno| {
-                let name = format!("abstract name {}", String::from_utf8_lossy(name));
-                refusal(errno, deadline, &name)
-            })
+    /// Connects to the server at a place. If it refuses descriptors, the system turns away who sends some, where it can.
+    pub fn connect(place: &Place, refuses_descriptors: bool, deadline: Deadline) -> Result<Stream, Error> {
+        let connected = match place {
+            Place::Path(path) => ShortPath::existing(path)
+                .and_then(|short| connect(&short.address()?, refuses_descriptors, deadline)),
+            Place::Abstract(name) => platform::abstract_address(name)
+                .and_then(|address| connect(&address, refuses_descriptors, deadline)),
+        };
+        connected.map_err(|errno| refusal(errno, deadline, place))
     }
 
     /// Two sockets, connected to each other.
@@ -374,8 +358,8 @@ fn connect(
     Ok(stream)
 }
 
-fn refusal(errno: Errno, deadline: Deadline, name: &str) -> Error {
-    let context = format!("connect to {name}");
+fn refusal(errno: Errno, deadline: Deadline, place: &Place) -> Error {
+    let context = format!("connect to {place}");
     match errno {
         Errno::AGAIN => Error::os_as(deadline.expiry(), errno, context + ": its backlog is full"),
         errno => Error::os(errno, context),

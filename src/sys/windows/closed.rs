@@ -1,7 +1,7 @@
 //! What would be open, if anything could be opened: types without values, made by functions that answer NOT_SUPPORTED.
 
-use super::super::{Credentials, FileIdentity, FileKind, Liveness, Readiness};
-use super::{BorrowedDescriptor, Bound, Descriptor, Published, RawDescriptor, Source, not_supported};
+use super::super::{Credentials, FileIdentity, FileKind, Liveness, Place, Published, Readiness, TurnsAway};
+use super::{BorrowedDescriptor, Descriptor, RawDescriptor, Source, not_supported};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use std::ffi::OsStr;
@@ -27,9 +27,6 @@ impl From<Failure> for io::Error {
 /// A connected socket.
 pub(crate) struct Stream(Nothing);
 
-/// Says of each call whether it is to be turned away.
-pub(crate) type TurnsAway = Box<dyn Fn(bool) -> bool + Send + Sync>;
-
 /// What the system said of the peer of a stream before something was put between.
 pub(crate) struct Peer(Nothing);
 
@@ -52,16 +49,8 @@ pub(crate) struct Selector(Nothing);
 pub(crate) struct Selection(Nothing);
 
 impl Stream {
-    pub fn connect(path: &Path, _refuses_descriptors: bool, _deadline: Deadline) -> Result<Stream, Error> {
-        Err(not_supported(&format!("connect to {}", path.display())))
-    }
-
-    pub fn connect_abstract(
-        name: &[u8],
-        _refuses_descriptors: bool,
-        _deadline: Deadline,
-    ) -> Result<Stream, Error> {
-        Err(not_supported(&format!("connect to abstract name {}", String::from_utf8_lossy(name))))
+    pub fn connect(place: &Place, _refuses_descriptors: bool, _deadline: Deadline) -> Result<Stream, Error> {
+        Err(not_supported(&format!("connect to {place}")))
     }
 
     pub fn pair() -> Result<(Stream, Stream), Error> {
@@ -174,7 +163,7 @@ impl Listener {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub fn adopt(descriptor: RawDescriptor) -> Result<(Listener, Bound), Error> {
+    pub fn adopt(descriptor: RawDescriptor) -> Result<(Listener, Option<Place>), Error> {
         Err(not_supported(&format!("adopt handle {descriptor}")))
     }
 

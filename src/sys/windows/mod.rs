@@ -6,7 +6,7 @@
 mod closed;
 pub(crate) mod resources;
 
-pub(crate) use closed::{Directory, Listener, Selection, Selector, Stream, TurnsAway, Waker};
+pub(crate) use closed::{Directory, Listener, Selection, Selector, Stream, Waker};
 
 use super::Readiness;
 use crate::error::{Error, Status};
@@ -16,7 +16,7 @@ use std::io;
 use std::os::windows::io::{
     AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle, RawHandle,
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What an endpoint is made of.
 pub(crate) trait Source: AsHandle + Send + Sync + 'static {
@@ -49,23 +49,6 @@ pub(crate) const PATH_LIMIT: usize = 32_766;
 pub(crate) const FILE_NAME_LIMIT: usize = 255;
 /// The longest abstract name: as on Linux, for lack of a limit of the system's.
 pub(crate) const ABSTRACT_LIMIT: usize = 107;
-
-/// How publishing a file under a second name ended.
-#[derive(Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "no directory of names is ever opened here")]
-pub(crate) enum Published {
-    Yes,
-    Taken,
-    SourceGone,
-}
-
-/// Where a socket that somebody else bound is bound to.
-#[expect(dead_code, reason = "no socket is ever taken over here")]
-pub(crate) enum Bound {
-    Path(PathBuf),
-    Abstract(Vec<u8>),
-    Unnamed,
-}
 
 fn not_supported(what: &str) -> Error {
     Error::new(Status::NotSupported, format!("{what}: there are no local sockets on Windows yet"))

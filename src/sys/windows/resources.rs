@@ -1,24 +1,6 @@
 //! What this process has. Nothing is known of it here yet.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// An open descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OpenDescriptor {
-    pub number: i32,
-    pub what: String,
-    pub file: Option<(u64, u64)>,
-    pub bound: Option<PathBuf>,
-}
-
-/// A running thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RunningThread {
-    pub id: u32,
-    pub name: String,
-    pub age: Option<Duration>,
-}
+use super::super::{OpenDescriptor, RunningThread};
 
 /// The open descriptors: none is known.
 pub(crate) fn descriptors() -> Vec<OpenDescriptor> {

@@ -4,7 +4,7 @@ use super::{FaultPlan, Faults};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
-use crate::name::{Name, Place};
+use crate::name::Name;
 use crate::sys::{self, Listener, Stream, Waker};
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -196,11 +196,7 @@ impl FaultPlan {
         }
         let mut count = 0;
         loop {
-            let filler = match name.place() {
-                Place::Path(path) => Stream::connect(path, false, Deadline::Now),
-                Place::Abstract(name) => Stream::connect_abstract(name, false, Deadline::Now),
-            };
-            match filler {
+            match Stream::connect(name.place(), false, Deadline::Now) {
                 Ok(filler) => {
                     accepting.fillers.push(filler);
                     count += 1;
