@@ -108,26 +108,30 @@ impl Claim {
     }
 }
 
-/// What stands at a path.
+/// What stands at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum NameState {
+    /// Nothing.
     Absent,
+    /// A socket file that no server listens on any more.
     Dead,
+    /// A server.
     Live,
+    /// Something that is no socket.
     Occupied,
 }
 
 /// What stands at a path, without changing anything.
-pub(crate) fn state(path: &Path) -> Result<State> {
+pub(crate) fn state(path: &Path) -> Result<NameState> {
     let (directory, file) = match split(path) {
-        Err(error) if error.status() == Status::NotFound => return Ok(State::Absent),
+        Err(error) if error.status() == Status::NotFound => return Ok(NameState::Absent),
         parts => parts?,
     };
     Ok(match examine(&directory, &file)? {
-        Seen::Dead(_) => State::Dead,
-        Seen::Found(Found::Free) => State::Absent,
-        Seen::Found(Found::Live) => State::Live,
-        Seen::Found(Found::Occupied(_)) => State::Occupied,
+        Seen::Dead(_) => NameState::Dead,
+        Seen::Found(Found::Free) => NameState::Absent,
+        Seen::Found(Found::Live) => NameState::Live,
+        Seen::Found(Found::Occupied(_)) => NameState::Occupied,
     })
 }
 
@@ -416,29 +420,29 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("name");
         let listed = || claimed().into_iter().filter(|(_, claimed, _)| *claimed == path).count();
-        assert_eq!((state(&path).unwrap(), listed()), (State::Absent, 0));
+        assert_eq!((state(&path).unwrap(), listed()), (NameState::Absent, 0));
         let (claim, _listener) = take(&path).unwrap();
-        assert_eq!((state(&path).unwrap(), listed()), (State::Live, 1));
+        assert_eq!((state(&path).unwrap(), listed()), (NameState::Live, 1));
         assert_eq!(claim.descriptor(), claim.directory.descriptor());
         assert_eq!(status(take(&path)), Status::NameInUse);
         claim.release().unwrap();
-        assert_eq!((state(&path).unwrap(), listed()), (State::Absent, 0));
+        assert_eq!((state(&path).unwrap(), listed()), (NameState::Absent, 0));
     }
 
     #[test]
     fn sockets_are_removed_dead_or_live_and_nothing_else_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("name");
-        for expected in [State::Dead, State::Live] {
+        for expected in [NameState::Dead, NameState::Live] {
             let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-            let _live = (expected == State::Live).then_some(listener);
+            let _live = (expected == NameState::Live).then_some(listener);
             assert_eq!(state(&path).unwrap(), expected);
             remove(&path).unwrap();
-            assert_eq!(state(&path).unwrap(), State::Absent);
+            assert_eq!(state(&path).unwrap(), NameState::Absent);
             remove(&path).unwrap();
         }
         std::fs::write(&path, "precious").unwrap();
-        assert_eq!(state(&path).unwrap(), State::Occupied);
+        assert_eq!(state(&path).unwrap(), NameState::Occupied);
         assert_eq!((status(remove(&path)), status(take(&path))), (Status::NameInUse, Status::NameInUse));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     }
@@ -449,23 +453,23 @@ mod tests {
         let path = directory.path().join("name");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
-        assert_eq!((status(remove_dead(&path)), state(&path).unwrap()), (Status::NameInUse, State::Dead));
+        assert_eq!((status(remove_dead(&path)), state(&path).unwrap()), (Status::NameInUse, NameState::Dead));
         drop(held);
         for _ in 0..2 {
-            assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (true, State::Absent));
+            assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (true, NameState::Absent));
         }
         let (claim, _listener) = take(&path).unwrap();
-        assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, State::Live));
+        assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, NameState::Live));
         claim.release().unwrap();
         std::fs::write(&path, "precious").unwrap();
-        assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, State::Occupied));
+        assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, NameState::Occupied));
     }
 
     #[test]
     fn where_no_directory_is_there_is_nothing_and_what_names_no_file_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let absent = directory.path().join("absent/name");
-        assert_eq!(state(&absent).unwrap(), State::Absent);
+        assert_eq!(state(&absent).unwrap(), NameState::Absent);
         assert_eq!((status(remove(&absent)), status(take(&absent))), (Status::Ok, Status::NotFound));
         assert!(remove_dead(&absent).unwrap());
         let root = Path::new("/");

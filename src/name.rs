@@ -1,6 +1,7 @@
 //! What a name means: where its socket is.
 
 use crate::claim;
+pub use crate::claim::NameState;
 use crate::error::{Error, Result, Status};
 use crate::sys::{self, Place};
 use std::env;
@@ -24,19 +25,6 @@ pub enum Scope {
 /// A name, resolved: where its socket is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Name(Place);
-
-/// What stands at a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameState {
-    /// Nothing.
-    Absent,
-    /// A socket file that no server listens on any more.
-    Dead,
-    /// A server.
-    Live,
-    /// Something that is no socket.
-    Occupied,
-}
 
 impl Name {
     /// What the name means in the scope.
@@ -98,12 +86,7 @@ impl Name {
     ///
     /// Of the system. An abstract name can't be looked at, only connected to: `NotSupported`.
     pub fn state(&self) -> Result<NameState> {
-        Ok(match claim::state(self.path_or("look at")?)? {
-            claim::State::Absent => NameState::Absent,
-            claim::State::Dead => NameState::Dead,
-            claim::State::Live => NameState::Live,
-            claim::State::Occupied => NameState::Occupied,
-        })
+        claim::state(self.path_or("look at")?)
     }
 
     /// Removes the socket file, also a live server's: an explicit take-over. That there is none is fine.
