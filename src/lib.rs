@@ -48,6 +48,7 @@
 //! | `handshake` | what both sides of a connection with checked frames say first |
 //! | `endpoint` | an open socket, what ends the waits on it, and its poller |
 //! | `gate` | what can be shut for good while others wait at it |
+//! | `visited` | a lock of something that one thread works with while others may look in |
 //! | `crc32c` | the checksum of checked frames and their handshake |
 //! | `inbox` | what a socket has received and nobody has taken yet |
 //! | `room` | room to receive into, which the sockets of a thread share |
@@ -57,6 +58,7 @@
 //! | `thread` | threads of the library's own |
 //! | `sys` | what the operating system does, behind one contract |
 //! | `ffi` | the C ABI |
+//! | `fuzzing` | what only the fuzzers reach |
 
 pub mod busy_poll;
 pub mod clock;

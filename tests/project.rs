@@ -210,6 +210,29 @@ fn every_dependency_has_its_reason_and_no_other_has() {
     assert!(unused.is_empty(), "docs/dependencies.md has reasons for what is not used: {unused:?}");
 }
 
+/// The modules of a file that the map in its documentation lacks, and those that are in the map alone.
+fn faults_of_map(text: &str) -> Vec<&str> {
+    let mapped: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("//! | ")?.split('`').nth(1)).collect();
+    let declarations = text.lines().map(|line| line.strip_prefix("pub ").unwrap_or(line));
+    let modules: BTreeSet<&str> =
+        declarations.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+    modules.symmetric_difference(&mapped).copied().collect()
+}
+
+#[test]
+fn every_module_is_on_its_map_and_no_other_is() {
+    for file in ["src/lib.rs", "src/testkit/mod.rs"] {
+        let text = read(file);
+        assert!(text.matches("\n//! | ").count() > 10, "{file} was not understood");
+        assert_eq!(faults_of_map(&text), Vec::<&str>::new(), "{file}");
+    }
+    assert_eq!(
+        faults_of_map("//! | `one` | two |\n//! | [`three`] | |\npub mod three;\nmod four;\n"),
+        ["four", "one"]
+    );
+}
+
 /// The files below a folder.
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
