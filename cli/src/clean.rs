@@ -3,7 +3,7 @@
 use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
-use crate::list::{dead_names_in, usual_directories};
+use crate::names::{dead_names_in, usual_directories};
 use crate::output;
 use clap::Args;
 use moorline::Scope;

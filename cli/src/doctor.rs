@@ -3,7 +3,7 @@
 use crate::arguments::NameArguments;
 use crate::failure::{Answer, Failure};
 use crate::kernel::{self, File, Listener};
-use crate::list::{failure_of_link, state_for_clients, usual_directories};
+use crate::names::{failure_of_link, state_for_clients, usual_directories};
 use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};

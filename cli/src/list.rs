@@ -2,18 +2,17 @@
 
 use crate::failure::Answer;
 use crate::kernel::{self, File, Listener, Process};
+use crate::names::{dead_names_in, state_of, usual_directories};
 use crate::output;
 use clap::Args;
-use moorline::Scope;
-use moorline::name::{Name, NameState};
+use moorline::name::NameState;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{self, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(
@@ -180,46 +179,6 @@ impl SocketFiles {
 
 fn owner_of(path: &Path) -> Option<u32> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.uid())
-}
-
-/// The temp directory and the user's runtime directory.
-pub fn usual_directories() -> Vec<PathBuf> {
-    let parent = |scope| Some(Name::resolve("x", scope).ok()?.as_path()?.parent()?.to_owned());
-    [Scope::Temporary, Scope::Runtime].into_iter().filter_map(parent).collect()
-}
-
-/// What stands at a name for those who connect, whom a link there leads on.
-pub fn state_for_clients(name: &Name) -> moorline::Result<NameState> {
-    match name.as_path().and_then(|path| fs::canonicalize(path).ok()) {
-        Some(path) => state_of(&path),
-        None => name.state(),
-    }
-}
-
-/// Why a link at the path, if there is one, leads to nothing that this user could reach.
-pub fn failure_of_link(path: &Path) -> Option<io::Error> {
-    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink)?;
-    fs::canonicalize(path).err()
-}
-
-/// What stands at an absolute path.
-fn state_of(path: &Path) -> moorline::Result<NameState> {
-    Name::resolve(path, Scope::Temporary)?.state()
-}
-
-/// The names in a directory whose servers have died. Their paths are absolute, as a relative one would be a plain name.
-pub fn dead_names_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut dead = Vec::new();
-    for entry in fs::read_dir(path::absolute(directory)?)? {
-        let entry = entry?;
-        let path = entry.path();
-        let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
-        if is_socket && state_of(&path).is_ok_and(|state| state == NameState::Dead) {
-            dead.push(path);
-        }
-    }
-    dead.sort();
-    Ok(dead)
 }
 
 fn to_cells(server: &Server) -> Vec<String> {

@@ -14,6 +14,7 @@ mod generate;
 mod interrupt;
 mod kernel;
 mod list;
+mod names;
 mod output;
 mod pipe;
 mod proxy;

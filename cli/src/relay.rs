@@ -6,7 +6,7 @@ use crate::failure::{Answer, Failure};
 use crate::faults::counted;
 use crate::interrupt;
 use crate::kernel;
-use crate::list::{failure_of_link, state_for_clients};
+use crate::names::{failure_of_link, state_for_clients};
 use crate::output;
 use clap::Args;
 use moorline::name::{Name, NameState};
