@@ -26,7 +26,7 @@ void worker_start(struct worker *worker, void (*body)(void *), void *context)
     CHECK_NUMBER(pthread_create(&worker->thread, NULL, worker_main, worker), 0);
 }
 
-/* The line of /proc that names the system call that the thread is in; "running" when it is in none. */
+/* What a file of /proc says of a thread; nothing of one that has ended. */
 static void read_task_file(pid_t id, const char *name, char *buffer, size_t capacity)
 {
     char file[64];
@@ -48,6 +48,7 @@ static char task_state(pid_t id)
     return end_of_name != NULL && end_of_name[1] == ' ' ? end_of_name[2] : '?';
 }
 
+/* What was seen of a thread: the system call that it is in; "running" when it is in none. */
 struct look {
     char call[256];
 };
