@@ -11,9 +11,6 @@ use moorline::{
     Framing, MessageOptions, Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout,
 };
 use std::io::Read;
-use std::os::fd::IntoRawFd;
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Long enough that only a hang gets here.
@@ -71,10 +68,7 @@ pub fn fill(socket: &Socket) -> usize {
 
 /// What a client sends first: its part of the handshake, and a message.
 pub fn first_words(message: &[u8]) -> Vec<u8> {
-    let messages = Some(Arc::new(MessageOptions::new(Framing::Checked)));
-    let (near, mut far) = UnixStream::pair().unwrap();
-    let options = SocketOptions { messages, ..SocketOptions::default() };
-    let socket = Socket::adopt(near.into_raw_fd(), &options).unwrap();
+    let (socket, mut far) = messages::against_plain(MessageOptions::new(Framing::Checked));
     socket.send_message(message, WATCHDOG).unwrap();
     drop(socket);
     let mut bytes = Vec::new();
