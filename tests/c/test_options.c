@@ -1,15 +1,7 @@
 /* Arguments that are no handles: structs of any size, numbers out of range, timeouts, missing buffers and outputs. */
-#include "support.h"
+#include "support_options.h"
 
 /* --- option structs: each is given in all sizes --- */
-
-enum { ROOM = 4096 };
-
-union sized {
-    size_t struct_size;
-    unsigned char bytes[2 * ROOM];
-    max_align_t aligned;
-};
 
 static moorline_status server_options(union sized *options)
 {
@@ -82,11 +74,7 @@ static moorline_status exchange_options(union sized *options)
 
 static void test_sizes_of_options(void)
 {
-    static const struct {
-        const char *name;
-        size_t size;
-        moorline_status (*use)(union sized *options);
-    } cases[] = {
+    static const struct sized_options cases[] = {
         {"moorline_server_options", sizeof(moorline_server_options), server_options},
         {"moorline_socket_options", sizeof(moorline_socket_options), socket_options},
         {"moorline_poller_options", sizeof(moorline_poller_options), poller_options},
@@ -94,33 +82,7 @@ static void test_sizes_of_options(void)
         {"moorline_service_callbacks", sizeof(moorline_service_callbacks), service_callbacks},
         {"moorline_exchange_options", sizeof(moorline_exchange_options), exchange_options},
     };
-    static union sized options;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-        const size_t size = cases[i].size;
-        fprintf(stderr, "    %s, %zu bytes\n", cases[i].name, size);
-        memset(&options, 0, sizeof options);
-        CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT); /* forgotten */
-        CHECK_CONTAINS(last_error().text, "struct_size");
-        const size_t bad[] = {1, sizeof(size_t) - 1, size - 1, size + 1, ROOM + 1, SIZE_MAX / 2, SIZE_MAX};
-        for (size_t j = 0; j < sizeof bad / sizeof bad[0]; ++j) {
-            options.struct_size = bad[j];
-            CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT);
-        }
-        options.struct_size = size;
-        CHECK_OK(cases[i].use(&options)); /* zero is the default of all fields */
-
-        /* From a program that was built with an older header, or a newer one. */
-        options.struct_size = sizeof(size_t);
-        memset(options.bytes + sizeof(size_t), 0xff, sizeof options - sizeof(size_t)); /* not to be looked at */
-        CHECK_OK(cases[i].use(&options));
-        memset(&options, 0, sizeof options);
-        options.struct_size = size + 64;
-        CHECK_OK(cases[i].use(&options));
-        options.bytes[size + 63] = 1; /* something that this version cannot know */
-        CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT);
-        options.struct_size = size + 64 - sizeof(size_t);
-        CHECK_OK(cases[i].use(&options));
-    }
+    check_sizes_of_options(cases, sizeof cases / sizeof cases[0]);
 }
 
 static moorline_status service_marks(size_t limit, size_t high, size_t low)

@@ -1,14 +1,7 @@
 /* Arguments of the test kit that are no handles: structs of any size, numbers out of range, timeouts, missing outputs; and handles
    in options. */
+#include "support_options.h"
 #include "support_testkit.h"
-
-enum { ROOM = 4096 };
-
-union sized {
-    size_t struct_size;
-    unsigned char bytes[2 * ROOM];
-    max_align_t aligned;
-};
 
 /* --- option structs: each is given in all sizes --- */
 
@@ -67,39 +60,14 @@ static void read_recording(void)
 
 static void test_sizes_of_options(void)
 {
-    static const struct {
-        const char *name;
-        size_t size;
-        moorline_status (*use)(union sized *options);
-    } cases[] = {
+    static const struct sized_options cases[] = {
         {"moorline_faults", sizeof(moorline_faults), faults_of},
         {"moorline_fixture_options", sizeof(moorline_fixture_options), fixture_options},
         {"moorline_proxy_options", sizeof(moorline_proxy_options), proxy_options},
         {"moorline_replay_options", sizeof(moorline_replay_options), replay_options},
     };
-    static union sized options;
     read_recording();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-        const size_t size = cases[i].size;
-        fprintf(stderr, "    %s, %zu bytes\n", cases[i].name, size);
-        const size_t bad[] = {0, 1, sizeof(size_t) - 1, ROOM + 1, SIZE_MAX};
-        memset(&options, 0, sizeof options);
-        for (size_t j = 0; j < sizeof bad / sizeof bad[0]; ++j) {
-            options.struct_size = bad[j];
-            CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT);
-            CHECK_CONTAINS(last_error().text, "struct_size");
-        }
-        options.struct_size = size;
-        CHECK_OK(cases[i].use(&options)); /* zero is the default of all fields */
-        options.struct_size = sizeof(size_t);
-        memset(options.bytes + sizeof(size_t), 0xff, sizeof options - sizeof(size_t)); /* not to be looked at */
-        CHECK_OK(cases[i].use(&options));
-        memset(&options, 0, sizeof options);
-        options.struct_size = size + 64;
-        CHECK_OK(cases[i].use(&options));
-        options.bytes[size + 63] = 1; /* something that this version cannot know */
-        CHECK_STATUS(cases[i].use(&options), MOORLINE_INVALID_ARGUMENT);
-    }
+    check_sizes_of_options(cases, sizeof cases / sizeof cases[0]);
     CHECK_OK(moorline_recording_destroy(recording));
 }
 
