@@ -49,7 +49,7 @@ impl Policy {
     }
 
     /// Whether a process of this user lets the peer in.
-    fn admits(&self, peer: &Credentials, user: u32) -> bool {
+    pub(crate) fn admits(&self, peer: &Credentials, user: u32) -> bool {
         match self {
             Policy::Everyone => true,
             Policy::SameUser => peer.uid == user,

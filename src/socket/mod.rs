@@ -15,6 +15,7 @@ use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::name::{Name, Scope};
+use crate::policy::Policy;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::{self, Stream};
@@ -289,12 +290,12 @@ impl Socket {
 }
 
 fn check_trust(stream: &Stream, name: &Name) -> Result<()> {
-    const ROOT: u32 = 0;
-    let server = stream.credentials()?.uid;
-    if server == sys::user_id() || server == ROOT {
+    let server = stream.credentials()?;
+    if Policy::SameUserOrRoot.admits(&server, sys::user_id()) {
         return Ok(());
     }
-    let context = format!("connect to {name}: its server is user {server}'s, not this user's or root's");
+    let context =
+        format!("connect to {name}: its server is user {}'s, not this user's or root's", server.uid);
     Err(Error::new(Status::PermissionDenied, context))
 }
 
