@@ -166,9 +166,6 @@ pub unsafe extern "C" fn moorline_socket_send_message_with_descriptors(
     })
 }
 
-/// One more than this many descriptors are enough to be told that they are too many.
-const DESCRIPTORS_LIMIT: usize = 253;
-
 /// The caller's descriptors.
 ///
 /// # Safety
@@ -182,7 +179,8 @@ pub(super) unsafe fn borrow_all<'call>(
         return Err(Error::new(Status::InvalidArgument, "descriptors is NULL"));
     }
     let mut borrowed = Vec::new();
-    for index in 0..count.min(DESCRIPTORS_LIMIT + 1) {
+    // One more than there may be is enough to be told that they are too many.
+    for index in 0..count.min(sys::DESCRIPTORS_LIMIT + 1) {
         // SAFETY: there are `count` of them, says the caller.
         let descriptor = unsafe { descriptors.add(index).read() };
         borrowed.push(sys::borrow(descriptor)?);

@@ -20,8 +20,6 @@ const EVENTS: usize = 64;
 const READ_SIZE: usize = 64 * 1024;
 /// How many pieces one direction of a link passes on before the others get their turn.
 const FAIR_SHARE: usize = 16;
-/// The most descriptors that come at once: SCM_MAX_FD, unix(7).
-const DESCRIPTORS: usize = 253;
 /// How long it is waited at first until it is asked again whether a piece was received that the next one waits for. The system tells when
 /// there is room to send, a moment before it counts the last of the bytes as received, and not again after that.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -371,7 +369,7 @@ impl Flow {
         let endpoint = from.endpoint().map_err(|error| error.status())?;
         let (received, descriptors, _) = endpoint
             .source()
-            .receive_with(&mut buffer[..room], DESCRIPTORS)
+            .receive_with(&mut buffer[..room], sys::DESCRIPTORS_LIMIT)
             .map_err(|error| error.status())?;
         if received == 0 {
             return Err(Status::Disconnected);

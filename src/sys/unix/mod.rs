@@ -62,6 +62,8 @@ pub(crate) const PATH_LIMIT: usize = libc::PATH_MAX as usize - 1;
 pub(crate) const FILE_NAME_LIMIT: usize = 255;
 /// The longest abstract name: `sun_path` of unix(7) without the leading NUL.
 pub(crate) const ABSTRACT_LIMIT: usize = 107;
+/// The most descriptors that go with one sendmsg(2): SCM_MAX_FD, unix(7).
+pub(crate) const DESCRIPTORS_LIMIT: usize = 253;
 
 /// Whether an error of a send with descriptors means that the receiver takes none: what SO_PASSRIGHTS of Linux 6.16 has it answer.
 pub(crate) fn is_refusal_of_descriptors(error: Errno) -> bool {

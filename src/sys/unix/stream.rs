@@ -2,7 +2,9 @@
 
 use super::super::{Credentials, Place, Readiness, TurnsAway};
 use super::address::ShortPath;
-use super::{Descriptor, RawDescriptor, Waker, check_stream_socket, platform, raw, take_over};
+use super::{
+    DESCRIPTORS_LIMIT, Descriptor, RawDescriptor, Waker, check_stream_socket, platform, raw, take_over,
+};
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
 use interprocess::local_socket::traits::StreamCommon;
@@ -17,9 +19,6 @@ use rustix::net::{
 };
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-
-/// The most descriptors that go with one sendmsg(2): SCM_MAX_FD, unix(7).
-const DESCRIPTORS_LIMIT: usize = 253;
 
 /// Up to so many bytes, copying pieces together costs less than what sendmsg(2) costs more than send(2).
 const WORTH_GATHERING: usize = 1536;

@@ -49,6 +49,8 @@ pub(crate) const PATH_LIMIT: usize = 32_766;
 pub(crate) const FILE_NAME_LIMIT: usize = 255;
 /// The longest abstract name: as on Linux, for lack of a limit of the system's.
 pub(crate) const ABSTRACT_LIMIT: usize = 107;
+/// The most handles that go with a message: none yet.
+pub(crate) const DESCRIPTORS_LIMIT: usize = 0;
 
 fn not_supported(what: &str) -> Error {
     Error::new(Status::NotSupported, format!("{what}: there are no local sockets on Windows yet"))
