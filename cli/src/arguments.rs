@@ -4,7 +4,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use moorline::name::Name;
-use moorline::{Framing, MessageOptions, Scope, Timeout};
+use moorline::{Framing, MessageOptions, Scope, Timeout, Trust};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -45,6 +45,20 @@ pub struct NameArguments {
 impl NameArguments {
     pub fn resolve(&self) -> moorline::Result<Name> {
         Name::resolve(&self.name, self.scope.into())
+    }
+}
+
+/// Whose server is connected to.
+#[derive(Args)]
+pub struct TrustArguments {
+    /// Connect to a server of any user, not only to one of this user's or root's
+    #[arg(long)]
+    trust_anyone: bool,
+}
+
+impl TrustArguments {
+    pub fn trust(&self) -> Trust {
+        if self.trust_anyone { Trust::Anyone } else { Trust::SameUser }
     }
 }
 

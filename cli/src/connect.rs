@@ -1,11 +1,11 @@
 //! `moorline connect`: the standard input and output, or a file, and a server.
 
-use crate::arguments::{MessageArguments, NameArguments, seconds, timeout};
+use crate::arguments::{MessageArguments, NameArguments, TrustArguments, seconds, timeout};
 use crate::failure::{Answer, Failure};
 use crate::output;
 use clap::Args;
 use moorline::socket::Direction;
-use moorline::{Socket, SocketOptions, Status, Timeout, Trust};
+use moorline::{Socket, SocketOptions, Status, Timeout};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::fs::File;
@@ -32,9 +32,8 @@ pub struct Arguments {
     /// Seconds to wait for the connection, at most
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Connect to a server of any user, not only to one of this user's or root's
-    #[arg(long)]
-    trust_anyone: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
@@ -42,11 +41,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     let (input, left) = Input::open(arguments.file.as_deref())?;
     let max_message = messages.as_ref().map(|messages| messages.max_message);
     let framed = max_message.is_some();
-    let options = SocketOptions {
-        trust: if arguments.trust_anyone { Trust::Anyone } else { Trust::SameUser },
-        messages,
-        ..SocketOptions::default()
-    };
+    let options = SocketOptions { trust: arguments.trust.trust(), messages, ..SocketOptions::default() };
     let name = arguments.name.resolve()?;
     let socket = Arc::new(Socket::connect_to(&name, &options, timeout(arguments.timeout))?);
     // Not joined: when receiving fails, it may wait for the input still.

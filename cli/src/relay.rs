@@ -1,6 +1,6 @@
 //! What stands between the clients of one name and the server of another: the part that `proxy` and `tap` share.
 
-use crate::arguments::{ScopeName, seconds};
+use crate::arguments::{ScopeName, TrustArguments, seconds};
 use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::faults::counted;
@@ -9,9 +9,9 @@ use crate::kernel;
 use crate::names::{failure_of_link, state_for_clients};
 use crate::output;
 use clap::Args;
+use moorline::Status;
 use moorline::name::{Name, NameState};
 use moorline::testkit::{FaultPlan, Proxy, ProxyOptions, Tap};
-use moorline::{Status, Trust};
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::fs;
@@ -34,9 +34,8 @@ pub struct RelayArguments {
     /// Where a plain name of the server lives, if elsewhere
     #[arg(long, value_enum)]
     target_scope: Option<ScopeName>,
-    /// Connect to a server of any user, not only to one of this user's or root's
-    #[arg(long)]
-    trust_anyone: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// Seconds to try for a connection to a server whose backlog is full
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
     connect_timeout: Duration,
@@ -76,7 +75,7 @@ pub fn relay(arguments: &RelayArguments, doings: Doings) -> Answer {
         faults: doings.plan.clone(),
         tap: tap.clone(),
         backlog: doings.backlog,
-        trust: if arguments.trust_anyone { Trust::Anyone } else { Trust::SameUser },
+        trust: arguments.trust.trust(),
         connect_timeout: arguments.connect_timeout,
         ..ProxyOptions::default()
     };

@@ -1,13 +1,13 @@
 //! `moorline replay`: plays a recording to a server, or to clients, and tells where they first do something else.
 
-use crate::arguments::{ScopeName, seconds, timeout};
+use crate::arguments::{ScopeName, TrustArguments, seconds, timeout};
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
 use crate::output;
 use clap::{ArgGroup, Args};
 use moorline::name::Name;
 use moorline::testkit::{Recording, Replay, ReplayOptions};
-use moorline::{Server, ServerOptions, Trust};
+use moorline::{Server, ServerOptions};
 use serde_json::json;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     server: Option<OsString>,
     /// Play the server, under this name: the first client to come has the part of the first connection, and so on
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "trust_anyone")]
     listen: Option<OsString>,
     /// Where a plain name lives
     #[arg(long, value_enum, default_value_t)]
@@ -42,9 +42,8 @@ pub struct Arguments {
     /// Seconds that all of it may take, the waiting for clients included
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Connect to a server of any user, not only to one of this user's or root's
-    #[arg(long, conflicts_with = "listen")]
-    trust_anyone: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -57,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     let options = ReplayOptions {
         real_time: arguments.real_time,
         patience: arguments.patience,
-        trust: if arguments.trust_anyone { Trust::Anyone } else { Trust::SameUser },
+        trust: arguments.trust.trust(),
     };
     let limit = timeout(arguments.timeout);
     let server = Arc::new(Server::new(ServerOptions::default()));
