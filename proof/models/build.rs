@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// The library's files that the models run.
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 19] = [
     "clock.rs",
     "deadline.rs",
     "endpoint.rs",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 18] = [
     "ffi/table.rs",
     "service/connection.rs",
     "service/headcount.rs",
+    "service/mailbox.rs",
     "socket/close.rs",
     "socket/outgoing.rs",
     "socket/stream.rs",

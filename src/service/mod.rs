@@ -2,6 +2,7 @@
 
 mod connection;
 mod headcount;
+mod mailbox;
 mod running;
 mod worker;
 
@@ -400,7 +401,7 @@ impl Service {
 
     /// Its own threads would wait for themselves.
     fn refuse_own_threads(&self) -> Result<()> {
-        if connection::on_thread_of(self.number) {
+        if mailbox::on_thread_of(self.number) {
             let context = "stop: called from the service's own handler";
             return Err(Error::new(Status::InvalidState, context));
         }

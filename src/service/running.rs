@@ -1,7 +1,7 @@
 //! A service between start and stop: its threads, and what they have in common.
 
-use super::connection::Mailbox;
 use super::headcount::Headcount;
+use super::mailbox::Mailbox;
 use super::worker::Worker;
 use super::{Endings, Handler, ServiceOptions, ServiceReport};
 use crate::deadline::Deadline;

@@ -9,6 +9,9 @@ mod connection {
 mod headcount {
     library!("service_headcount.rs");
 }
+mod mailbox {
+    library!("service_mailbox.rs");
+}
 
 pub use connection::Connection;
 

@@ -6,7 +6,7 @@ use crate::deadline::Timeout;
 use crate::error::{Result, Status};
 use crate::poller::Interest;
 use crate::server::Server;
-use crate::service::connection::{Mailbox, Order};
+use crate::service::mailbox::{Mailbox, Order};
 use crate::socket::Socket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

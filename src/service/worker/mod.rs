@@ -5,7 +5,8 @@ mod lateness;
 mod reading;
 
 use super::Handler;
-use super::connection::{Connection, Mailbox, Order, Wish, enter_thread};
+use super::connection::{Connection, Wish};
+use super::mailbox::{Mailbox, Order, enter_thread};
 use super::running::Shared;
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};

@@ -1,5 +1,6 @@
-use super::connection::{Connection, Mailbox, Order, Wish, enter_thread};
+use super::connection::{Connection, Wish};
 use super::headcount::Headcount;
+use super::mailbox::{Mailbox, Order, enter_thread};
 use crate::deadline::Deadline;
 use crate::error::Status;
 use crate::models::explore;
