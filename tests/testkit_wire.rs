@@ -176,6 +176,21 @@ fn stopping_waits_for_conversations_and_breaks_them_at_the_deadline() {
     assert!(!std::path::Path::new(&path).exists());
 }
 
+/// Nobody need have looked at it since.
+#[test]
+fn a_stop_breaks_no_conversation_whose_client_has_left() {
+    let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
+    let target = Name::resolve(echo.full_name().unwrap(), Scope::Temporary).unwrap();
+    for _ in 0..50 {
+        let proxy = proxy_to(target.clone(), ProxyOptions::default());
+        let client = client_of(&proxy);
+        client.send(b"x", WATCHDOG).unwrap();
+        receive_exactly(&client, 1);
+        drop(client);
+        proxy.stop(Timeout::None).unwrap();
+    }
+}
+
 /// A conversation in which the client says "hello", the server answers "who?", the client says "me" and leaves.
 fn record(directory: &std::path::Path) -> Recording {
     let file = directory.join("recording");

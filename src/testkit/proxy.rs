@@ -180,7 +180,8 @@ impl Proxy {
         let idle = self.shared.wire.wait_idle(deadline);
         self.shared.wire.end();
         closed?;
-        Ok(idle?)
+        // Of those that were there still some may have ended meanwhile.
+        Ok(idle.or_else(|_| self.shared.wire.wait_idle(Deadline::Now).or(idle))?)
     }
 
     /// As [`Server::leave_to_parent`], and of its connections.

@@ -133,7 +133,7 @@ impl Wire {
         self.shared.poller.leave_to_parent();
     }
 
-    /// Breaks the links and ends the thread.
+    /// Breaks the links whose sides have not ended them, and ends the thread.
     pub fn end(&self) {
         if self.is_inherited() {
             return;
@@ -439,7 +439,19 @@ impl Runner {
             }
             self.follow_alarms();
         }
+        self.look_once_more();
         // Those that break now stay counted: who waits for their ends is told that they had none.
+    }
+
+    /// What sides have ended by now is not what breaks, although nobody was told of it yet. The poller is closed.
+    fn look_once_more(&mut self) {
+        for order in std::mem::take(&mut *self.shared.orders.lock()) {
+            if let Order::Carry(link) = order {
+                self.links.insert(*link);
+            }
+        }
+        let slots: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();
+        slots.into_iter().for_each(|slot| self.carry(slot));
     }
 
     fn follow_orders(&mut self) {
@@ -522,6 +534,23 @@ mod tests {
         let faults = Faults { direction: Some(Direction::ToServer), ..faults };
         let schedules = FaultPlan::new(faults).unwrap().schedules();
         (Link::new([near, far], schedules, None), client, server)
+    }
+
+    /// Also of those that the thread has not looked at yet, or never.
+    #[test]
+    fn what_its_sides_have_ended_does_not_break() {
+        for both_stay in [false, true] {
+            let wire = Wire::new().unwrap();
+            let (link, client, server) = link(Faults::default());
+            client.send(b"last words", Timeout::None).unwrap();
+            let stays = both_stay.then_some(client);
+            wire.carry(link).unwrap();
+            wire.end();
+            let expected = if both_stay { Err(Status::Closed) } else { Ok(()) };
+            assert_eq!(wire.wait_idle(Deadline::Now), expected);
+            assert_eq!(server.receive(&mut [0; 20], Timeout::None).unwrap(), 10);
+            drop(stays);
+        }
     }
 
     /// Each byte comes with a descriptor, and the system ends a read at each of those, so that there are many pieces to take at once.
