@@ -395,6 +395,14 @@ static void test_signals_do_not_surface(void)
     CHECK_OK(moorline_server_destroy(server));
 }
 
+enum { MAY_NOT = 77 };
+
+/* fchmodat2(2), since Linux 6.6. */
+static bool has_fchmodat2(void)
+{
+    return syscall(452, -1, "file", 0600, 0) == -1 && errno == EBADF;
+}
+
 static void listen_without_proc(int line, void *context)
 {
     (void)line;
@@ -403,10 +411,14 @@ static void listen_without_proc(int line, void *context)
         mode_t umask;
         uint32_t mode;
     } cases[] = {{022, 0600}, {0777, 0666}};
-    CHECK_SYSTEM(chroot(test_directory()));
+    if (chroot(test_directory()) == -1 && errno == EPERM) {
+        _exit(MAY_NOT);
+    }
     CHECK_SYSTEM(chdir("/"));
     CHECK(!exists("/proc"));
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    /* Without that call nothing can be taken back that the umask forbids. */
+    const size_t count = has_fchmodat2() ? sizeof cases / sizeof cases[0] : 1;
+    for (size_t i = 0; i < count; ++i) {
         umask(cases[i].umask);
         moorline_server *server = NULL;
         moorline_server_options options = {.struct_size = sizeof options, .mode = cases[i].mode};
@@ -440,7 +452,13 @@ static void test_where_proc_is_not_mounted(void)
         return;
     }
     struct child child = child_start(listen_without_proc, NULL);
-    child_expect_success(&child);
+    const int status = child_wait(&child);
+    CHECK(WIFEXITED(status));
+    if (WEXITSTATUS(status) == MAY_NOT) {
+        skip("changing the root is not allowed");
+        return;
+    }
+    CHECK_NUMBER(WEXITSTATUS(status), 0);
     CHECK_NUMBER(files_in(test_directory()), 0);
 }
 
