@@ -82,13 +82,16 @@ impl Claim {
             let (private, listener, identity) =
                 bind_private(&directory, &file, mode, backlog, &mut patience)?;
             let published = publish(&directory, &private, &file, &mut patience);
-            directory.remove_same(&private, identity)?;
+            let removed = directory.remove_same(&private, identity);
             if published? {
+                // The name leads to this server now. That the private one stays, as after an input/output error, is no reason to leave it
+                // behind dead: a later claim removes both.
                 sweep(&directory, &file, &mut patience);
                 let process = sys::process_id();
                 let _listed = Listed::new(path);
                 return Ok((Claim { directory, file, identity, process, _listed }, listener));
             }
+            removed?;
         }
         Err(in_use("others take and leave it all the time"))
     }

@@ -2,9 +2,14 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 static uint32_t state_of(const char *name)
 {
@@ -329,6 +334,49 @@ static void test_a_directory_that_may_not_be_read(void)
     child_expect_success(&child);
 }
 
+enum { MAY_NOT = 77 };
+
+/* As on a disk that fails. */
+static void listen_where_nothing_can_be_removed(int line, void *context)
+{
+    (void)line;
+    (void)context;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unlinkat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    CHECK_SYSTEM(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == -1) {
+        _exit(MAY_NOT);
+    }
+    moorline_server *server = listening("name");
+    expect_served(server, "name", NULL);
+    CHECK_STATUS(moorline_server_close(server), MOORLINE_OS_ERROR);
+    CHECK_NUMBER(moorline_last_os_error(), EIO);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+/* A name that is taken is served, whatever else fails then. */
+static void test_a_private_name_that_cannot_be_removed(void)
+{
+    struct child child = child_start(listen_where_nothing_can_be_removed, NULL);
+    const int status = child_wait(&child);
+    CHECK(WIFEXITED(status));
+    if (WEXITSTATUS(status) == MAY_NOT) {
+        skip("the system has no filters of its calls");
+        return;
+    }
+    CHECK_NUMBER(WEXITSTATUS(status), 0);
+    CHECK_NUMBER(files_in(test_directory()), 2);
+    moorline_server *server = listening("name");
+    expect_served(server, "name", NULL);
+    CHECK_NUMBER(files_in(test_directory()), 1);
+    CHECK_OK(moorline_server_destroy(server));
+}
+
 /* Recovering takes a lock on the directory. Who keeps it delays a recovery, and nothing else, and not for ever. */
 static void test_a_lock_that_is_kept(void)
 {
@@ -369,6 +417,7 @@ int main(void)
     RUN(test_a_dead_name_of_another_user);
     RUN(test_what_another_user_left_half_way);
     RUN(test_a_directory_that_may_not_be_read);
+    RUN(test_a_private_name_that_cannot_be_removed);
     RUN(test_a_lock_that_is_kept);
     return 0;
 }
