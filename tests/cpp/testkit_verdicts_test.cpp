@@ -223,6 +223,9 @@ TEST_F(VerdictsTest, NumbersThatDifferAreShownDifferently) {
     EXPECT_EQ(only().text, "MOORLINE_CHECK_EQ(16777216.0F, 16777215.0F)\n  left:  16777216\n  right: 16777215");
     EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, std::numeric_limits<double>::quiet_NaN(), 1.0L));
     EXPECT_NE(only().text.find("left:  nan\n  right: 1"), std::string::npos);
+    // Each is the nearest to 0.1 of its type.
+    EXPECT_FALSE(MOORLINE_CHECK_EQ(verdicts, 0.1F, 0.1));
+    EXPECT_EQ(only().text, "MOORLINE_CHECK_EQ(0.1F, 0.1)\n  left:  0.10000000149011612\n  right: 0.1");
 }
 
 TEST_F(VerdictsTest, BytesThatDifferWhereTheyAreNotShownAnyMoreAreShownThere) {

@@ -100,13 +100,25 @@ bool check(Borrowed<moorline_verdicts> verdicts, const Condition& condition, con
         });
 }
 
+/// A value as it is compared with another: a floating-point number with the digits of the more precise type of the two, by which they
+/// may differ.
+template <class Other, class T>
+[[nodiscard]] constexpr decltype(auto) as_compared(const T& value) noexcept {
+    if constexpr (std::is_floating_point_v<T> && std::is_floating_point_v<Other>) {
+        return static_cast<std::common_type_t<T, Other>>(value);
+    } else {
+        return (value);
+    }
+}
+
 template <class Operation, class Printer, class A, class B>
 bool compare(Borrowed<moorline_verdicts> verdicts, const A& actual, const B& other, const char* text,
              SourceLocation where = SourceLocation::current()) noexcept {
     return judged(
         verdicts, text, where, [&] { return holds<Operation>(actual, other); },
         [&] {
-            return "\n  left:  " + Printer::text(actual) + "\n  right: " + Printer::text(other) + later_difference(actual, other);
+            return "\n  left:  " + Printer::text(as_compared<B>(actual)) + "\n  right: " + Printer::text(as_compared<A>(other)) +
+                   later_difference(actual, other);
         });
 }
 
