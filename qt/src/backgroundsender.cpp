@@ -5,12 +5,14 @@
 #include <QtCore/qloggingcategory.h>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -54,7 +56,14 @@ private:
 /// The thread that sends. It starts with the first job and ends with the last.
 class Worker {
 public:
-    ~Worker();
+    explicit Worker(const Worker *parents = nullptr) : parents_(parents) {}
+    ~Worker() { finish(); }
+    Q_DISABLE_COPY_MOVE(Worker)
+
+    /// Whether this is a forked child: the thread is its parent's then, and what it was at may be left half done here.
+    bool isInherited() const { return process_ != ::getpid(); }
+    /// Waits for all that there is to send.
+    void finish();
     void add(Job job);
     bool waitUntilIdle(int msecs);
 
@@ -71,6 +80,8 @@ private:
     std::thread thread_;
     moorline_poller *poller_ = nullptr;
     std::list<Job> jobs_; ///< The thread's own.
+    const pid_t process_ = ::getpid();
+    const Worker *const parents_; ///< Left alone; kept so that nobody takes it for lost.
 };
 
 // Static objects of the application may go after it, with sockets that have something to send.
@@ -78,17 +89,26 @@ std::atomic<bool> workerIsGone = false;
 
 Worker &worker()
 {
-    struct AtItsEnd {
-        ~AtItsEnd() { workerIsGone = true; }
-    };
-    static struct {
-        AtItsEnd last;
-        Worker worker;
-    } one;
-    return one.worker;
+    static struct Current {
+        std::atomic<Worker *> worker = new Worker;
+
+        ~Current()
+        {
+            if (Worker *last = worker; !last->isInherited())
+                last->finish();
+            workerIsGone = true;
+        }
+    } current;
+    Worker *present = current.worker;
+    if (present->isInherited()) {
+        auto made = std::make_unique<Worker>(present);
+        if (current.worker.compare_exchange_strong(present, made.get()))
+            present = made.release();
+    }
+    return *present;
 }
 
-Worker::~Worker()
+void Worker::finish()
 {
     if (thread_.joinable())
         thread_.join();

@@ -50,6 +50,38 @@ pid_t startSender(int (&ends)[2])
         ::_exit(2);
     ::exit(0);
 }
+
+/// A process that forks another while it sends in the background, to somebody who does not read. What that sends at its end arrives at
+/// the descriptor.
+pid_t startForker(int &end)
+{
+    int sent[2];
+    support::socketPair(sent);
+    const pid_t child = ::fork();
+    end = sent[0];
+    ::close(sent[child == 0 ? 0 : 1]);
+    if (child != 0)
+        return child;
+    ::alarm(support::watchdogMs / 1000);
+    int unread[2];
+    support::socketPair(unread);
+    const auto writeAndDelete = [](int descriptor) {
+        LocalSocket socket;
+        socket.setLingerTimeout(2 * support::watchdogMs);
+        if (!socket.setSocketDescriptor(descriptor) || socket.write(much()) != much().size())
+            ::_exit(1);
+    };
+    writeAndDelete(unread[0]);
+    const pid_t grandchild = ::fork();
+    if (grandchild == 0) {
+        ::alarm(support::watchdogMs / 1000);
+        writeAndDelete(sent[1]);
+        ::exit(0);
+    }
+    ::close(sent[1]);
+    int status = -1;
+    ::_exit(::waitpid(grandchild, &status, 0) == grandchild && status == 0 ? 0 : 2);
+}
 #endif
 
 } // namespace
@@ -84,23 +116,42 @@ private slots:
 #if !defined(SUBJECT_IS_QT)
     void whatIsDeletedAtTheEndOfTheProcess()
     {
-        for (const int end : ends) {
-            QByteArray all(much().size() + 1, 'a');
-            qsizetype size = 0;
-            for (ssize_t count; (count = ::read(end, all.data() + size, size_t(all.size() - size))) > 0;)
-                size += count;
-            QCOMPARE(size, much().size());
-            QVERIFY(all.startsWith(much()));
-            ::close(end);
-        }
+        for (const int end : ends)
+            muchArrives(end);
+        endsWell(child);
+    }
+
+    // A forked child has the sender's memory, and not its thread: it waits for that in vain.
+    void aForkedChildSendsWhatIsItsOwnAndEnds()
+    {
+        muchArrives(forkersEnd);
+        endsWell(forker);
+    }
+
+private:
+    static void muchArrives(int end)
+    {
+        QByteArray all(much().size() + 1, 'a');
+        qsizetype size = 0;
+        for (ssize_t count; (count = ::read(end, all.data() + size, size_t(all.size() - size))) > 0;)
+            size += count;
+        QCOMPARE(size, much().size());
+        QVERIFY(all.startsWith(much()));
+        ::close(end);
+    }
+
+    static void endsWell(pid_t process)
+    {
         int status = -1;
-        QCOMPARE(::waitpid(child, &status, 0), child);
+        QCOMPARE(::waitpid(process, &status, 0), process);
         QCOMPARE(status, 0);
     }
 
 public:
     pid_t child = -1;
     int ends[2] = {-1, -1};
+    pid_t forker = -1;
+    int forkersEnd = -1;
 #endif
 };
 
@@ -109,6 +160,7 @@ int main(int argc, char **argv)
     tst_Applications test;
 #if !defined(SUBJECT_IS_QT)
     test.child = startSender(test.ends);
+    test.forker = startForker(test.forkersEnd);
 #endif
     const QTemporaryDir directory;
     qputenv("TMPDIR", directory.path().toLocal8Bit());
