@@ -1,6 +1,6 @@
 //! What a fixture expects of its peer and answers, as text. The language is described in `docs/script-language.md`.
 
-use super::text::{duration, quote, show_duration, text_of, unquote};
+use super::text::{duration, quote, show_duration, text_of, unquote, visible};
 use crate::error::{Error, Result, Status};
 use crate::frame::{DEFAULT_MAX_MESSAGE, Envelope, Framing};
 use std::fmt;
@@ -53,9 +53,9 @@ impl Script {
     /// `InvalidArgument`: it is none; the text names the line and what is wrong in it.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Script> {
         let wrong = |line: usize, what: &str| {
-            Error::new(Status::InvalidArgument, format!("script, line {line}: {what}"))
+            Error::new(Status::InvalidArgument, format!("script, line {line}: {}", visible(what)))
         };
-        let text = text_of(text.as_ref()).map_err(|line| wrong(line, "it is not UTF-8"))?;
+        let text = text_of(text.as_ref()).map_err(|(line, what)| wrong(line, what))?;
         let mut reader = Reader { patience: PATIENCE, framing: None };
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -243,6 +243,14 @@ mod tests {
             assert_eq!(error.status(), Status::InvalidArgument);
             assert!(error.to_string().contains(what), "{error}");
             assert_eq!(error.to_string().matches("an argument is invalid").count(), 1, "{error}");
+        }
+        for (text, what) in [
+            ("send \"x\" \u{1b}[2Jy", "\\u{1b}[2Jy"),
+            ("ju\u{200b}mp", "no step ju\\u{200b}mp"),
+            ("\u{feff}echo", "line 1: it begins with a byte order mark"),
+        ] {
+            let error = Script::parse(text).unwrap_err().to_string();
+            assert!(error.contains(what) && !error.contains(char::is_control), "{error:?}");
         }
         let error = Script::parse(b"echo\n\xff").unwrap_err();
         assert!(error.to_string().starts_with("script, line 2: it is not UTF-8"), "{error}");

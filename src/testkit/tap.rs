@@ -1,7 +1,7 @@
 //! A recorded conversation. The format of its file is described in `docs/tap-format.md`.
 
 use super::faults::Direction;
-use super::text::{hex, text_of, unhex};
+use super::text::{hex, text_of, unhex, visible};
 use crate::error::{Error, Result, Status};
 use crate::sys::{self, Credentials, RawDescriptor};
 use parking_lot::Mutex;
@@ -74,9 +74,10 @@ impl Recording {
     ///
     /// `Malformed`: it is none of a recording; the text names the line.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Recording> {
-        let malformed =
-            |line: usize, what: &str| Error::new(Status::Malformed, format!("line {}: {what}", line + 1));
-        let text = text_of(text.as_ref()).map_err(|line| malformed(line - 1, "it is not text"))?;
+        let malformed = |line: usize, what: &str| {
+            Error::new(Status::Malformed, format!("line {}: {}", line + 1, visible(what)))
+        };
+        let text = text_of(text.as_ref()).map_err(|(line, what)| malformed(line - 1, what))?;
         let mut lines = text.lines().enumerate();
         if lines.next().is_none_or(|(_, line)| line != HEAD) {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
@@ -384,6 +385,8 @@ mod tests {
             ("", "line 1"),
             ("moorline-tap 2\n", "line 1"),
             ("moorline-tap 1\nx 1 open\n", "line 2: the time"),
+            ("\u{feff}moorline-tap 1\n", "line 1: it begins with a byte order mark"),
+            ("moorline-tap 1\n0 1 \u{1b}[2J\n", "line 2: there is no event \\u{1b}[2J"),
             ("moorline-tap 1\n0 0 open\n", "line 2: connections are counted from 1"),
             ("moorline-tap 1\n0 1 close\n", "line 2: the connection is not open"),
             ("moorline-tap 1\n0 1 open\n0 1 open\n", "line 3: the connection is open already"),
@@ -408,6 +411,6 @@ mod tests {
             assert!(error.to_string().starts_with(what), "{error}");
         }
         let error = Recording::parse(b"moorline-tap 1\n\xff\n").unwrap_err();
-        assert!(error.to_string().starts_with("line 2: it is not text"), "{error}");
+        assert!(error.to_string().starts_with("line 2: it is not UTF-8"), "{error}");
     }
 }

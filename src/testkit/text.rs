@@ -64,10 +64,27 @@ pub(super) fn unquote(text: &str) -> Result<(Vec<u8>, &str), String> {
     Err("a text in quotes has no end".to_owned())
 }
 
-/// A file's bytes as text, or the line, from 1, in which they are none.
-pub(super) fn text_of(bytes: &[u8]) -> Result<&str, usize> {
-    std::str::from_utf8(bytes)
-        .map_err(|error| memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() + 1)
+/// A file's bytes as text, or the line, from 1, in which they are none, and what is wrong there.
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, (usize, &'static str)> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err((1, "it begins with a byte order mark, of which nothing can be seen"));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        (memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() + 1, "it is not UTF-8")
+    })
+}
+
+/// A text that repeats what was read: what cannot be seen there, or would move the cursor of a terminal or colour it, is shown as an
+/// escape.
+pub(super) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\'' | '\\' => visible.push(character),
+            _ => visible.extend(character.escape_debug()),
+        }
+    }
+    visible
 }
 
 /// Bytes as hexadecimal digits.
@@ -143,7 +160,12 @@ mod tests {
         }
         assert_eq!(unquote("\"\u{e4}\\0\" b").unwrap(), (vec![0xc3, 0xa4, 0], " b"));
         assert!(unhex("abc").is_err() && unhex("xy").is_err());
-        assert_eq!(text_of(b"a\n\nb\xff\n\xff"), Err(3));
+        assert_eq!(text_of(b"a\n\nb\xff\n\xff"), Err((3, "it is not UTF-8")));
+        assert!(text_of("\u{feff}a\n".as_bytes()).unwrap_err().1.contains("byte order mark"));
+        assert_eq!(
+            visible("\"\u{e4}\u{20ac}\" '\\' \u{1b}[2J\r\t\u{200b}"),
+            "\"\u{e4}\u{20ac}\" '\\' \\u{1b}[2J\\r\\t\\u{200b}"
+        );
     }
 
     #[test]

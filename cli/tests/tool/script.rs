@@ -125,6 +125,13 @@ fn a_bad_script_is_named_with_file_and_line_and_serves_nobody() {
     let (code, text) = place.fails(&["serve", "script", "--script", &file]);
     assert_eq!(code, Some(1));
     assert_eq!(text, format!("moorline: {file}: script, line 2: it is not UTF-8\n"));
+    // What some editors put before the text, and what would clear the terminal.
+    std::fs::write(&file, "\u{feff}expect \"a\"\n").unwrap();
+    let (_, text) = place.fails(&["serve", "script", "--script", &file]);
+    assert!(text.contains("script, line 1: it begins with a byte order mark"), "{text}");
+    std::fs::write(&file, "send \u{1b}[2J\n").unwrap();
+    let (_, text) = place.fails(&["serve", "script", "--script", &file]);
+    assert!(text.contains("missing at: \\u{1b}[2J\n"), "{text:?}");
     let (code, text) = place.fails(&["serve", "script", "--script", "/nowhere"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("/nowhere"), "{text}");
