@@ -1,7 +1,7 @@
 //! `moorline replay`: plays a recording to a server, or to clients, and tells where they first do something else.
 
 use crate::arguments::{ScopeName, TrustArguments, seconds, timeout};
-use crate::failure::{Answer, Failure};
+use crate::failure::{self, Answer, Failure};
 use crate::interrupt;
 use crate::output;
 use clap::{ArgGroup, Args};
@@ -88,8 +88,22 @@ pub fn run(arguments: &Arguments) -> Answer {
     let interrupted = |_| Failure::Error("interrupted before all was played".to_owned());
     let answer = answers.try_recv().map_err(interrupted);
     server.close()?;
-    let replay = answer??;
-    report(arguments, &replay)
+    match answer.and_then(|played| played.map_err(Failure::from)) {
+        Ok(replay) => report(arguments, &replay),
+        // What was played until then is not told of by the library.
+        Err(Failure::Error(text)) if arguments.json => {
+            let told = output::print_json(&json!({
+                "same": false,
+                "connections": null,
+                "sent": null,
+                "matched": null,
+                "difference": null,
+                "error": text,
+            }));
+            failure::all([Err(Failure::Error(text)), told])
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 fn report(arguments: &Arguments, replay: &Replay) -> Answer {
@@ -109,6 +123,7 @@ fn report(arguments: &Arguments, replay: &Replay) -> Answer {
             "sent": sent,
             "matched": matched,
             "difference": difference,
+            "error": null,
         }))?;
     } else {
         let rows = [

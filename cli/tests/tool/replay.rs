@@ -39,6 +39,7 @@ fn a_server_that_does_the_same_is_told_to_be_so_and_one_that_does_not_where() {
             None => {
                 assert_eq!((&report["sent"], &report["matched"]), (&7.into(), &4.into()), "{report}");
                 assert_eq!((&report["connections"], &report["difference"]), (&1.into(), &().into()));
+                assert!(report["error"].is_null(), "{report}");
             }
             Some((byte, expected, found)) => {
                 let difference = &report["difference"];
@@ -148,6 +149,25 @@ fn an_interrupt_ends_the_wait_for_clients_and_servers() {
     assert_eq!(code, Some(1));
     assert!(text.contains("deadline"), "{text}");
     assert!(!place.path("server").exists());
+}
+
+#[test]
+fn what_ends_a_replay_early_is_in_its_json_too() {
+    let place = Place::new();
+    let file = place.file("recording", CONVERSATION);
+    let replay =
+        Running::start(&place, &["replay", &file, "--listen", "server", "--json", "--timeout", "10ms"]);
+    let late = replay.wait();
+    let replay = Running::start(&place, &["replay", &file, "--listen", "server", "--json"]);
+    for (ended, what) in [(late, "deadline"), (replay.interrupt(), "interrupted")] {
+        let report = ended.json();
+        assert_eq!(
+            (ended.code, &report["same"], &report["difference"]),
+            (Some(1), &false.into(), &().into())
+        );
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains(what) && ended.errors.contains(error), "{error}: {}", ended.errors);
+    }
 }
 
 #[test]
