@@ -327,6 +327,20 @@ fn a_close_ends_receives_that_wait_while_a_validator_is_asked() {
 }
 
 #[test]
+fn a_close_sends_the_rest_of_a_message_whose_send_it_ends() {
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    let message = vec![7; 4 << 20];
+    thread::scope(|scope| {
+        let sends = scope.spawn(|| near.send_message(&message, WATCHDOG));
+        until(|| near.statistics().messages_sent == 1);
+        let closes = scope.spawn(|| near.close(WATCHDOG));
+        assert_eq!(status(sends.join().unwrap()), Status::Closed);
+        assert!(far.receive_message(WATCHDOG).unwrap().data == message);
+        assert_eq!(closes.join().unwrap().unsent, 0);
+    });
+}
+
+#[test]
 fn a_validator_sees_each_message_first() {
     let (near, far) = pair(MessageOptions::new(Framing::Lines));
     far.set_validator(Some(Arc::new(|message: &[u8]| message.starts_with(b"ok")))).unwrap();

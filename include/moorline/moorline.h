@@ -688,6 +688,9 @@ typedef struct {
  * connections at the same time. They must return: no exception, no longjmp. They may call any function of the library,
  * except that stopping or destroying their own service answers MOORLINE_INVALID_STATE. None is called any more after
  * moorline_service_stop has stopped it, or after moorline_service_destroy.
+ *
+ * The service's threads block all signals but those of faults, and what a callback starts, a thread or a program, inherits that:
+ * sigprocmask(2). A program that is to end by SIGTERM is started with another mask, as posix_spawnattr_setsigmask(3) sets it.
  */
 typedef struct {
   /**
@@ -1541,10 +1544,10 @@ moorline_status moorline_socket_destroy(moorline_socket *socket);
  * @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
  * @return MOORLINE_OK (it is on its way, whole); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (nothing could be sent in time);
  *         MOORLINE_MESSAGE_TOO_LARGE (more than either side takes); MOORLINE_INVALID_STATE (the socket has no framing);
- *         MOORLINE_DISCONNECTED; MOORLINE_CLOSED; MOORLINE_MISMATCH, MOORLINE_MALFORMED (the peer's part of the handshake
- *         was wrong); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: a line with a line feed in it, or a carriage
- *         return at its end);
- *         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+ *         MOORLINE_DISCONNECTED; MOORLINE_CLOSED (also: without a queue, while the rest of it goes out, which the close that ends
+ *         this still sends, and counts if it does not); MOORLINE_MISMATCH, MOORLINE_MALFORMED (the peer's part of the
+ *         handshake was wrong); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: a line with a line feed in it, or a
+ *         carriage return at its end); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
  * Blocks until the timeout. Any thread; messages of several threads don't mix.
  */

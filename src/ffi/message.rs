@@ -107,10 +107,10 @@ pub(super) unsafe fn message_options(
 /// @param timeout_ms  how long to wait for room, in milliseconds; -1 for ever, 0 not at all
 /// @return MOORLINE_OK (it is on its way, whole); MOORLINE_WOULD_BLOCK, MOORLINE_TIMED_OUT (nothing could be sent in time);
 ///         MOORLINE_MESSAGE_TOO_LARGE (more than either side takes); MOORLINE_INVALID_STATE (the socket has no framing);
-///         MOORLINE_DISCONNECTED; MOORLINE_CLOSED; MOORLINE_MISMATCH, MOORLINE_MALFORMED (the peer's part of the handshake
-///         was wrong); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: a line with a line feed in it, or a carriage
-///         return at its end);
-///         MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///         MOORLINE_DISCONNECTED; MOORLINE_CLOSED (also: without a queue, while the rest of it goes out, which the close that ends
+///         this still sends, and counts if it does not); MOORLINE_MISMATCH, MOORLINE_MALFORMED (the peer's part of the
+///         handshake was wrong); MOORLINE_LIMIT_REACHED; MOORLINE_INVALID_ARGUMENT (also: a line with a line feed in it, or a
+///         carriage return at its end); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
 /// Blocks until the timeout. Any thread; messages of several threads don't mix.
 ///

@@ -71,6 +71,9 @@ unsafe impl Versioned for moorline_service_options {}
 /// connections at the same time. They must return: no exception, no longjmp. They may call any function of the library,
 /// except that stopping or destroying their own service answers MOORLINE_INVALID_STATE. None is called any more after
 /// moorline_service_stop has stopped it, or after moorline_service_destroy.
+///
+/// The service's threads block all signals but those of faults, and what a callback starts, a thread or a program, inherits that:
+/// sigprocmask(2). A program that is to end by SIGTERM is started with another mask, as posix_spawnattr_setsigmask(3) sets it.
 #[allow(non_camel_case_types)]
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -31,6 +31,9 @@ use worker::Worker;
 /// The calls for one connection come one after another, on one thread of the service; with several workers, calls for
 /// different connections come at the same time. A call that panics costs its connection, and the panic's message is in
 /// the [`ServiceReport`]; the others don't notice. While a call runs, its thread serves nobody else.
+///
+/// The service's threads block all signals but those of faults, which threads that a call starts inherit, and programs, too, unless
+/// [`std::process::Command`] starts them, which blocks none.
 pub trait Handler: Send + Sync + 'static {
     /// Somebody connected.
     fn connected(&self, connection: &Connection) {

@@ -52,7 +52,8 @@ impl Socket {
     /// `MessageTooLarge`: more than either side takes. `InvalidArgument`: a line with a line feed in it, or a carriage return at
     /// its end. `WouldBlock`,
     /// `TimedOut`: nothing could be sent in time. `LimitReached`: nothing could be sent at once, and no descriptor is left to wait with.
-    /// `InvalidState`: the socket has no framing. `Closed`. `Disconnected`.
+    /// `InvalidState`: the socket has no framing. `Closed`: also, without a queue, while the rest of it goes out, which the close that
+    /// ends this still sends, and counts if it does not. `Disconnected`.
     /// `Mismatch`, `Malformed`: the other side's part of the handshake came and was wrong.
     pub fn send_message(&self, message: &[u8], timeout: Timeout) -> Result<()> {
         self.send_message_with(message, &[], timeout)

@@ -79,6 +79,8 @@ public:
     /// The reason of `disconnected` is Status::disconnected if the peer has gone, or had ended its sending before this side
     /// closed the connection; Status::closed if this side ended it otherwise; Status::timed_out if the peer was idle or too slow,
     /// or did not read what was queued for a close. An exception ends its connection (abort) and is kept for take_exceptions() and stop().
+    /// The threads block all signals but those of faults, which threads and programs that a callback starts inherit: a program that is
+    /// to end by SIGTERM is started with another mask, as posix_spawnattr_setsigmask(3) sets it.
     struct Handler {
         /// A connection was accepted.
         std::function<void(Connection)> connected;

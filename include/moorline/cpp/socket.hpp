@@ -188,7 +188,8 @@ public:
     /// once is queued, beyond the limit if need be; close() counts what never went out. Errors: would_block and
     /// timed_out (nothing could be sent in time), message_too_large (more than either side takes; nothing is sent),
     /// invalid_argument (a line with a line feed in it, or empty), invalid_state (no framing), mismatch and malformed (the
-    /// peer's part of the handshake was wrong), disconnected, closed, limit_reached, stale_handle.
+    /// peer's part of the handshake was wrong), disconnected, closed (also, without a queue, while the rest of it goes out,
+    /// which the close that ends this still sends, and counts if it does not), limit_reached, stale_handle.
     [[nodiscard]] Result<void> send_message(BytesView message, Timeout timeout) noexcept {
         return detail::done(
             moorline_socket_send_message(native_handle(), message.data(), message.size(), timeout.milliseconds()));
