@@ -123,6 +123,8 @@ Service::~Service()
 {
     stop(0);
     deleteChildren(this);
+    // A slot that was told of their ends may have started it anew.
+    stop(0);
 }
 
 void Service::setWorkers(quint32 workers)

@@ -227,6 +227,20 @@ private slots:
         delete service;
         QVERIFY(asked);
     }
+
+    // Its threads would tell an object that is not there any more.
+    void whatIsStartedWhileItGoesGoesWithIt()
+    {
+        auto *service = new Service;
+        const QString name = support::uniqueName();
+        bool started = false;
+        connect(new QObject(service), &QObject::destroyed, this, [&] { started = service->start(name); });
+        delete service;
+        QVERIFY(started);
+        LocalSocket socket;
+        socket.connectToServer(name);
+        QCOMPARE(socket.error(), LocalSocket::ServerNotFoundError);
+    }
 };
 
 MOORLINE_TEST_MAIN(tst_Service)
