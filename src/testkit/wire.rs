@@ -140,12 +140,13 @@ impl Wire {
         }
         {
             // With the lock, which those who order something have between asking whether it has ended and ordering.
-            let mut orders = self.shared.orders.lock();
+            let _orders = self.shared.orders.lock();
             self.shared.ended.store(true, Ordering::SeqCst);
-            orders.clear();
         }
         self.shared.poller.close();
         self.thread.join();
+        // Those that the thread has not taken, as it has left.
+        self.shared.orders.lock().clear();
         // With the lock, which those who wait have between looking and waiting.
         let _links = self.shared.links.lock();
         self.shared.fewer.notify_all();
