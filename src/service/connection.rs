@@ -56,8 +56,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`, `TimedOut`: the queue was full; [`super::Handler::low_water`] will tell when to go on. `Closed`: also after [`Connection::close`], and when the service stops.
-    /// `Disconnected`.
+    /// `WouldBlock`, `TimedOut`: the queue was full; [`super::Handler::low_water`] will tell when to go on. `Closed`: also after
+    /// [`Connection::close`], and when the service stops. `Disconnected`.
     pub fn send_counted(&self, data: &[u8], timeout: Timeout) -> (usize, Result<()>) {
         self.sending(|socket| socket.send_counted(data, timeout))
     }

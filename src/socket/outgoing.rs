@@ -169,6 +169,20 @@ impl Turn<'_> {
     /// for. Adds to `taken` what was.
     pub fn send(&mut self, data: &[u8], taken: &mut usize) -> Result<()> {
         self.begin()?;
+        self.send_begun(data, taken)
+    }
+
+    /// Sends all of the data at once, as far as the kernel takes it, and queues the rest; or does nothing, if there is no room for all.
+    pub fn send_whole(&mut self, data: &[u8]) -> Result<bool> {
+        self.begin()?;
+        let fits = data.len() <= self.state.outbox.room();
+        if fits {
+            self.send_begun(data, &mut 0)?;
+        }
+        Ok(fits)
+    }
+
+    fn send_begun(&mut self, data: &[u8], taken: &mut usize) -> Result<()> {
         let Turn { outgoing, state } = self;
         let State { endpoint, outbox, .. } = &mut **state;
         let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
@@ -187,16 +201,6 @@ impl Turn<'_> {
             outgoing.queued.store(outbox.len(), Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    /// Sends all of the data at once, as far as the kernel takes it, and queues the rest; or does nothing, if there is no room for all.
-    pub fn send_whole(&mut self, data: &[u8]) -> Result<bool> {
-        self.begin()?;
-        let fits = data.len() <= self.state.outbox.room();
-        if fits {
-            self.send(data, &mut 0)?;
-        }
-        Ok(fits)
     }
 
     /// Gives the kernel what it takes of a message and queues the rest; or queues all, if there is room; or does nothing.

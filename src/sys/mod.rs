@@ -23,7 +23,8 @@
 //! - `create_private_file`: a new file that only this user can use.
 //! - `resources`: the descriptors and threads of this process.
 //! - `spawn_without_signals`: threads that leave the program's signals to the program.
-//! - small facts: `process_id`, by which a process knows what it was forked with, `process_number`, `user_id`, `random`, `native_string`, `native_bytes`.
+//! - small facts: `process_id`, by which a process knows what it was forked with, `process_number`, `user_id`, `random`,
+//!   `native_string`, `native_bytes`.
 //!
 //! Every descriptor is close-on-exec from birth.
 
