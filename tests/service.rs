@@ -1,12 +1,12 @@
-//! Services and the exchange.
+//! Services.
 
 mod support;
 
 use moorline::exchange::{self, ExchangeOptions};
 use moorline::socket::Direction;
 use moorline::{
-    BusyPoll, Connection, Framing, Handler, MessageOptions, ServerOptions, Service, ServiceOptions, Socket,
-    SocketOptions, Status, Timeout,
+    BusyPoll, Connection, Framing, Handler, MessageOptions, Service, ServiceOptions, Socket, SocketOptions,
+    Status, Timeout,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -18,120 +18,6 @@ use support::*;
 
 fn connect_to(service: &Service) -> Socket {
     Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap()
-}
-
-fn exchange_with(service: &Service, options: &ExchangeOptions) -> (u64, Status) {
-    let (report, result) = exchange::run(service.full_name().unwrap(), options, WATCHDOG, |_| true);
-    (report.round_trips, status(result))
-}
-
-#[test]
-fn an_echo_serves_many_connections_with_one_and_with_several_workers() {
-    for workers in [1, 3] {
-        let service = Service::echo(ServiceOptions { workers, ..ServiceOptions::default() }).unwrap();
-        service.start_unique("echo").unwrap();
-        for (connections, chunk, round_trips) in [(1, 1, 100), (50, 1, 1000), (7, 300_000, 30), (3, 1000, 1)]
-        {
-            let options = ExchangeOptions { connections, chunk, round_trips, ..ExchangeOptions::default() };
-            assert_eq!(exchange_with(&service, &options), (round_trips, Status::Ok));
-        }
-        let report = service.stop(WATCHDOG).unwrap();
-        assert_eq!((report.accepted, report.unsent), (61, 0));
-        assert_eq!(report.sent, report.received);
-    }
-}
-
-/// Changes one byte, which one is told.
-struct Liar {
-    at: Mutex<u64>,
-}
-
-impl Handler for Liar {
-    fn received(&self, connection: &Connection, data: &[u8]) {
-        let mut at = self.at.lock().unwrap();
-        let mut data = data.to_vec();
-        if *at < data.len() as u64 {
-            data[*at as usize] ^= 0x10;
-        }
-        *at = at.wrapping_sub(data.len() as u64);
-        connection.send(&data, WATCHDOG).unwrap();
-    }
-}
-
-#[test]
-fn a_wrong_byte_is_found_and_named() {
-    let service =
-        Service::new(ServiceOptions::default(), Arc::new(Liar { at: Mutex::new(777_777) })).unwrap();
-    service.start_unique("liar").unwrap();
-    let options = ExchangeOptions { chunk: 100_000, round_trips: 10, ..ExchangeOptions::default() };
-    let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
-    let error = result.unwrap_err();
-    assert_eq!(error.status(), Status::Mismatch);
-    assert!(error.to_string().contains("connection 0: byte 777777 "), "{error}");
-    assert_eq!(report.round_trips, 7);
-}
-
-#[test]
-fn an_exchange_can_be_cancelled_and_has_a_deadline() {
-    let service = Service::echo(ServiceOptions::default()).unwrap();
-    service.start_unique("echo").unwrap();
-    let name = service.full_name().unwrap();
-    let endless = ExchangeOptions { round_trips: u64::MAX, ..ExchangeOptions::default() };
-    let (_, result) = exchange::run(&name, &endless, WATCHDOG, |progress| progress.done == 0);
-    assert_eq!(status(result), Status::Cancelled);
-    // How soon the first answer is there is the machine's business.
-    let mut short = Duration::from_millis(50);
-    let report = loop {
-        let begun = Instant::now();
-        let (report, result) = exchange::run(&name, &endless, Timeout::After(short), |_| true);
-        assert_eq!(status(result), Status::TimedOut);
-        assert!(begun.elapsed() >= short);
-        if report.round_trips > 0 {
-            break report;
-        }
-        short *= 2;
-    };
-    assert!(report.duration > Duration::ZERO);
-}
-
-#[test]
-fn an_exchange_whose_time_is_over_before_it_is_connected_has_timed_out() {
-    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
-    let name = server.full_name().unwrap();
-    let none = SocketOptions::default();
-    let connect = || Socket::connect(&name, &none, Timeout::None).ok();
-    let _held: Vec<_> = std::iter::from_fn(connect).collect();
-    let run = |timeout| status(exchange::run(&name, &ExchangeOptions::default(), timeout, |_| true).1);
-    assert_eq!(run(Timeout::After(Duration::from_nanos(1))), Status::TimedOut);
-    assert_eq!(run(Timeout::None), Status::WouldBlock);
-}
-
-/// It is told when the first connection is due, and when all are there.
-#[test]
-fn an_exchange_tells_when_it_is_connected_before_it_sends() {
-    let server = listening(ServerOptions::default());
-    let name = server.full_name().unwrap();
-    let mut told = 0;
-    let (_, result) = exchange::run(&name, &ExchangeOptions::default(), WATCHDOG, |progress| {
-        told += 1;
-        progress.done == 0 && told < 2
-    });
-    assert_eq!((status(result), told), (Status::Cancelled, 2));
-    let accepted = server.accept(WATCHDOG).unwrap();
-    assert_eq!(status(accepted.receive(&mut [0; 8], WATCHDOG)), Status::Disconnected);
-}
-
-#[test]
-fn an_exchange_can_be_cancelled_while_it_connects() {
-    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
-    let options = ExchangeOptions { connections: 100, ..ExchangeOptions::default() };
-    let mut told = 0;
-    let (report, result) = exchange::run(server.full_name().unwrap(), &options, WATCHDOG, |progress| {
-        told += 1;
-        assert_eq!((progress.done, progress.total), (0, 1));
-        told < 3
-    });
-    assert_eq!((status(result), told, report.sent), (Status::Cancelled, 3, 0));
 }
 
 struct Panics;
@@ -478,7 +364,8 @@ fn no_more_connections_a_second_than_allowed_are_accepted() {
     service.start_unique("rate").unwrap();
     let start = std::time::Instant::now();
     let options = ExchangeOptions { connections: 16, round_trips: 16, ..ExchangeOptions::default() };
-    assert_eq!(exchange_with(&service, &options), (16, Status::Ok));
+    let (exchanged, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
+    assert_eq!((exchanged.round_trips, status(result)), (16, Status::Ok));
     // A tenth of a second's worth, five, may come at once; the others take their time.
     assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
 }
