@@ -23,10 +23,6 @@ impl Outbox {
         self.queue.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Accepts as much as the limit allows; tells how much.
     pub fn push(&mut self, data: &[u8]) -> usize {
         let taken = data.len().min(self.room());
@@ -94,12 +90,12 @@ mod tests {
     #[test]
     fn the_limit_is_for_what_need_not_be_queued() {
         let mut outbox = Outbox::new(4);
-        assert!(outbox.is_empty());
+        assert_eq!(outbox.len(), 0);
         assert_eq!((outbox.push(b"abc"), outbox.room(), outbox.len()), (3, 1, 3));
         assert_eq!((outbox.push(b"def"), outbox.room(), outbox.len()), (1, 0, 4));
         outbox.push_all(b"ef");
         assert_eq!((outbox.push(b"g"), outbox.room(), outbox.len()), (0, 0, 6));
-        assert!(!outbox.is_empty());
+        assert!(outbox.len() > 0);
         assert_eq!(outbox.clear(), 6);
         assert_eq!((outbox.push(b"ab"), outbox.len(), outbox.peak()), (2, 2, 6));
     }
@@ -111,7 +107,7 @@ mod tests {
         let mut outbox = Outbox::new(LIMIT);
         assert_eq!(outbox.push(&sent), LIMIT);
         let mut received = Vec::new();
-        while !outbox.is_empty() {
+        while outbox.len() > 0 {
             let before = outbox.len();
             let flushed = outbox.flush(&near).unwrap();
             assert!(flushed > 0);
@@ -136,7 +132,7 @@ mod tests {
         // What is still queued keeps its place.
         outbox.push(&vec![0; LIMIT]);
         outbox.flush(&near).unwrap();
-        assert!(!outbox.is_empty() && outbox.queue.capacity() >= LIMIT);
+        assert!(outbox.len() > 0 && outbox.queue.capacity() >= LIMIT);
         assert_eq!(receive_all(&far).len(), 2 + LIMIT - outbox.len());
     }
 

@@ -98,6 +98,23 @@ fn an_abort_ends_a_close_that_flushes() {
 }
 
 #[test]
+fn what_has_come_is_not_received_while_a_close_flushes() {
+    let (near, far) = pair(1 << 20);
+    near.send(&vec![5; 1 << 20], Timeout::None).unwrap();
+    far.send(b"late", WATCHDOG).unwrap();
+    thread::scope(|scope| {
+        let closing = scope.spawn(|| near.close(Timeout::Forever));
+        while status(near.send(b"x", Timeout::None)) != Status::Closed {
+            thread::yield_now();
+        }
+        let told = [status(near.receive(&mut [0; 4], Timeout::None)), status(near.descriptor())];
+        near.abort();
+        closing.join().unwrap();
+        assert_eq!((told, near.received()), ([Status::Closed; 2], 0));
+    });
+}
+
+#[test]
 fn what_is_queued_goes_out_while_waiting_for_the_answer() {
     let (near, far) = pair(1 << 20);
     let request = vec![9; 1 << 20];

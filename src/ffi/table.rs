@@ -44,8 +44,8 @@ struct Free {
     used: usize,
 }
 
-// What each look-up reads is next to what the object has at its beginning.
-#[repr(C)]
+// What each look-up reads is next to what the object has at its beginning. See `Socket`.
+#[repr(C, align(64))]
 struct Entry<T> {
     /// Or `NO_KEY`.
     key: AtomicUsize,

@@ -1,6 +1,6 @@
 //! How a socket ends: one direction, by close, by abort, or given away.
 
-use super::{Descriptor, RawDescriptor, Socket};
+use super::{Descriptor, Open, RawDescriptor, Socket};
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::error::{Error, Result, Status};
 use crate::sys::{self, Readiness, Waker};
@@ -111,7 +111,7 @@ impl Socket {
 
     fn flush_and_end(&self, deadline: Deadline) -> Result<()> {
         let _closing = lock_until(&self.closing, deadline)?;
-        let Some(endpoint) = self.open.lock().clone() else { return Ok(()) };
+        let Some(Open { stream, endpoint }) = self.open.lock().take() else { return Ok(()) };
         self.shut_inbox();
         self.outgoing.shut();
         endpoint.close();
@@ -125,7 +125,7 @@ impl Socket {
         }
         loop {
             let wanted = Readiness { writable: true, ..Readiness::default() };
-            let ready = endpoint.source().wait(wanted, &waker, deadline)?;
+            let ready = stream.wait(wanted, &waker, deadline)?;
             if ready == Readiness::default() {
                 return Err(Status::Closed.into());
             }
@@ -138,7 +138,7 @@ impl Socket {
     fn end(&self) {
         self.outgoing.shut();
         self.shut_inbox();
-        if let Some(endpoint) = self.open.lock().take() {
+        if let Some(Open { endpoint, .. }) = self.open.lock().take() {
             endpoint.close();
         }
     }

@@ -72,12 +72,13 @@ impl SocketOptions {
 }
 
 /// A connected stream socket. Any thread may use it at any time, and close it: calls that wait then end with `Closed`.
-// What each message touches lies at the beginning and together, here and in what holds sockets: where thousands take turns, each cache
-// line of it is one to wait for.
+// What each send and receive touches lies at the beginning and together, here and in what holds sockets: where thousands take turns, each
+// cache line of it is one to wait for.
 #[repr(C)]
 pub struct Socket {
-    /// Locked for a receive that does not wait, and by calls that wait for a moment, to hold the endpoint while they use it.
-    open: Mutex<Option<Arc<Endpoint<Stream>>>>,
+    /// None as soon as it begins to close. Locked for a receive that does not wait, and by calls that wait for a moment, to hold the
+    /// endpoint while they use it.
+    open: Mutex<Option<Open>>,
     received: AtomicU64,
     messaging: Option<Box<Messaging>>,
     outgoing: Outgoing,
@@ -87,8 +88,15 @@ pub struct Socket {
     /// Held while one close flushes, with what ends that early.
     closing: Mutex<()>,
     abort: Mutex<Abort>,
-    /// What is open, for a forked child, which can wait for no lock.
+    /// What is open, or closes as it flushes: also for a forked child, which can wait for no lock.
     unlocked: Weak<Endpoint<Stream>>,
+}
+
+/// What an open socket has to receive from.
+struct Open {
+    /// That of the endpoint, at hand.
+    stream: Stream,
+    endpoint: Arc<Endpoint<Stream>>,
 }
 
 /// What a socket has done so far.
@@ -176,11 +184,11 @@ impl Socket {
     pub(crate) fn new(stream: Stream, options: &SocketOptions) -> Result<Socket> {
         let messaging = options.messages.as_ref().map(Messaging::new).transpose()?.map(Box::new);
         let first_words = messaging.as_ref().map(|messaging| messaging.first_words()).unwrap_or_default();
-        let endpoint = Arc::new(Endpoint::new(stream));
+        let endpoint = Arc::new(Endpoint::new(stream.clone()));
         let socket = Socket {
             unlocked: Arc::downgrade(&endpoint),
-            outgoing: Outgoing::new(endpoint.clone(), options.send_queue_limit, &first_words),
-            open: Mutex::new(Some(endpoint)),
+            outgoing: Outgoing::new(stream.clone(), options.send_queue_limit, &first_words),
+            open: Mutex::new(Some(Open { stream, endpoint })),
             messaging,
             busy_poller: BusyPoller::new(options.busy_poll),
             closing: Mutex::new(()),
@@ -235,13 +243,10 @@ impl Socket {
         }
     }
 
-    /// The descriptors that it keeps.
+    /// The descriptors that it keeps, also while a close flushes.
     pub(crate) fn descriptors(&self) -> Vec<RawDescriptor> {
-        let open = self.open.lock();
-        open.iter()
-            .flat_map(|endpoint| endpoint.descriptors())
-            .chain(self.outgoing.waker_descriptor())
-            .collect()
+        let endpoint = self.unlocked.upgrade();
+        endpoint.iter().flat_map(|it| it.descriptors()).chain(self.outgoing.waker_descriptor()).collect()
     }
 
     /// What it has done so far. Also of a closed socket.
@@ -282,10 +287,7 @@ impl Socket {
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Stream>>> {
-        let open = self.open.lock();
-        let endpoint = open.as_ref().ok_or(Status::Closed)?;
-        endpoint.check_open()?;
-        Ok(endpoint.clone())
+        self.open.lock().as_ref().map(|open| open.endpoint.clone()).ok_or_else(|| Status::Closed.into())
     }
 }
 
@@ -306,4 +308,43 @@ fn add_locked(counter: &AtomicU64, more: usize) {
 
 pub(crate) fn is_would_block(error: impl Into<io::Error>) -> bool {
     error.into().kind() == io::ErrorKind::WouldBlock
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::{offset_of, size_of};
+
+    /// What a handle and a connection of a service have before their socket takes the rest of the two.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn what_each_send_and_receive_touches_is_in_two_cache_lines() {
+        const BEFORE_IT: usize = 16;
+        let touched = [
+            offset_of!(Socket, open) + size_of::<Mutex<Option<Open>>>(),
+            offset_of!(Socket, received) + size_of::<AtomicU64>(),
+            offset_of!(Socket, messaging) + size_of::<Option<Box<Messaging>>>(),
+            offset_of!(Socket, outgoing) + Outgoing::TOUCHED,
+        ];
+        assert!(touched.iter().all(|end| BEFORE_IT + end <= 128), "{touched:?}");
+    }
+
+    #[test]
+    fn it_keeps_its_descriptor_until_a_close_has_flushed() {
+        let options = SocketOptions { send_queue_limit: 1 << 20, ..SocketOptions::default() };
+        let (near, _far) = Socket::pair(&options).unwrap();
+        let descriptor = near.descriptor().unwrap();
+        near.send(&vec![5; 1 << 20], Timeout::None).unwrap();
+        std::thread::scope(|scope| {
+            let closing = scope.spawn(|| near.close(Timeout::Forever));
+            while near.descriptor().is_ok() {
+                std::thread::yield_now();
+            }
+            let kept = near.descriptors();
+            near.abort();
+            assert!(closing.join().unwrap().unsent > 0);
+            assert!(kept.contains(&descriptor), "{kept:?}");
+        });
+        assert_eq!(near.descriptors(), []);
+    }
 }

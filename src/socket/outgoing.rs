@@ -2,7 +2,6 @@
 
 use super::{add_locked, is_would_block};
 use crate::deadline::{Deadline, wait_until};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
 use crate::outbox::Outbox;
@@ -10,30 +9,34 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::{self, BorrowedDescriptor, RawDescriptor, Readiness, Stream};
 use std::io;
-use std::sync::Arc;
+#[cfg(test)]
+use std::mem::offset_of;
 
 /// The sending side. One lock guards all of it, so that a send which the kernel takes at once needs no other.
+// See `Socket`.
+#[repr(C)]
 pub(super) struct Outgoing {
+    /// Shut when nothing may be sent any more; what is queued may still go out.
+    gate: Gate,
+    sent: AtomicU64,
+    /// How much is queued: for those who don't lock, and at hand for those who do.
+    queued: AtomicUsize,
     state: Mutex<State>,
     /// Told when a send that had to wait is through.
     turns: Condvar,
-    /// Shut when nothing may be sent any more; what is queued may still go out.
-    gate: Gate,
-    /// How much is queued, for those who don't lock.
-    queued: AtomicUsize,
-    sent: AtomicU64,
     unsent: AtomicU64,
     limit: usize,
 }
 
+#[repr(C)]
 struct State {
     /// None: it has ended.
-    endpoint: Option<Arc<Endpoint<Stream>>>,
-    outbox: Outbox,
+    stream: Option<Stream>,
+    /// How many wait for their turn.
+    waiting: u32,
     /// A send waits for room in its middle, so no other may begin.
     taken: bool,
-    /// How many wait for their turn.
-    waiting: usize,
+    outbox: Outbox,
 }
 
 /// What is queued, and was, at most.
@@ -43,13 +46,17 @@ pub(super) struct Queue {
 }
 
 impl Outgoing {
+    /// So much of its beginning is touched by each send.
+    #[cfg(test)]
+    pub const TOUCHED: usize = offset_of!(Outgoing, state) + size_of::<Mutex<State>>() - size_of::<Outbox>();
+
     /// A sending side that has something to say first.
-    pub fn new(endpoint: Arc<Endpoint<Stream>>, limit: usize, first_words: &[u8]) -> Outgoing {
+    pub fn new(stream: Stream, limit: usize, first_words: &[u8]) -> Outgoing {
         let mut outbox = Outbox::new(limit);
         outbox.push_all(first_words);
         Outgoing {
             queued: AtomicUsize::new(outbox.len()),
-            state: Mutex::new(State { endpoint: Some(endpoint), outbox, taken: false, waiting: 0 }),
+            state: Mutex::new(State { stream: Some(stream), waiting: 0, taken: false, outbox }),
             turns: Condvar::new(),
             gate: Gate::default(),
             sent: AtomicU64::new(0),
@@ -76,19 +83,19 @@ impl Outgoing {
     pub fn flush(&self) -> Result<usize> {
         let mut state = self.state.lock();
         self.flush_locked(&mut state)?;
-        Ok(state.outbox.len())
+        Ok(self.queued())
     }
 
     #[inline]
     fn flush_locked(&self, state: &mut State) -> Result<()> {
-        if state.outbox.is_empty() { Ok(()) } else { self.flush_queue(state) }
+        if self.queued() == 0 { Ok(()) } else { self.flush_queue(state) }
     }
 
     fn flush_queue(&self, state: &mut State) -> Result<()> {
-        let State { endpoint, outbox, .. } = state;
-        let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
+        let State { stream, outbox, .. } = state;
+        let stream = stream.as_ref().ok_or(Status::Closed)?;
         let before = outbox.len();
-        let result = outbox.flush(endpoint.source()).map_err(send_error);
+        let result = outbox.flush(stream).map_err(send_error);
         add_locked(&self.sent, before - outbox.len());
         self.queued.store(outbox.len(), Ordering::Relaxed);
         result.map(drop)
@@ -119,7 +126,7 @@ impl Outgoing {
     /// way is counted on one side only.
     pub fn end(&self) -> u64 {
         let mut state = self.state.lock();
-        state.endpoint = None;
+        state.stream = None;
         self.drop_queue_of(&mut state)
     }
 
@@ -184,10 +191,10 @@ impl Turn<'_> {
 
     fn send_begun(&mut self, data: &[u8], taken: &mut usize) -> Result<()> {
         let Turn { outgoing, state } = self;
-        let State { endpoint, outbox, .. } = &mut **state;
-        let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
-        while outbox.is_empty() && *taken < data.len() {
-            match endpoint.source().send(&data[*taken..]) {
+        let State { stream, outbox, .. } = &mut **state;
+        let stream = stream.as_ref().ok_or(Status::Closed)?;
+        while outgoing.queued() == 0 && *taken < data.len() {
+            match stream.send(&data[*taken..]) {
                 Ok(sent) => {
                     *taken += sent;
                     add_locked(&outgoing.sent, sent);
@@ -207,11 +214,11 @@ impl Turn<'_> {
     pub fn commit(&mut self, pieces: [&[u8]; 3], descriptors: &[BorrowedDescriptor<'_>]) -> Result<bool> {
         self.begin()?;
         let Turn { outgoing, state } = self;
-        let State { endpoint, outbox, .. } = &mut **state;
-        let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
+        let State { stream, outbox, .. } = &mut **state;
+        let stream = stream.as_ref().ok_or(Status::Closed)?;
         let mut sent = 0;
-        if outbox.is_empty() {
-            match endpoint.source().send_pieces(pieces, descriptors) {
+        if outgoing.queued() == 0 {
+            match stream.send_pieces(pieces, descriptors) {
                 Ok(taken) => sent = taken,
                 Err(errno) if is_would_block(errno) => {}
                 Err(errno) if !descriptors.is_empty() && sys::is_refusal_of_descriptors(errno) => {
@@ -223,8 +230,7 @@ impl Turn<'_> {
         }
         // Any room is enough, or a message larger than the limit would have to wait for an empty queue: the bound is the limit
         // and one message.
-        let may_queue = descriptors.is_empty() && outbox.room() > 0;
-        if sent == 0 && !may_queue {
+        if sent == 0 && (!descriptors.is_empty() || outbox.room() == 0) {
             return Ok(false);
         }
         add_locked(&outgoing.sent, sent);
@@ -243,7 +249,7 @@ impl Turn<'_> {
     /// Sends of what is queued what is possible at once; tells how much is left.
     pub fn flush(&mut self) -> Result<usize> {
         self.outgoing.flush_locked(&mut self.state)?;
-        Ok(self.state.outbox.len())
+        Ok(self.outgoing.queued())
     }
 
     /// Sends what is queued.
@@ -263,13 +269,12 @@ impl Turn<'_> {
 
     /// Waits until the kernel has room, or sending is shut. The turn stays this one's meanwhile.
     pub fn wait_for_room(&mut self, deadline: Deadline) -> Result<()> {
-        let endpoint = self.state.endpoint.clone().ok_or(Status::Closed)?;
+        let stream = self.state.stream.clone().ok_or(Status::Closed)?;
         let gate = &self.outgoing.gate;
         let wanted = Readiness { writable: true, ..Readiness::default() };
         self.state.taken = true;
-        let waited = MutexGuard::unlocked(&mut self.state, || {
-            gate.wait(|waker| endpoint.source().wait(wanted, waker, deadline))
-        });
+        let waited =
+            MutexGuard::unlocked(&mut self.state, || gate.wait(|waker| stream.wait(wanted, waker, deadline)));
         self.state.taken = false;
         waited.map(drop)
     }
@@ -277,12 +282,12 @@ impl Turn<'_> {
     /// Lets go of the descriptor, which somebody else has now.
     pub fn end(mut self) {
         self.outgoing.gate.shut();
-        self.state.endpoint = None;
+        self.state.stream = None;
     }
 
     /// Whether nothing is queued.
     pub fn has_sent_all(&self) -> bool {
-        self.state.outbox.is_empty()
+        self.outgoing.queued() == 0
     }
 }
 
@@ -302,7 +307,7 @@ fn send_error(error: impl Into<io::Error>) -> Error {
 mod tests {
     use super::*;
     use crate::deadline::Timeout;
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
     use std::time::{Duration, Instant};
 
     /// Long enough that only a hang gets here.
@@ -312,7 +317,7 @@ mod tests {
 
     fn outgoing(limit: usize, first_words: &[u8]) -> (Arc<Outgoing>, Stream) {
         let (near, far) = Stream::pair().unwrap();
-        (Arc::new(Outgoing::new(Arc::new(Endpoint::new(near)), limit, first_words)), far)
+        (Arc::new(Outgoing::new(near, limit, first_words)), far)
     }
 
     fn turn(outgoing: &Outgoing) -> Turn<'_> {
@@ -411,7 +416,7 @@ mod tests {
             assert!(received == [b"head", &message[..], b"tail"].concat());
 
             // Now the kernel takes none of it.
-            while outgoing.state.lock().endpoint.as_ref().unwrap().source().send(&[7; 4096]).is_ok() {}
+            while outgoing.state.lock().stream.as_ref().unwrap().send(&[7; 4096]).is_ok() {}
             let descriptor = tempfile::tempfile().unwrap().into();
             let descriptors = [sys::lend(&descriptor)];
             assert!(!turn(&outgoing).commit([b"a", b"b", b"c"], &descriptors).unwrap());
@@ -437,7 +442,7 @@ mod tests {
         let (given_away, _far) = outgoing(1000, b"");
         turn(&given_away).end();
         assert_eq!(status(send(&given_away, b"x")), Status::Closed);
-        assert!(given_away.state.lock().endpoint.is_none());
+        assert!(given_away.state.lock().stream.is_none());
     }
 
     #[test]
@@ -505,7 +510,7 @@ mod tests {
     fn a_peer_that_takes_no_descriptors_is_told_from_other_failures() {
         let (near, mut far) = Stream::pair().unwrap();
         far.refuse_descriptors();
-        let outgoing = Outgoing::new(Arc::new(Endpoint::new(near)), 0, &[]);
+        let outgoing = Outgoing::new(near, 0, &[]);
         let file: sys::Descriptor = tempfile::tempfile().unwrap().into();
         let handed = [sys::lend(&file)];
         let mut turn = turn(&outgoing);

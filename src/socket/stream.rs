@@ -1,6 +1,6 @@
 //! A stream of bytes on a socket, and how it waits: also for messages.
 
-use super::{Socket, add_locked};
+use super::{Open, Socket, add_locked};
 use crate::busy_poll::Looking;
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
@@ -138,9 +138,8 @@ impl Socket {
         count: impl FnOnce(&T) -> usize,
     ) -> Result<Option<T>> {
         let open = self.open.lock();
-        let endpoint = open.as_ref().ok_or(Status::Closed)?;
-        endpoint.check_open()?;
-        match receive(endpoint.source()) {
+        let Open { stream, .. } = open.as_ref().ok_or(Status::Closed)?;
+        match receive(stream) {
             Ok(received) => match count(&received) {
                 0 => Err(Status::Disconnected.into()),
                 bytes => {

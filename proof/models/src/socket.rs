@@ -25,13 +25,18 @@ pub use close::{CloseReport, Direction};
 use outgoing::Outgoing;
 
 pub struct Socket {
-    open: Mutex<Option<Arc<Endpoint<Stream>>>>,
+    open: Mutex<Option<Open>>,
     outgoing: Outgoing,
     messaging: Option<()>,
     busy_poller: BusyPoller,
     closing: Mutex<()>,
     abort: Mutex<Abort>,
     received: AtomicU64,
+}
+
+struct Open {
+    stream: Stream,
+    endpoint: Arc<Endpoint<Stream>>,
 }
 
 pub struct Credentials;
@@ -46,10 +51,11 @@ impl Socket {
     /// A socket of a file, and how much it queues.
     pub fn with(file: File, queue_limit: usize) -> (Socket, Arc<File>) {
         let file = Arc::new(file);
-        let endpoint = Arc::new(Endpoint::new(Stream(file.clone())));
+        let stream = Stream(file.clone());
+        let endpoint = Arc::new(Endpoint::new(stream.clone()));
         let socket = Socket {
-            outgoing: Outgoing::new(endpoint.clone(), queue_limit, &[]),
-            open: Mutex::new(Some(endpoint)),
+            outgoing: Outgoing::new(stream.clone(), queue_limit, &[]),
+            open: Mutex::new(Some(Open { stream, endpoint })),
             messaging: None,
             busy_poller: BusyPoller::new(BusyPoll::Never),
             closing: Mutex::new(()),
@@ -60,10 +66,7 @@ impl Socket {
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Stream>>> {
-        let open = self.open.lock();
-        let endpoint = open.as_ref().ok_or(Status::Closed)?;
-        endpoint.check_open()?;
-        Ok(endpoint.clone())
+        self.open.lock().as_ref().map(|open| open.endpoint.clone()).ok_or_else(|| Status::Closed.into())
     }
 
     /// What sends a message, in the middle of `send_message_with`.
