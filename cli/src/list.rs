@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 )]
 pub struct Arguments {
     /// Only those whose path or abstract name contains this
-    filter: Option<String>,
+    filter: Option<OsString>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -61,15 +61,19 @@ impl State {
 pub fn run(arguments: &Arguments) -> Answer {
     let servers: Vec<Server> = servers()?
         .into_iter()
-        .filter(|server| {
-            arguments.filter.as_ref().is_none_or(|filter| server.name.to_string_lossy().contains(filter))
-        })
+        .filter(|server| arguments.filter.as_ref().is_none_or(|filter| contains(&server.name, filter)))
         .collect();
     if arguments.json {
         return output::print_json(&Value::Array(servers.iter().map(to_json).collect()));
     }
     let titles = ["state", "owner", "pid", "program", "connections", "name"];
     output::print_table(&titles, &servers.iter().map(to_cells).collect::<Vec<_>>())
+}
+
+/// By bytes, as neither need be text.
+fn contains(name: &OsStr, filter: &OsStr) -> bool {
+    let (name, filter) = (name.as_bytes(), filter.as_bytes());
+    filter.is_empty() || name.windows(filter.len()).any(|part| part == filter)
 }
 
 fn servers() -> Answer<Vec<Server>> {

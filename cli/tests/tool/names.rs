@@ -1,6 +1,6 @@
 //! Names and files whose bytes are no text, or are more than text to a terminal.
 
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, to_json};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -75,6 +75,21 @@ fn files_that_are_no_text_are_in_json_with_a_mark_in_their_place() {
     drop(UnixListener::bind(no_text(&place)).unwrap());
     let (shown, code) = place.json(&["clean", "--json"]);
     assert_eq!((code, &shown[0]["path"]), (Some(0), &marked.as_str().into()));
+}
+
+#[test]
+fn ls_looks_for_what_is_no_text() {
+    let place = Place::new();
+    let name = no_text(&place);
+    drop(UnixListener::bind(&name).unwrap());
+    place.dead("name");
+    let output = place.command(&["ls", "--json"]).arg(&name).output().unwrap();
+    let found = to_json(&output.stdout);
+    assert_eq!(
+        (output.status.code(), found.as_array().map(Vec::len), &found[0]["path"]),
+        (Some(0), Some(1), &name.to_string_lossy().into_owned().into()),
+        "{found}"
+    );
 }
 
 #[test]
