@@ -81,7 +81,7 @@ private:
     moorline_poller *poller_ = nullptr;
     std::list<Job> jobs_; ///< The thread's own.
     const pid_t process_ = ::getpid();
-    const Worker *const parents_; ///< Left alone; kept so that nobody takes it for lost.
+    [[maybe_unused]] const Worker *const parents_; ///< Left alone; kept so that nobody takes it for lost.
 };
 
 // Static objects of the application may go after it, with sockets that have something to send.
