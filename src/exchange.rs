@@ -59,6 +59,8 @@ pub struct Progress {
 
 const EVENTS: usize = 1024;
 const RECEIVE_SIZE: usize = 64 * 1024;
+/// So much of a longer chunk is sent at a time: what is sent is kept, and making it takes its time.
+const SEND_SIZE: usize = 1 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const CONNECTIONS_LIMIT: usize = 1 << 20;
 const CHUNK_LIMIT: usize = 1 << 30;
@@ -233,16 +235,20 @@ impl Exchange {
         if lane.left == 0 || lane.sent == self.chunk {
             return Ok(());
         }
-        let rest = self.pattern.at(index, lane.position + lane.sent as u64, self.chunk - lane.sent);
-        let (sent, result) = lane.socket.send_counted(rest, Timeout::None);
-        lane.sent += sent;
-        self.report.sent += sent as u64;
-        let waiting = match result {
-            Err(error) if error.status() != Status::WouldBlock => {
-                return Err(error.within(&format!("connection {index}")));
-            }
-            result => result.is_err(),
-        };
+        let mut waiting = false;
+        while lane.sent < self.chunk && !waiting {
+            let length = (self.chunk - lane.sent).min(SEND_SIZE);
+            let part = self.pattern.at(index, lane.position + lane.sent as u64, length);
+            let (sent, result) = lane.socket.send_counted(part, Timeout::None);
+            lane.sent += sent;
+            self.report.sent += sent as u64;
+            waiting = match result {
+                Err(error) if error.status() != Status::WouldBlock => {
+                    return Err(error.within(&format!("connection {index}")));
+                }
+                result => result.is_err(),
+            };
+        }
         if lane.waiting != waiting {
             lane.waiting = waiting;
             let interest = if waiting { Interest::EDGE } else { Interest::READABLE_EDGE };
@@ -327,7 +333,7 @@ impl Pattern {
             state ^= state << 17;
             state.to_le_bytes()[0]
         });
-        let length = Self::PERIOD + chunk.max(RECEIVE_SIZE);
+        let length = Self::PERIOD + chunk.clamp(RECEIVE_SIZE, SEND_SIZE);
         Pattern(period.iter().copied().cycle().take(length).collect())
     }
 
@@ -341,6 +347,12 @@ impl Pattern {
 mod tests {
     use super::*;
     use crate::server::{Server, ServerOptions};
+
+    /// Neither its memory nor the time of making it, which no deadline would end.
+    #[test]
+    fn a_long_chunk_is_not_there_as_a_whole() {
+        assert!(Pattern::new(CHUNK_LIMIT).0.len() <= 2 * SEND_SIZE);
+    }
 
     #[test]
     fn it_tells_when_all_are_connected_and_nothing_is_sent() {
