@@ -1,7 +1,7 @@
 //! Where in a stream of bytes which fault is. It follows from the seed and the place in the stream alone, not from the sizes and times
 //! in which the bytes come, so that a run can be had again.
 
-use super::faults::{Counter, Direction, FaultLog, Faults};
+use super::faults::{Direction, FaultCounts, FaultLog, Faults};
 use fastrand::Rng;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Schedule {
         let ends = [reset, self.stop_after, self.cuts.as_ref().map(|cuts| cuts.next)];
         if self.stop_after.is_some_and(|stop| stop <= position) {
             if !std::mem::replace(&mut self.stopped, true) {
-                self.note(|log| &log.stops, "nothing more is taken", position);
+                self.note(|counts| &mut counts.stops, "nothing more is taken", position);
             }
             return None;
         }
@@ -85,7 +85,7 @@ impl Schedule {
     pub fn apply(&mut self, position: u64, bytes: &mut Vec<u8>) -> Verdict {
         let end = position + bytes.len() as u64;
         if let Some(reset) = self.reset_after.filter(|reset| *reset <= end) {
-            self.note(|log| &log.resets, "the connection is broken", reset);
+            self.note(|counts| &mut counts.resets, "the connection is broken", reset);
             return Verdict::Reset;
         }
         while let Some(at) = self.flips.next_before(end) {
@@ -93,13 +93,13 @@ impl Schedule {
             let before = *byte;
             *byte ^= 1 << self.bits.u32(0..8);
             let what = format!("{before:#04x} becomes {:#04x}", *byte);
-            self.note(|log| &log.flipped, &what, at);
+            self.note(|counts| &mut counts.flipped, &what, at);
         }
         let mut lost = 0;
         while let Some(at) = self.losses.next_before(end) {
             let byte = bytes.remove((at - position - lost) as usize);
             lost += 1;
-            self.note(|log| &log.lost, &format!("{byte:#04x} is lost"), at);
+            self.note(|counts| &mut counts.lost, &format!("{byte:#04x} is lost"), at);
         }
         let mut delay = None;
         match &mut self.cuts {
@@ -116,11 +116,11 @@ impl Schedule {
                 }
             }
         }
-        self.log.count(|log| &log.pieces);
+        self.log.count(|counts| &mut counts.pieces);
         Verdict::Pass(delay)
     }
 
-    fn note(&self, counter: impl Fn(&FaultLog) -> &Counter, what: &str, at: u64) {
+    fn note(&self, counter: impl Fn(&mut FaultCounts) -> &mut u64, what: &str, at: u64) {
         let to = match self.direction {
             Direction::ToServer => "server",
             Direction::ToClient => "client",
@@ -153,7 +153,7 @@ impl Storm {
         match self.left.checked_sub(1) {
             Some(left) => {
                 self.left = left;
-                self.log.count(|log| &log.would_blocks);
+                self.log.count(|counts| &mut counts.would_blocks);
                 true
             }
             None => {

@@ -148,7 +148,7 @@ impl FaultPlan {
         hold.add(listener);
         if !accepting.full {
             self.0.log.note(
-                |log| &log.delayed_accepts,
+                |counts| &mut counts.delayed_accepts,
                 || format!("connection {}: its accept waits", accepting.seen + 1),
             );
         }
@@ -164,7 +164,7 @@ impl FaultPlan {
     fn lack_descriptor(&self, accepting: &mut Accepting) -> Error {
         accepting.exhausted = true;
         self.0.log.note(
-            |log| &log.without_descriptor,
+            |counts| &mut counts.without_descriptor,
             || format!("connection {}: no descriptor to accept it", accepting.seen + 1),
         );
         Error::os(sys::no_descriptors(), "accept a connection")
@@ -183,7 +183,9 @@ impl FaultPlan {
         accepting.seen += 1;
         let refused = !self.0.wire.has_ended() && self.0.faults.refuse_accept_at == Some(accepting.seen);
         if refused {
-            self.0.log.note(|log| &log.refused, || format!("connection {}: refused", accepting.seen));
+            self.0
+                .log
+                .note(|counts| &mut counts.refused, || format!("connection {}: refused", accepting.seen));
         }
         refused
     }

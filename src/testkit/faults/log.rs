@@ -1,7 +1,6 @@
 //! What a plan of faults has done.
 
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How often what went wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,36 +27,28 @@ pub struct FaultCounts {
     pub would_blocks: u64,
 }
 
-pub(crate) type Counter = AtomicU64;
-
 /// What has gone wrong so far.
 #[derive(Default)]
-pub(crate) struct FaultLog {
-    pub connections: Counter,
-    pub pieces: Counter,
-    pub flipped: Counter,
-    pub lost: Counter,
-    pub resets: Counter,
-    pub stops: Counter,
-    pub refused: Counter,
-    pub without_descriptor: Counter,
-    pub delayed_accepts: Counter,
-    pub would_blocks: Counter,
-    lines: Mutex<Vec<String>>,
+pub(crate) struct FaultLog(Mutex<Log>);
+
+#[derive(Default)]
+struct Log {
+    counts: FaultCounts,
+    lines: Vec<String>,
 }
 
 /// There are at most so many lines, the last of which says so.
 const LINES: usize = 10_000;
 
 impl FaultLog {
-    pub fn count(&self, counter: impl Fn(&FaultLog) -> &Counter) {
-        counter(self).fetch_add(1, Ordering::Relaxed);
+    pub fn count(&self, counter: impl Fn(&mut FaultCounts) -> &mut u64) {
+        *counter(&mut self.0.lock().counts) += 1;
     }
 
     /// Counts it, and says it with a line.
-    pub fn note(&self, counter: impl Fn(&FaultLog) -> &Counter, line: impl FnOnce() -> String) {
-        self.count(counter);
-        let mut lines = self.lines.lock();
+    pub fn note(&self, counter: impl Fn(&mut FaultCounts) -> &mut u64, line: impl FnOnce() -> String) {
+        let Log { counts, lines } = &mut *self.0.lock();
+        *counter(counts) += 1;
         match LINES - lines.len() {
             0 => {}
             1 => lines.push("what else happens is only counted".to_owned()),
@@ -66,22 +57,10 @@ impl FaultLog {
     }
 
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().clone()
+        self.0.lock().lines.clone()
     }
 
     pub fn counts(&self) -> FaultCounts {
-        let get = |counter: &Counter| counter.load(Ordering::Relaxed);
-        FaultCounts {
-            connections: get(&self.connections),
-            pieces: get(&self.pieces),
-            flipped: get(&self.flipped),
-            lost: get(&self.lost),
-            resets: get(&self.resets),
-            stops: get(&self.stops),
-            refused: get(&self.refused),
-            without_descriptor: get(&self.without_descriptor),
-            delayed_accepts: get(&self.delayed_accepts),
-            would_blocks: get(&self.would_blocks),
-        }
+        self.0.lock().counts
     }
 }

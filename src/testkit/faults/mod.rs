@@ -8,7 +8,7 @@ mod accepting;
 mod log;
 
 pub use log::FaultCounts;
-pub(super) use log::{Counter, FaultLog};
+pub(super) use log::FaultLog;
 
 use super::schedule::{Schedule, Storm};
 use super::wire::{Link, Wire};
@@ -204,7 +204,7 @@ impl FaultPlan {
         };
         let schedules = schedules(faults, number, log);
         wire.carry(Link::new(sides, schedules, None))?;
-        log.count(|log| &log.connections);
+        log.count(|counts| &mut counts.connections);
         Ok(outer)
     }
 
@@ -229,7 +229,7 @@ impl FaultPlan {
             return [None, None];
         }
         let number = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        self.0.log.count(|log| &log.connections);
+        self.0.log.count(|counts| &mut counts.connections);
         schedules(&self.0.faults, number, &self.0.log)
     }
 }
