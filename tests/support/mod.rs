@@ -6,6 +6,7 @@ pub mod contended;
 pub mod descriptors;
 pub mod messages;
 pub mod scene;
+pub mod services;
 
 use moorline::{
     Framing, MessageOptions, Result, Server, ServerOptions, Socket, SocketOptions, Status, Timeout,
