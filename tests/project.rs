@@ -289,6 +289,21 @@ fn faults_of_named_tests(text: &str) -> Vec<String> {
     faults
 }
 
+/// Lines move, and then others are left out than were meant.
+#[test]
+fn no_mutant_is_left_out_by_the_number_of_its_line() {
+    let names_line = |pattern: &&str| {
+        pattern
+            .split(".rs:")
+            .skip(1)
+            .any(|rest| rest.starts_with(|first: char| first == '(' || first.is_ascii_digit()))
+    };
+    let settings = read(".cargo/mutants.toml");
+    let patterns: Vec<&str> = settings.lines().filter(|line| line.contains("replace ")).collect();
+    assert!(patterns.len() > 3, "the settings were not understood");
+    assert_eq!(patterns.into_iter().filter(names_line).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
 #[test]
 fn what_the_threat_model_promises_has_tests() {
     let document = read("docs/security.md");
