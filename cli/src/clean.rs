@@ -3,7 +3,7 @@
 use crate::diagnostics;
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
-use crate::names::{dead_names_in, usual_directories};
+use crate::names::{dead_names_in, distinct, usual_directories};
 use crate::output;
 use clap::Args;
 use moorline::Scope;
@@ -33,12 +33,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
-    let usual = usual_directories();
-    let directories = if arguments.directories.is_empty() { &usual } else { &arguments.directories };
-    // A directory may be there twice, by whatever names.
+    let directories = match arguments.directories.as_slice() {
+        [] => usual_directories(),
+        given => distinct(given.to_owned()),
+    };
     let mut dead = BTreeSet::new();
     let mut failed = false;
-    for directory in directories {
+    for directory in &directories {
         match dead_names_in(directory) {
             Ok(names) => dead.extend(names),
             Err(error) => {

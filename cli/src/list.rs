@@ -7,7 +7,7 @@ use crate::output;
 use clap::Args;
 use moorline::name::NameState;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -101,12 +101,10 @@ fn servers() -> Answer<Vec<Server>> {
             connections: listener.connections,
         });
     }
-    // Where this user may not look, there is nothing to show. The two directories may be one.
-    let dead: BTreeSet<PathBuf> = usual_directories()
-        .into_iter()
-        .flat_map(|directory| dead_names_in(&directory).unwrap_or_default())
-        .collect();
-    servers.extend(dead.into_iter().map(|path| Server {
+    // Where this user may not look, there is nothing to show.
+    let directories = usual_directories();
+    let dead = directories.iter().flat_map(|directory| dead_names_in(directory).unwrap_or_default());
+    servers.extend(dead.map(|path| Server {
         state: State::Dead,
         owner: owner_of(&path),
         name: path.into_os_string(),

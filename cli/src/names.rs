@@ -1,7 +1,9 @@
 //! Where names are, and what stands at them.
 
+use crate::kernel::File;
 use moorline::Scope;
 use moorline::name::{Name, NameState};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -10,7 +12,15 @@ use std::path::{self, Path, PathBuf};
 /// The temp directory and the user's runtime directory.
 pub fn usual_directories() -> Vec<PathBuf> {
     let parent = |scope| Some(Name::resolve("x", scope).ok()?.as_path()?.parent()?.to_owned());
-    [Scope::Temporary, Scope::Runtime].into_iter().filter_map(parent).collect()
+    distinct([Scope::Temporary, Scope::Runtime].into_iter().filter_map(parent))
+}
+
+/// Each directory by the first of its names. What cannot be looked at stays, for whoever reads it to tell of.
+pub fn distinct(directories: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let mut is_new =
+        |path: &PathBuf| fs::metadata(path).map_or(true, |metadata| seen.insert(File::from(&metadata)));
+    directories.into_iter().filter(|path| is_new(path)).collect()
 }
 
 /// What stands at a name for those who connect, whom a link there leads on.

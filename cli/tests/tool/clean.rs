@@ -38,16 +38,25 @@ fn clean_removes_the_dead_and_nothing_else() {
 #[test]
 fn a_dead_name_is_shown_once_also_where_its_directory_is_there_twice() {
     let place = Place::new();
-    let dead = place.dead("dead");
-    let directory = place.directory().to_str().unwrap();
+    fs::create_dir(place.path("real")).unwrap();
+    symlink("real", place.path("linked")).unwrap();
+    place.dead("real/dead");
+    let [directory, linked] = ["real", "linked"].map(|name| place.path(name).to_str().unwrap().to_owned());
     let again = format!("{directory}/.");
-    // The second and the third look in the temp directory and in the runtime directory.
-    for arguments in
-        [&["clean", "--dry-run", directory, &again][..], &["clean", "--dry-run"], &["ls", directory]]
-    {
-        let output = place.command(arguments).env("XDG_RUNTIME_DIR", directory).output().unwrap();
+    // The last ones look in the temp directory and in the runtime directory.
+    for (arguments, runtime) in [
+        (&["clean", "--dry-run", &directory, &again][..], &directory),
+        (&["clean", "--dry-run", &linked, &directory], &directory),
+        (&["clean", "--dry-run"], &directory),
+        (&["clean", "--dry-run"], &linked),
+        (&["ls", "/dead"], &directory),
+        (&["ls", "/dead"], &linked),
+    ] {
+        let mut command = place.command(arguments);
+        let output = command.env("TMPDIR", &directory).env("XDG_RUNTIME_DIR", runtime).output().unwrap();
         let shown = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(shown.matches(dead.to_str().unwrap()).count(), 1, "{shown}");
+        let of_this_place = |line: &&str| line.contains(place.directory().to_str().unwrap());
+        assert_eq!(shown.lines().filter(of_this_place).count(), 1, "{arguments:?}, {runtime}: {shown}");
     }
 }
 
