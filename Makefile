@@ -19,7 +19,7 @@ MAKEFLAGS += --no-print-directory
 
 help:
 	@echo 'make demo    build, install into build/prefix, build examples-cpp/ against that, run the exchange'
-	@echo 'make test    run every test: Rust, C, C++ and the installed package'
+	@echo 'make test    run every test: Rust, C, C++, Qt and the installed package'
 	@echo 'make proof   run the short forms of the proofs: docs/proofs.md says which there are, and their long forms'
 	@echo 'make bench   measure Moorline and what others use side by side; args=--help tells the options'
 	@echo 'make package   make Debian packages, a tar.gz and the crate; make package-test, package-test-conan try them'
