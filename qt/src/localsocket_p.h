@@ -54,7 +54,7 @@ public:
 
     bool isUp() const { return state == LocalSocket::ConnectedState || state == LocalSocket::ClosingState; }
     /// False also in slots that are told that the peer has gone.
-    bool mayReceive() const { return isUp() && !(steps_ & End); }
+    bool mayReceive() const { return isUp() && !peerFinished_ && !(steps_ & End); }
     void setState(State newState);
     void setError(Error newError, const char *where, const QString &details = QString());
     void fail(Error newError, const char *where, const QString &details = QString());
@@ -107,6 +107,7 @@ private:
     void goOnHere();
     void end();
     bool isEnding() const;
+    void finishReceiving(Announce announce, const Watch &watch);
     void loseConnection(Announce announce);
     qint64 sendSome(Announce announce, const Watch &watch);
     void emitReadyRead(const Watch &watch);
@@ -125,6 +126,8 @@ private:
     qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.
     bool paused_ = false; ///< The read buffer is full, or its share is used up.
     bool peerHungUp_ = false; ///< Or takes nothing any more.
+    bool peerFinished_ = false; ///< All that it sends has come, and what it gets is being sent still.
+    bool takesNothing_ = false; ///< The peer, as a send has found out.
     bool connects_ = false; ///< The connection is for us to make.
     bool discards_ = false; ///< Closed while bytes are sent still: nobody will read.
     bool emittingReadyRead_ = false;

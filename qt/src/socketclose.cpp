@@ -69,6 +69,9 @@ void LocalSocketPrivate::cancelConnecting()
 void LocalSocketPrivate::end()
 {
     const Watch watch(&watchable);
+    // Of a peer that has only ended its sending; one that has gone takes nothing, which a send finds out.
+    if (!takesNothing_ && !channel.out.isEmpty() && channel.isOpen() && !channel.send().gone)
+        handOver();
     channel.close();
     isUsable = isUsable && !discards_;
     serverName.clear();

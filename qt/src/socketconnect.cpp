@@ -38,7 +38,7 @@ void LocalSocketPrivate::beginConnection(OpenMode openMode)
     retry_.stop();
     written_ = 0;
     toldArrivals_ = arrivals;
-    paused_ = peerHungUp_ = connects_ = discards_ = false;
+    paused_ = peerHungUp_ = peerFinished_ = takesNothing_ = connects_ = discards_ = false;
 }
 
 // One try, after which the socket may be gone.

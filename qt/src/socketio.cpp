@@ -74,7 +74,24 @@ void LocalSocketPrivate::takeBytes(bool untilEnd, Announce announce, const Watch
             return;
     }
     if (result.gone)
-        loseConnection(announce);
+        finishReceiving(announce, watch);
+}
+
+// The peer sends no more, or has gone. In the former case it still gets what was written: of a connection that closes when that is sent
+// all of it, and of another what the system takes now, and what it takes later from the background.
+void LocalSocketPrivate::finishReceiving(Announce announce, const Watch &watch)
+{
+    if (!takesNothing_ && !channel.out.isEmpty()) {
+        sendSome(announce, watch);
+        if (!watch.goesOn() || !isUp())
+            return;
+        if (state == LocalSocket::ClosingState && !isEnding()) {
+            peerFinished_ = true;
+            paused_ = false;
+            return;
+        }
+    }
+    loseConnection(announce);
 }
 
 void LocalSocketPrivate::resumeReading()
@@ -132,6 +149,7 @@ qint64 LocalSocketPrivate::sendSome(Announce announce, const Watch &watch)
         // Who finds it out by writing, before the system tells that the peer has gone, is not told of ClosingState, as with QLocalSocket.
         if (!std::exchange(peerHungUp_, true))
             announce = Announce::Nothing;
+        takesNothing_ = true;
         // What the peer sent before it went comes first.
         takeBytes(true, announce, watch);
     } else if (state == LocalSocket::ClosingState && channel.out.isEmpty()) {

@@ -24,12 +24,14 @@ LocalSocketPrivate::Waited LocalSocketPrivate::waitFor(quint32 interest, const Q
 // A peer that goes on with something else does not keep the caller longer; one that has gone has little left.
 bool LocalSocketPrivate::isLate(Waited waited, const QDeadlineTimer &deadline) const
 {
-    return waited == Waited::TimedOut || (waited == Waited::Ready && !peerHungUp_ && deadline.hasExpired());
+    const bool isSoonOver = peerHungUp_ && !peerFinished_;
+    return waited == Waited::TimedOut || (waited == Waited::Ready && !isSoonOver && deadline.hasExpired());
 }
 
 quint32 LocalSocketPrivate::wantedNow() const
 {
-    return (isFull() ? 0u : quint32(MOORLINE_READABLE)) | (channel.out.isEmpty() ? 0u : quint32(MOORLINE_WRITABLE));
+    return (isFull() || peerFinished_ ? 0u : quint32(MOORLINE_READABLE))
+        | (channel.out.isEmpty() ? 0u : quint32(MOORLINE_WRITABLE));
 }
 
 void LocalSocketPrivate::tellTimeout(const char *where)
@@ -61,7 +63,7 @@ bool LocalSocketPrivate::waitForReadyRead(const QDeadlineTimer &deadline)
     const Watch watch(&watchable);
     const quint64 before = arrivals;
     // A full buffer gets no more until something is read.
-    while (isUp() && !isFull()) {
+    while (isUp() && !isFull() && !peerFinished_) {
         const Waited waited = waitFor(wantedNow(), deadline);
         if (!watch.goesOn())
             return false;

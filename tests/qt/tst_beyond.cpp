@@ -323,6 +323,38 @@ private slots:
         QVERIFY(finished[0][1].toLongLong() + finished[0][2].toLongLong() < 3000001);
     }
 
+    void repliesToOneThatSendsNoMore_data()
+    {
+        QTest::addColumn<int>("size");
+        QTest::newRow("at once") << 5;
+        QTest::newRow("and in the background") << 2000000;
+    }
+
+    // Where nobody closes the connection it ends with the peer's sending, and what was written arrives all the same.
+    void repliesToOneThatSendsNoMore()
+    {
+        QFETCH(int, size);
+        int ends[2];
+        support::socketPair(ends);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        socket.setLingerTimeout(support::watchdogMs);
+        QSignalSpy disconnected(&socket, &LocalSocket::disconnected);
+        connect(&socket, &QIODevice::readyRead, this, [&] { socket.write(QByteArray(size, 'r')); });
+        QCOMPARE(::send(ends[1], "ask", 3, MSG_NOSIGNAL), ssize_t(3));
+        QCOMPARE(::shutdown(ends[1], SHUT_WR), 0);
+        EVENTUALLY(disconnected.size() == 1);
+        QCOMPARE(socket.error(), LocalSocket::PeerClosedError);
+        QCOMPARE(socket.readAll(), QByteArray("ask"));
+        QCOMPARE(socket.bytesToWrite(), qint64(0));
+        qint64 received = 0;
+        char bytes[4096];
+        for (ssize_t count; (count = ::recv(ends[1], bytes, sizeof(bytes), 0)) > 0;)
+            received += count;
+        ::close(ends[1]);
+        QCOMPARE(received, qint64(size));
+    }
+
     void backgroundTakesNoSignals()
     {
         const support::Messages messages;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <thread>
 
 namespace {
 
@@ -210,6 +211,83 @@ private slots:
         QCOMPARE(socket.readAll(), QByteArray("wo!!"));
         EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
         ::close(ends[1]);
+    }
+
+    void repliesToOneThatSendsNoMore_data()
+    {
+        QTest::addColumn<QString>("way");
+        QTest::addColumn<int>("size");
+        for (const char *way : {"disconnect", "close", "wait"}) {
+            for (const int size : {5, 2000000})
+                QTest::addRow("%s, %d bytes", way, size) << QString::fromLatin1(way) << size;
+        }
+    }
+
+    // As of a client that ends its sending when it has asked, and reads until the end: nc -N does so.
+    void repliesToOneThatSendsNoMore()
+    {
+        QFETCH(QString, way);
+        QFETCH(int, size);
+        int ends[2];
+        support::socketPair(ends);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        QSignalSpy disconnected(&socket, &LocalSocket::disconnected);
+        QSignalSpy errors(&socket, &LocalSocket::errorOccurred);
+        connect(&socket, &QIODevice::readyRead, this, [&] {
+            QCOMPARE(socket.readAll(), QByteArray("ask"));
+            QCOMPARE(socket.write(QByteArray(size, 'r')), qint64(size));
+            if (way == QLatin1String("close"))
+                socket.close();
+            else
+                socket.disconnectFromServer();
+        });
+        QCOMPARE(::send(ends[1], "ask", 3, MSG_NOSIGNAL), ssize_t(3));
+        QCOMPARE(::shutdown(ends[1], SHUT_WR), 0);
+        qint64 received = 0;
+        std::thread peer([&] {
+            char bytes[4096];
+            for (ssize_t count; (count = ::recv(ends[1], bytes, sizeof(bytes), 0)) > 0;)
+                received += count;
+        });
+        bool ended = false;
+        if (way == QLatin1String("wait"))
+            ended = socket.waitForReadyRead(support::watchdogMs) && socket.waitForDisconnected(support::watchdogMs);
+        else
+            ended = support::until([&] { return disconnected.size() == 1; });
+        if (!ended)
+            ::shutdown(ends[1], SHUT_RDWR);
+        peer.join();
+        ::close(ends[1]);
+        QVERIFY(ended);
+        QCOMPARE(received, qint64(size));
+        QCOMPARE(socket.state(), LocalSocket::UnconnectedState);
+        QCOMPARE(disconnected.size(), 1);
+        QCOMPARE(errors.size(), 0);
+    }
+
+    void waitsWhileOneThatSendsNoMoreGetsItsReply()
+    {
+        NOT_WITH_QT("what is not sent yet when a wait finds the end is lost");
+        int ends[2];
+        support::socketPair(ends);
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(ends[0]));
+        socket.write(QByteArray(2000000, 'r'));
+        socket.disconnectFromServer();
+        QCOMPARE(::shutdown(ends[1], SHUT_WR), 0);
+        QVERIFY(socket.waitForBytesWritten(support::watchdogMs));
+        // Nobody reads: what is left stays, and no wait goes on for ever.
+        QVERIFY(!socket.waitForDisconnected(1));
+        QCOMPARE(socket.state(), LocalSocket::ClosingState);
+        support::settle();
+        QVERIFY(!socket.waitForReadyRead(1));
+        QVERIFY(!socket.waitForBytesWritten(1));
+        QCOMPARE(socket.error(), LocalSocket::SocketTimeoutError);
+        QCOMPARE(socket.state(), LocalSocket::ClosingState);
+        ::close(ends[1]);
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+        QCOMPARE(socket.error(), LocalSocket::PeerClosedError);
     }
 
     void aBusyPeerKeepsNoWaitBeyondItsTime_data()

@@ -8,8 +8,8 @@
 
 namespace moorline {
 
-/// What a LocalSocket has not sent when it is deleted goes on being sent in the background, until its linger timeout ends.
-/// This tells how that ends. There is one for the process; the thread that sends exists only while there is something to send.
+/// What a LocalSocket has not sent when it is deleted, or when its peer ends its sending but may still receive, goes on being sent in the
+/// background, until its linger timeout ends. This tells how that ends. There is one for the process; the thread that sends exists only while there is something to send.
 /// A process that ends in the ordinary way waits for it, which no linger timeout exceeds; also for sockets of static objects, of which
 /// nobody is told any more if others were sent for before.
 class MOORLINE_QT_EXPORT BackgroundSender : public QObject {
@@ -25,8 +25,8 @@ public:
 Q_SIGNALS:
     /// A deleted socket's bytes were sent, or given up: `unsent` of them, because the peer has gone or the timeout has passed.
     /// Emitted in the sending thread, so slots of objects in other threads are called from their event loops; in the thread that
-    /// deletes the socket if the system has no other to give, and then after a single try to send. Only for
-    /// sockets that were deleted with bytes that the system did not take at once.
+    /// deletes the socket if the system has no other to give, and then after a single try to send. Only of
+    /// bytes that the system did not take at once.
     void finished(const QString &fullServerName, qint64 sent, qint64 unsent);
 
 private:

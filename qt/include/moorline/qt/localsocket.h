@@ -154,8 +154,8 @@ public:
     /// Who is at the other end; nothing while not connected, or where the system does not tell.
     std::optional<PeerCredentials> peerCredentials() const;
 
-    /// How long, in milliseconds, what was written may go on being sent after the socket was deleted: see
-    /// BackgroundSender. Zero drops it, as QLocalSocket does. The default is 5,000, in strict mode zero.
+    /// How long, in milliseconds, what was written may go on being sent after the socket was deleted, or the connection ended because
+    /// the peer sends no more: see BackgroundSender. Zero drops it, as QLocalSocket does. The default is 5,000, in strict mode zero.
     void setLingerTimeout(int msecs);
     /// How long, in milliseconds.
     int lingerTimeout() const;
