@@ -144,7 +144,7 @@ void MessageSocketPrivate::drop()
     queue_.clear();
     queued_ = 0;
     untold_.reset();
-    connects_ = shakesHands_ = unfinished_ = peerHungUp_ = undrained_ = closing_ = false;
+    connects_ = shakesHands_ = unfinished_ = peerHungUp_ = undrained_ = takesNothing_ = closing_ = false;
 }
 
 void MessageSocketPrivate::end(moorline_status status, const QString &details)

@@ -43,6 +43,11 @@ void MessageSocketPrivate::receive()
         if (!untold_) {
             unfinished_ = false;
             const moorline_status status = takeMessage();
+            // A peer that has only ended its sending still gets what is queued, and then the connection ends.
+            if (status == MOORLINE_DISCONNECTED && undrained_ && !shakesHands_ && !takesNothing_) {
+                closing_ = true;
+                return hub_->schedule(token_);
+            }
             if (status != MOORLINE_OK && status != MOORLINE_WOULD_BLOCK)
                 return end(status);
         }
@@ -131,6 +136,7 @@ void MessageSocketPrivate::sendSome()
         return;
     if (status == MOORLINE_DISCONNECTED) {
         // What the peer sent before it went comes first. It may only have ended its receiving, and then no end follows.
+        takesNothing_ = true;
         const QString details = failureDetails();
         const Watch watch(&watchable_);
         receive();

@@ -75,7 +75,8 @@ private:
     bool unfinished_ = false; ///< There may be messages of which the hub does not tell.
     bool peerHungUp_ = false; ///< The end of the stream is to be found, of which the hub does not tell again.
     bool undrained_ = false; ///< Something was queued, and drained() has not told of it.
-    bool closing_ = false;
+    bool takesNothing_ = false; ///< The peer, as a send has found out.
+    bool closing_ = false; ///< By us, or because the peer sends no more.
 };
 
 } // namespace moorline

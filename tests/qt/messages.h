@@ -44,6 +44,7 @@ public:
         return all;
     }
     void takesNoMore() const { (void)::shutdown(ends_[1], SHUT_RD); }
+    void sendsNoMore() const { (void)::shutdown(ends_[1], SHUT_WR); }
     void close()
     {
         if (ends_[1] >= 0)

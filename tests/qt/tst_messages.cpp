@@ -408,6 +408,56 @@ private slots:
         QCOMPARE(ended[0][0].toString(), QString());
     }
 
+    void repliesToOneThatSendsNoMore_data()
+    {
+        QTest::addColumn<bool>("disconnects");
+        QTest::addColumn<int>("size");
+        QTest::newRow("short") << false << 5;
+        QTest::newRow("short, then disconnected") << true << 5;
+        QTest::newRow("long") << false << 2000000;
+        QTest::newRow("long, then disconnected") << true << 2000000;
+    }
+
+    // As of a client that ends its sending when it has asked, and reads until the end: nc -N does so.
+    void repliesToOneThatSendsNoMore()
+    {
+        QFETCH(bool, disconnects);
+        QFETCH(int, size);
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        QSignalSpy ended(&socket, &MessageSocket::ended);
+        connect(&socket, &MessageSocket::messageReceived, this, [&] {
+            QVERIFY(socket.sendMessage(QByteArray(size, 'r')));
+            if (disconnects)
+                socket.disconnectFromServer();
+        });
+        QVERIFY(peer.send("ask\n"));
+        peer.sendsNoMore();
+        QByteArray received;
+        EVENTUALLY((received += peer.takeAll(), ended.size() == 1));
+        received += peer.takeAll();
+        QCOMPARE(ended[0][0].toString(), QString());
+        QCOMPARE(received.size(), size + 1);
+    }
+
+    void leavesBeforeTheReplyIsRead()
+    {
+        RawPeer peer;
+        MessageSocket socket(MessageSocket::Framing::Lines);
+        QVERIFY(peer.connect(socket));
+        QSignalSpy ended(&socket, &MessageSocket::ended);
+        connect(&socket, &MessageSocket::messageReceived, this, [&] { socket.sendMessage(QByteArray(2000000, 'r')); });
+        QVERIFY(peer.send("ask\n"));
+        peer.sendsNoMore();
+        EVENTUALLY(!socket.isConnected());
+        support::settle();
+        QCOMPARE(ended.size(), 0);
+        peer.close();
+        EVENTUALLY(ended.size() == 1);
+        QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("DISCONNECTED")), qPrintable(ended[0][0].toString()));
+    }
+
     // The library has taken the message, and the system a part of it.
     void aMessageThatIsNotSentWholeIsNoOrdinaryEnd()
     {
