@@ -115,6 +115,12 @@ static void onLowWater(void *context, moorline_connection *connection, size_t qu
     d->tell([q = d->q, id = idOf(connection), queued] { emit q->drained(id, queued); });
 }
 
+// The slots that are told of what came before may answer still.
+static void onFinished(void *context, moorline_connection *connection)
+{
+    ServicePrivate::from(context)->tell([connection] { (void)moorline_connection_close(connection); });
+}
+
 Service::Service(QObject *parent) : QObject(parent), d(std::make_unique<ServicePrivate>(this))
 {
 }
@@ -155,6 +161,7 @@ bool Service::start(const QString &name)
     callbacks.disconnected = onDisconnected;
     callbacks.high_water = onHighWater;
     callbacks.low_water = onLowWater;
+    callbacks.finished = onFinished;
     const NativeName native(name, false);
     moorline_status status = moorline_service_create(&d->options, &callbacks, &d->service);
     if (status == MOORLINE_OK)

@@ -7,6 +7,8 @@
 #include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -62,6 +64,34 @@ private slots:
         QCOMPARE(report.sent, 5u);
         QCOMPARE(report.unsent, 0u);
         QVERIFY(!service.isRunning());
+    }
+
+    // As of a client that ends its sending when it has asked, and reads until the end: nc -N does so.
+    void repliesToOneThatSendsNoMore()
+    {
+        Service service;
+        const QString name = support::uniqueName();
+        QVERIFY2(service.start(name), qPrintable(service.errorString()));
+        QStringList told;
+        connect(&service, &Service::received, this, [&](quint64 connection, const QByteArray &data) {
+            if (!service.send(connection, data.toUpper()))
+                told += QStringLiteral("not sent");
+        });
+        connect(&service, &Service::disconnected, this, [&](quint64, const QString &reason) { told += reason; });
+        // So many that the service has found the end of some before this thread is told of anything.
+        LocalSocket sockets[20];
+        for (LocalSocket &socket : sockets) {
+            socket.connectToServer(name);
+            socket.write("ask");
+            QVERIFY(socket.flush());
+            QCOMPARE(::shutdown(int(socket.socketDescriptor()), SHUT_WR), 0);
+        }
+        EVENTUALLY(told.count(QStringLiteral("DISCONNECTED")) == 20);
+        QCOMPARE(told.size(), 20);
+        for (LocalSocket &socket : sockets) {
+            EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+            QCOMPARE(socket.readAll(), QByteArray("ASK"));
+        }
     }
 
     void whatIsNotToldIsBounded()
