@@ -15,6 +15,7 @@
 #include <QtCore/qpointer.h>
 
 #include <memory>
+#include <optional>
 
 namespace moorline {
 
@@ -67,6 +68,7 @@ private:
     void acceptAll();
     void acceptFailed(moorline_status status);
 
+    std::optional<PublishedName> published_;
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;
     SocketHandle accepted_; ///< Nobody has got its descriptor yet.

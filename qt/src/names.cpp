@@ -5,9 +5,13 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 namespace moorline {
@@ -91,6 +95,44 @@ BoundName::Accepting::~Accepting()
     accepting = outer_;
 }
 
+struct PublishedName::Registry {
+    explicit Registry(const Registry *ofParent = nullptr) : parents(ofParent) {}
+
+    const pid_t process = ::getpid();
+    const Registry *const parents; ///< Kept so that nobody takes it for lost.
+    std::mutex mutex;
+    std::multimap<QString, BoundName> names; ///< By the private one. Two servers have the same if one's was removed.
+};
+
+// It never goes: a server of a static object may go after anything. A forked child has its own, as another thread of its parent's may
+// have been at that.
+PublishedName::Registry *PublishedName::registry()
+{
+    static std::atomic<Registry *> current = new Registry;
+    Registry *present = current;
+    if (present->process != ::getpid()) {
+        auto made = std::make_unique<Registry>(present);
+        if (current.compare_exchange_strong(present, made.get()))
+            present = made.release();
+    }
+    return present;
+}
+
+PublishedName::PublishedName(qintptr listening, const BoundName &names) : registry_(registry())
+{
+    const BoundName bound = addressOf(static_cast<int>(listening), ::getsockname);
+    const std::lock_guard lock(registry_->mutex);
+    entry_ = registry_->names.emplace(bound.full, names);
+}
+
+PublishedName::~PublishedName()
+{
+    if (registry_ != registry())
+        return;
+    const std::lock_guard lock(registry_->mutex);
+    registry_->names.erase(entry_);
+}
+
 BoundName BoundName::of(qintptr descriptor)
 {
     if (accepting && descriptor >= 0 && accepting->descriptor_ == descriptor) {
@@ -101,6 +143,12 @@ BoundName BoundName::of(qintptr descriptor)
     BoundName bound = addressOf(number, ::getsockname);
     if (bound.full.isEmpty())
         bound = addressOf(number, ::getpeername);
+    if (!bound.full.isEmpty() && !bound.isAbstract) {
+        PublishedName::Registry *const registry = PublishedName::registry();
+        const std::lock_guard lock(registry->mutex);
+        if (const auto found = registry->names.find(bound.full); found != registry->names.end())
+            return found->second;
+    }
     bound.name = bound.full.mid(bound.full.lastIndexOf(QLatin1Char('/')) + 1);
     return bound;
 }

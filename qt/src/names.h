@@ -9,6 +9,8 @@
 #include <QtCore/qproperty.h>
 #include <QtCore/qstring.h>
 
+#include <map>
+
 namespace moorline {
 
 /// A name as the library takes it. A plain one means the temporary directory of Qt, unless it is abstract.
@@ -51,8 +53,8 @@ struct BoundName {
             options = told.setFlag(Options::enum_type::AbstractNamespaceOption, isAbstract);
     }
 
-    /// As the system tells. A server of this library binds another name than it publishes, so that one's is known only
-    /// to who asks first inside its Accepting: later the same number may be another descriptor's.
+    /// As the system tells. A server of this library binds another name than it publishes: that one's is known as long as its
+    /// PublishedName is there, and to who asks first inside its Accepting, where a slot may have closed the server. Any thread.
     static BoundName of(qintptr descriptor);
 
     /// Meanwhile `of` tells these names, once, for a descriptor that a server of this thread has accepted.
@@ -68,6 +70,22 @@ struct BoundName {
         const BoundName &names_;
         Accepting *const outer_;
     };
+};
+
+/// Meanwhile BoundName::of tells these names for this listening descriptor and for those of its connections.
+class PublishedName {
+public:
+    PublishedName(qintptr listening, const BoundName &names);
+    ~PublishedName();
+    Q_DISABLE_COPY_MOVE(PublishedName)
+
+private:
+    friend struct BoundName;
+    struct Registry;
+    static Registry *registry();
+
+    Registry *const registry_;
+    std::multimap<QString, BoundName>::iterator entry_;
 };
 
 } // namespace moorline

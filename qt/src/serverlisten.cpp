@@ -86,6 +86,8 @@ bool LocalServerPrivate::finishListening(moorline_status status, const BoundName
     }
     watchable.renew();
     names = bound;
+    if (!names.full.isEmpty() && !names.isAbstract)
+        published_.emplace(q->socketDescriptor(), names);
     error = QAbstractSocket::UnknownSocketError;
     errorString.clear();
     unfinished_ = acceptFails_ = newConnectionMissed = false;
@@ -106,6 +108,7 @@ void LocalServerPrivate::close()
     watchable.renew();
     leaveHub();
     retry_.stop();
+    published_.reset();
     server.reset();
     unnamed.reset();
     accepted_.reset();

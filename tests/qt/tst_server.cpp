@@ -4,6 +4,7 @@
 #include <QtCore/QDir>
 #include <QtCore/QFileInfo>
 #include <QtCore/QProcess>
+#include <QtCore/QThread>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <memory>
 
 namespace {
 
@@ -68,6 +70,15 @@ protected:
         socket->setSocketDescriptor(qintptr(descriptor));
         own += socket;
     }
+};
+
+/// Leaves it to others to make something of a descriptor.
+class KeepsDescriptors : public LocalServer {
+public:
+    qintptr kept = -1;
+
+protected:
+    void incomingConnection(quintptr descriptor) override { kept = qintptr(descriptor); }
 };
 
 } // namespace
@@ -286,6 +297,40 @@ private slots:
         delete accepted;
         EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
         QVERIFY(server.isListening());
+    }
+
+    // As of a server that hands its connections to other threads.
+    void namesOfWhatIsTakenOverElsewhere()
+    {
+        KeepsDescriptors server;
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket socket;
+        socket.connectToServer(name);
+        (void)server.waitForNewConnection(support::watchdogMs);
+        QVERIFY(server.kept >= 0);
+        QString nameThere;
+        QString fullNameThere;
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            LocalSocket accepted;
+            if (!accepted.setSocketDescriptor(server.kept))
+                return;
+            nameThere = accepted.serverName();
+            fullNameThere = accepted.fullServerName();
+        }));
+        thread->start();
+        QVERIFY(thread->wait(support::watchdogMs));
+        QCOMPARE(nameThere, name);
+        QCOMPARE(fullNameThere, server.fullServerName());
+
+        LocalServer other;
+        QVERIFY(other.listen(qintptr(::dup(int(server.socketDescriptor())))));
+        QCOMPARE(other.serverName(), name);
+        QCOMPARE(other.fullServerName(), server.fullServerName());
+        server.close();
+        LocalServer again;
+        QVERIFY(again.listen(qintptr(::dup(int(other.socketDescriptor())))));
+        QCOMPARE(again.fullServerName(), other.fullServerName());
     }
 
     void anotherUnderTheNumberOfTheAccepted()
