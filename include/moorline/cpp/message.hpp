@@ -26,7 +26,7 @@ enum class Framing : std::uint32_t {
 
 /// What an application says that it is in the handshake of checked frames.
 struct Application {
-    std::string name;           ///< UTF-8, at most 255 bytes, no NUL
+    std::string name = {};      ///< UTF-8, at most 255 bytes, no NUL
     std::uint32_t version = 0;  ///< of the application, not of the protocol
 };
 

@@ -83,24 +83,25 @@ public:
     /// to end by SIGTERM is started with another mask, as posix_spawnattr_setsigmask(3) sets it.
     struct Handler {
         /// A connection was accepted.
-        std::function<void(Connection)> connected;
+        std::function<void(Connection)> connected = nullptr;
         /// Some bytes came: what one receive gave.
-        std::function<void(Connection, BytesView data)> received;
+        std::function<void(Connection, BytesView data)> received = nullptr;
         /// The last call for a connection.
-        std::function<void(Connection, Status reason)> disconnected;
+        std::function<void(Connection, Status reason)> disconnected = nullptr;
         /// The peer reads too slowly, or a send has found no room: send less. Nothing is read from it for now. low_water follows,
         /// unless the connection ends before.
-        std::function<void(Connection, std::size_t queued)> high_water;
+        std::function<void(Connection, std::size_t queued)> high_water = nullptr;
         /// The queue has drained: go on.
-        std::function<void(Connection, std::size_t queued)> low_water;
+        std::function<void(Connection, std::size_t queued)> low_water = nullptr;
         /// Whether a message may be delivered. False ends the connection with Status::refused; so does an exception.
-        std::function<bool(Connection, BytesView message)> admits;
+        std::function<bool(Connection, BytesView message)> admits = nullptr;
         /// A whole message came.
-        std::function<void(Connection, BytesView message)> message;
+        std::function<void(Connection, BytesView message)> message = nullptr;
         /// If there is one it is called instead of `message`, where descriptors that come with a message are closed.
-        std::function<void(Connection, BytesView message, std::vector<Descriptor> descriptors)> message_with_descriptors;
+        std::function<void(Connection, BytesView message, std::vector<Descriptor> descriptors)> message_with_descriptors =
+            nullptr;
         /// The peer sends no more but may still read: the connection is this side's to close. Empty: it is closed.
-        std::function<void(Connection)> finished;
+        std::function<void(Connection)> finished = nullptr;
     };
 
     /// How many exceptions of callbacks are kept until they are taken; later ones are counted only.
