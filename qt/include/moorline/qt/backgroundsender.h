@@ -9,7 +9,8 @@
 namespace moorline {
 
 /// What a LocalSocket has not sent when it is deleted, or when its peer ends its sending but may still receive, goes on being sent in the
-/// background, until its linger timeout ends. This tells how that ends. There is one for the process; the thread that sends exists only while there is something to send.
+/// background, until its linger timeout ends. This tells how that ends. There is one for the process; the thread that sends exists only
+/// while there is something to send.
 /// A process that ends in the ordinary way waits for it, which no linger timeout exceeds; also for sockets of static objects, of which
 /// nobody is told any more if others were sent for before.
 class MOORLINE_QT_EXPORT BackgroundSender : public QObject {

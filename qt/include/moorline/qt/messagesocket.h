@@ -73,7 +73,7 @@ Q_SIGNALS:
     void drained();
     /// The connection is over, or was not made. The text is empty if either side ended it in the ordinary way; otherwise it
     /// says what was wrong: a peer that has left before everything queued was sent to it, a message too large, one that is malformed, a
-    /// peer of another version, or one that is late with the handshake.
+    /// peer of another version, or one that is late with the handshake. A peer that only sends no more gets what is queued before.
     void ended(const QString &failure);
 
 protected:
