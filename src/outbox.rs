@@ -9,18 +9,28 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 
 /// Bytes that were accepted and that the kernel has not taken yet, in order.
 pub(crate) struct Outbox {
-    queue: VecDeque<u8>,
     limit: usize,
+    /// None: nothing was ever queued, as mostly.
+    queue: Option<Box<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    bytes: VecDeque<u8>,
     peak: usize,
 }
 
 impl Outbox {
     pub fn new(limit: usize) -> Self {
-        Outbox { queue: VecDeque::new(), limit, peak: 0 }
+        Outbox { limit, queue: None }
     }
 
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.queue.as_ref().map_or(0, |queue| queue.bytes.len())
+    }
+
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Accepts as much as the limit allows; tells how much.
@@ -32,43 +42,48 @@ impl Outbox {
 
     /// How much more the limit allows.
     pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.queue.len())
+        self.limit.saturating_sub(self.len())
     }
 
     /// Accepts everything, whatever the limit: the rest of what the kernel has taken a part of.
     pub fn push_all(&mut self, data: &[u8]) {
-        self.queue.extend(data);
-        self.peak = self.peak.max(self.queue.len());
+        if data.is_empty() {
+            return;
+        }
+        let Queue { bytes, peak } = &mut **self.queue.get_or_insert_default();
+        bytes.extend(data);
+        *peak = bytes.len().max(*peak);
     }
 
     /// The most that was ever queued.
     pub fn peak(&self) -> usize {
-        self.peak
+        self.queue.as_ref().map_or(0, |queue| queue.peak)
     }
 
     /// Gives the kernel what it takes; tells how much. Ends early, without an error, when it takes no more.
     pub fn flush(&mut self, stream: &Stream) -> io::Result<usize> {
+        let Some(Queue { bytes, .. }) = self.queue.as_deref_mut() else { return Ok(0) };
         let mut flushed = 0;
-        while !self.queue.is_empty() {
-            let (first, second) = self.queue.as_slices();
+        while !bytes.is_empty() {
+            let (first, second) = bytes.as_slices();
             match stream.send_pieces([first, second], &[]) {
                 Ok(sent) => {
-                    self.queue.drain(..sent);
+                    bytes.drain(..sent);
                     flushed += sent;
                 }
                 Err(errno) if io::Error::from(errno).kind() == io::ErrorKind::WouldBlock => break,
                 Err(errno) => return Err(errno.into()),
             }
         }
-        if self.queue.is_empty() && self.queue.capacity() > KEPT_CAPACITY {
-            self.queue = VecDeque::new();
+        if bytes.is_empty() && bytes.capacity() > KEPT_CAPACITY {
+            *bytes = VecDeque::new();
         }
         Ok(flushed)
     }
 
     /// Drops what is left; tells how much that was.
     pub fn clear(&mut self) -> usize {
-        std::mem::take(&mut self.queue).len()
+        self.queue.as_mut().map_or(0, |queue| std::mem::take(&mut queue.bytes).len())
     }
 }
 
@@ -118,21 +133,25 @@ mod tests {
         assert_eq!((outbox.peak(), outbox.flush(&near).unwrap()), (LIMIT, 0));
     }
 
+    fn capacity(outbox: &Outbox) -> usize {
+        outbox.queue.as_ref().map_or(0, |queue| queue.bytes.capacity())
+    }
+
     #[test]
     fn much_spare_room_is_given_back_when_nothing_is_queued_any_more() {
         let (near, far) = Stream::pair().unwrap();
         let mut outbox = Outbox::new(LIMIT);
         for (spare, kept) in [(65_536, 65_536), (65_537, 0)] {
-            outbox.queue = VecDeque::with_capacity(spare);
-            assert_eq!(outbox.queue.capacity(), spare);
+            outbox.queue = Some(Box::new(Queue { bytes: VecDeque::with_capacity(spare), peak: 0 }));
+            assert_eq!(capacity(&outbox), spare);
             outbox.push(b"x");
             assert_eq!(outbox.flush(&near).unwrap(), 1);
-            assert_eq!(outbox.queue.capacity(), kept);
+            assert_eq!(capacity(&outbox), kept);
         }
         // What is still queued keeps its place.
         outbox.push(&vec![0; LIMIT]);
         outbox.flush(&near).unwrap();
-        assert!(outbox.len() > 0 && outbox.queue.capacity() >= LIMIT);
+        assert!(outbox.len() > 0 && capacity(&outbox) >= LIMIT);
         assert_eq!(receive_all(&far).len(), 2 + LIMIT - outbox.len());
     }
 

@@ -44,8 +44,8 @@ struct Free {
     used: usize,
 }
 
-// What each look-up reads is next to what the object has at its beginning. See `Socket`.
-#[repr(C, align(64))]
+// What each look-up reads is next to what the object has at its beginning.
+#[repr(C)]
 struct Entry<T> {
     /// Or `NO_KEY`.
     key: AtomicUsize,

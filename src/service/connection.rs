@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 pub struct Connection(Arc<Inner>);
 
 // See `Socket`.
-#[repr(C, align(64))]
+#[repr(C)]
 struct Inner {
     wish: AtomicU8,
     /// Whether the worker has been asked to look at it and has not looked yet.

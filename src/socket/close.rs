@@ -1,10 +1,9 @@
 //! How a socket ends: one direction, by close, by abort, or given away.
 
-use super::{Descriptor, Open, RawDescriptor, Socket};
+use super::{Descriptor, RawDescriptor, Socket};
 use crate::deadline::{Deadline, Timeout, lock_until};
 use crate::error::{Error, Result, Status};
-use crate::sys::{self, Readiness, Waker};
-use std::sync::Arc;
+use crate::sys::{self, Readiness};
 
 /// A direction of a connection, seen from this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +26,6 @@ pub struct CloseReport {
     /// `Ok` if nothing stayed unsent, otherwise why: `WouldBlock`, `TimedOut`, `Disconnected`, `Closed` if it was ended
     /// before this or meanwhile, or `LimitReached` if there was no descriptor left to wait with.
     pub outcome: Status,
-}
-
-/// Whether an abort came, or how it ends a close that flushes.
-#[derive(Default)]
-pub(super) enum Abort {
-    #[default]
-    No,
-    /// Signal this to end the flushing.
-    Wakes(Arc<Waker>),
-    Yes,
 }
 
 impl Socket {
@@ -111,34 +100,21 @@ impl Socket {
 
     fn flush_and_end(&self, deadline: Deadline) -> Result<()> {
         let _closing = lock_until(&self.closing, deadline)?;
-        let Some(Open { stream, endpoint }) = self.open.lock().take() else { return Ok(()) };
+        let Some(endpoint) = self.open.lock().take() else { return Ok(()) };
         self.shut_inbox();
         self.outgoing.shut();
         endpoint.close();
-        if self.outgoing.flush()? == 0 {
-            return Ok(());
-        }
-        let waker = Arc::new(Waker::new()?);
-        match &mut *self.abort.lock() {
-            Abort::Yes => return Err(Status::Closed.into()),
-            abort => *abort = Abort::Wakes(waker.clone()),
-        }
-        loop {
+        while self.outgoing.flush()? > 0 {
             let wanted = Readiness { writable: true, ..Readiness::default() };
-            let ready = stream.wait(wanted, &waker, deadline)?;
-            if ready == Readiness::default() {
-                return Err(Status::Closed.into());
-            }
-            if self.outgoing.flush()? == 0 {
-                return Ok(());
-            }
+            self.flushing.wait(|waker| endpoint.source().wait(wanted, waker, deadline))?;
         }
+        Ok(())
     }
 
     fn end(&self) {
         self.outgoing.shut();
         self.shut_inbox();
-        if let Some(Open { endpoint, .. }) = self.open.lock().take() {
+        if let Some(endpoint) = self.open.lock().take() {
             endpoint.close();
         }
     }
@@ -150,9 +126,7 @@ impl Socket {
 
     fn finish(&self, outcome: Status) -> CloseReport {
         // Another close that still flushes has nothing left to flush.
-        if let Abort::Wakes(waker) = std::mem::replace(&mut *self.abort.lock(), Abort::Yes) {
-            waker.signal();
-        }
+        self.flushing.shut();
         self.end();
         self.drop_inbox();
         let unsent = self.outgoing.end();

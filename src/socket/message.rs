@@ -82,10 +82,10 @@ impl Socket {
             deadline.check_may_wait()?;
             turn.wait_for_room(deadline)?;
         }
-        add_locked(&self.messages_sent, 1);
+        add_locked(&messaging.sent, 1);
         // Accepted now. Without a queue the caller wants it sent, too, as far as there is time, and what waiting takes. Where that is
         // missing nothing has failed: the peer has a part of it, and whoever were told of a failure would send it again.
-        if !self.outgoing.queues() && deadline.check_may_wait().is_ok() {
+        if !turn.queues() && deadline.check_may_wait().is_ok() {
             match turn.flush_until(deadline) {
                 Err(error) if [deadline.expiry(), Status::LimitReached].contains(&error.status()) => {}
                 flushed => flushed?,
@@ -188,7 +188,7 @@ impl Socket {
         self.receiving(timeout, |messaging, inbox, deadline| {
             if let Some(length) = self.await_message(messaging, inbox, deadline, Lateness::EndsIt, buffer)? {
                 *needed = length;
-                add_locked(&self.messages_received, 1);
+                add_locked(&messaging.received, 1);
                 return Ok(Vec::new());
             }
             self.deliver(messaging, inbox, |data, descriptors| {
@@ -273,7 +273,7 @@ impl Socket {
                 };
             }
             if looking.is_none() && deadline.check_may_wait().is_ok() {
-                looking = Some(self.busy_poller.begin());
+                looking = Some(self.busy_poller().begin());
             }
             // No whole message comes before what they came with.
             self.or_break_off(check_descriptors(inbox, messaging.options.max_descriptors))?;
@@ -312,7 +312,7 @@ impl Socket {
         let taken = take(message, &mut descriptors);
         inbox.set_validated();
         if taken.is_ok() {
-            add_locked(&self.messages_received, 1);
+            add_locked(&messaging.received, 1);
             inbox.drop_first();
         } else {
             inbox.close_first(descriptors);

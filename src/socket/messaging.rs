@@ -7,7 +7,7 @@ use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::visited::Visited;
 use parking_lot::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,10 @@ pub(super) struct Messaging {
     /// Whether there is a validator, for those who don't lock.
     pub validates: AtomicBool,
     pub validator: Mutex<Option<Arc<Validator>>>,
+    /// Messages accepted to be sent.
+    pub sent: AtomicU64,
+    /// Messages delivered to the caller.
+    pub received: AtomicU64,
 }
 
 impl Messaging {
@@ -103,6 +107,8 @@ impl Messaging {
             more: AtomicBool::new(true),
             validates: AtomicBool::new(false),
             validator: Mutex::default(),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::{add_locked, is_would_block};
 use crate::deadline::{Deadline, wait_until};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
 use crate::outbox::Outbox;
@@ -9,8 +10,7 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::{self, BorrowedDescriptor, RawDescriptor, Readiness, Stream};
 use std::io;
-#[cfg(test)]
-use std::mem::offset_of;
+use std::sync::Arc;
 
 /// The sending side. One lock guards all of it, so that a send which the kernel takes at once needs no other.
 // See `Socket`.
@@ -25,13 +25,12 @@ pub(super) struct Outgoing {
     /// Told when a send that had to wait is through.
     turns: Condvar,
     unsent: AtomicU64,
-    limit: usize,
 }
 
 #[repr(C)]
 struct State {
     /// None: it has ended.
-    stream: Option<Stream>,
+    endpoint: Option<Arc<Endpoint<Stream>>>,
     /// How many wait for their turn.
     waiting: u32,
     /// A send waits for room in its middle, so no other may begin.
@@ -46,22 +45,17 @@ pub(super) struct Queue {
 }
 
 impl Outgoing {
-    /// So much of its beginning is touched by each send.
-    #[cfg(test)]
-    pub const TOUCHED: usize = offset_of!(Outgoing, state) + size_of::<Mutex<State>>() - size_of::<Outbox>();
-
     /// A sending side that has something to say first.
-    pub fn new(stream: Stream, limit: usize, first_words: &[u8]) -> Outgoing {
+    pub fn new(endpoint: Arc<Endpoint<Stream>>, limit: usize, first_words: &[u8]) -> Outgoing {
         let mut outbox = Outbox::new(limit);
         outbox.push_all(first_words);
         Outgoing {
             queued: AtomicUsize::new(outbox.len()),
-            state: Mutex::new(State { stream: Some(stream), waiting: 0, taken: false, outbox }),
+            state: Mutex::new(State { endpoint: Some(endpoint), waiting: 0, taken: false, outbox }),
             turns: Condvar::new(),
             gate: Gate::default(),
             sent: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
-            limit,
         }
     }
 
@@ -92,10 +86,10 @@ impl Outgoing {
     }
 
     fn flush_queue(&self, state: &mut State) -> Result<()> {
-        let State { stream, outbox, .. } = state;
-        let stream = stream.as_ref().ok_or(Status::Closed)?;
+        let State { endpoint, outbox, .. } = state;
+        let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
         let before = outbox.len();
-        let result = outbox.flush(stream).map_err(send_error);
+        let result = outbox.flush(endpoint.source()).map_err(send_error);
         add_locked(&self.sent, before - outbox.len());
         self.queued.store(outbox.len(), Ordering::Relaxed);
         result.map(drop)
@@ -126,7 +120,7 @@ impl Outgoing {
     /// way is counted on one side only.
     pub fn end(&self) -> u64 {
         let mut state = self.state.lock();
-        state.stream = None;
+        state.endpoint = None;
         self.drop_queue_of(&mut state)
     }
 
@@ -140,17 +134,13 @@ impl Outgoing {
         self.queued.load(Ordering::Relaxed)
     }
 
-    /// Whether it may queue what it need not.
-    pub fn queues(&self) -> bool {
-        self.limit > 0
-    }
-
     /// Whether so much may be queued at all.
     pub fn check_can_hold(&self, length: usize) -> Result<()> {
-        if length <= self.limit {
+        let limit = self.state.lock().outbox.limit();
+        if length <= limit {
             return Ok(());
         }
-        let context = format!("queue {length} bytes where at most {} are queued", self.limit);
+        let context = format!("queue {length} bytes where at most {limit} are queued");
         Err(Error::new(Status::InvalidArgument, context))
     }
 
@@ -191,10 +181,10 @@ impl Turn<'_> {
 
     fn send_begun(&mut self, data: &[u8], taken: &mut usize) -> Result<()> {
         let Turn { outgoing, state } = self;
-        let State { stream, outbox, .. } = &mut **state;
-        let stream = stream.as_ref().ok_or(Status::Closed)?;
+        let State { endpoint, outbox, .. } = &mut **state;
+        let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
         while outgoing.queued() == 0 && *taken < data.len() {
-            match stream.send(&data[*taken..]) {
+            match endpoint.source().send(&data[*taken..]) {
                 Ok(sent) => {
                     *taken += sent;
                     add_locked(&outgoing.sent, sent);
@@ -214,11 +204,11 @@ impl Turn<'_> {
     pub fn commit(&mut self, pieces: [&[u8]; 3], descriptors: &[BorrowedDescriptor<'_>]) -> Result<bool> {
         self.begin()?;
         let Turn { outgoing, state } = self;
-        let State { stream, outbox, .. } = &mut **state;
-        let stream = stream.as_ref().ok_or(Status::Closed)?;
+        let State { endpoint, outbox, .. } = &mut **state;
+        let endpoint = endpoint.as_ref().ok_or(Status::Closed)?;
         let mut sent = 0;
         if outgoing.queued() == 0 {
-            match stream.send_pieces(pieces, descriptors) {
+            match endpoint.source().send_pieces(pieces, descriptors) {
                 Ok(taken) => sent = taken,
                 Err(errno) if is_would_block(errno) => {}
                 Err(errno) if !descriptors.is_empty() && sys::is_refusal_of_descriptors(errno) => {
@@ -269,12 +259,13 @@ impl Turn<'_> {
 
     /// Waits until the kernel has room, or sending is shut. The turn stays this one's meanwhile.
     pub fn wait_for_room(&mut self, deadline: Deadline) -> Result<()> {
-        let stream = self.state.stream.clone().ok_or(Status::Closed)?;
+        let endpoint = self.state.endpoint.clone().ok_or(Status::Closed)?;
         let gate = &self.outgoing.gate;
         let wanted = Readiness { writable: true, ..Readiness::default() };
         self.state.taken = true;
-        let waited =
-            MutexGuard::unlocked(&mut self.state, || gate.wait(|waker| stream.wait(wanted, waker, deadline)));
+        let waited = MutexGuard::unlocked(&mut self.state, || {
+            gate.wait(|waker| endpoint.source().wait(wanted, waker, deadline))
+        });
         self.state.taken = false;
         waited.map(drop)
     }
@@ -282,7 +273,12 @@ impl Turn<'_> {
     /// Lets go of the descriptor, which somebody else has now.
     pub fn end(mut self) {
         self.outgoing.gate.shut();
-        self.state.stream = None;
+        self.state.endpoint = None;
+    }
+
+    /// Whether it may queue what it need not.
+    pub fn queues(&self) -> bool {
+        self.state.outbox.limit() > 0
     }
 
     /// Whether nothing is queued.
@@ -307,7 +303,7 @@ fn send_error(error: impl Into<io::Error>) -> Error {
 mod tests {
     use super::*;
     use crate::deadline::Timeout;
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
     use std::time::{Duration, Instant};
 
     /// Long enough that only a hang gets here.
@@ -317,7 +313,7 @@ mod tests {
 
     fn outgoing(limit: usize, first_words: &[u8]) -> (Arc<Outgoing>, Stream) {
         let (near, far) = Stream::pair().unwrap();
-        (Arc::new(Outgoing::new(near, limit, first_words)), far)
+        (Arc::new(Outgoing::new(Arc::new(Endpoint::new(near)), limit, first_words)), far)
     }
 
     fn turn(outgoing: &Outgoing) -> Turn<'_> {
@@ -358,7 +354,7 @@ mod tests {
     #[test]
     fn what_the_kernel_does_not_take_is_queued_and_goes_out_in_order() {
         let (outgoing, far) = outgoing(1000, b"first");
-        assert!(outgoing.queues());
+        assert!(turn(&outgoing).queues());
         assert_eq!((outgoing.queued(), outgoing.flush().unwrap()), (5, 0));
         let data = numbered(MUCH);
         let mut taken = send(&outgoing, &data).unwrap();
@@ -399,7 +395,7 @@ mod tests {
     fn a_message_is_taken_whole_or_not_at_all() {
         for limit in [0, 1] {
             let (outgoing, far) = outgoing(limit, b"");
-            assert_eq!(outgoing.queues(), limit > 0);
+            assert_eq!(turn(&outgoing).queues(), limit > 0);
             let message = numbered(MUCH);
             // The kernel takes a part, and the rest is queued whatever the limit.
             assert!(turn(&outgoing).commit([b"head", &message, b"tail"], &[]).unwrap());
@@ -416,7 +412,7 @@ mod tests {
             assert!(received == [b"head", &message[..], b"tail"].concat());
 
             // Now the kernel takes none of it.
-            while outgoing.state.lock().stream.as_ref().unwrap().send(&[7; 4096]).is_ok() {}
+            while outgoing.state.lock().endpoint.as_ref().unwrap().source().send(&[7; 4096]).is_ok() {}
             let descriptor = tempfile::tempfile().unwrap().into();
             let descriptors = [sys::lend(&descriptor)];
             assert!(!turn(&outgoing).commit([b"a", b"b", b"c"], &descriptors).unwrap());
@@ -442,7 +438,7 @@ mod tests {
         let (given_away, _far) = outgoing(1000, b"");
         turn(&given_away).end();
         assert_eq!(status(send(&given_away, b"x")), Status::Closed);
-        assert!(given_away.state.lock().stream.is_none());
+        assert!(given_away.state.lock().endpoint.is_none());
     }
 
     #[test]
@@ -510,7 +506,7 @@ mod tests {
     fn a_peer_that_takes_no_descriptors_is_told_from_other_failures() {
         let (near, mut far) = Stream::pair().unwrap();
         far.refuse_descriptors();
-        let outgoing = Outgoing::new(near, 0, &[]);
+        let outgoing = Outgoing::new(Arc::new(Endpoint::new(near)), 0, &[]);
         let file: sys::Descriptor = tempfile::tempfile().unwrap().into();
         let handed = [sys::lend(&file)];
         let mut turn = turn(&outgoing);

@@ -1,6 +1,6 @@
 //! A stream of bytes on a socket, and how it waits: also for messages.
 
-use super::{Open, Socket, add_locked};
+use super::{Socket, add_locked};
 use crate::busy_poll::Looking;
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
@@ -102,7 +102,7 @@ impl Socket {
         }
         self.check_unframed()?;
         let deadline = Deadline::from(timeout);
-        let mut looking = deadline.check_may_wait().is_ok().then(|| self.busy_poller.begin());
+        let mut looking = deadline.check_may_wait().is_ok().then(|| self.busy_poller().begin());
         loop {
             if let Some(received) = self.receive_by(|stream| stream.receive(buffer), |received| *received)? {
                 looking.into_iter().for_each(|it: Looking| it.found(1));
@@ -138,8 +138,8 @@ impl Socket {
         count: impl FnOnce(&T) -> usize,
     ) -> Result<Option<T>> {
         let open = self.open.lock();
-        let Open { stream, .. } = open.as_ref().ok_or(Status::Closed)?;
-        match receive(stream) {
+        let endpoint = open.as_ref().ok_or(Status::Closed)?;
+        match receive(endpoint.source()) {
             Ok(received) => match count(&received) {
                 0 => Err(Status::Disconnected.into()),
                 bytes => {

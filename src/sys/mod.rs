@@ -3,9 +3,9 @@
 //!
 //! A backend provides:
 //!
-//! - `Stream`: a connected socket that never waits, closed with its last clone. `connect` to a [`Place`] (until a deadline), `pair`, `adopt`; `send`,
+//! - `Stream`: a connected socket that never waits. `connect` to a [`Place`] (until a deadline), `pair`, `adopt`; `send`,
 //!   `send_pieces`, `receive`, `receive_to_stop`, `receive_pieces` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
-//!   `peer` and `interposed`, for what stands between two others; `set_send_buffer`, `is_drained`;
+//!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `look` whether it is ready; `shut_down` of a direction; `is_gone`;
 //!   `release` to the caller; `refuse_descriptors`, which may do nothing.
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a

@@ -4,6 +4,7 @@ use crate::busy_poll::{BusyPoll, BusyPoller};
 use crate::deadline::Timeout;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
+use crate::gate::Gate;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::{BorrowedDescriptor, Descriptor, File, RawDescriptor, Stream};
@@ -20,23 +21,17 @@ mod stream {
     library!("socket_stream.rs");
 }
 
-use close::Abort;
 pub use close::{CloseReport, Direction};
 use outgoing::Outgoing;
 
 pub struct Socket {
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<Arc<Endpoint<Stream>>>>,
     outgoing: Outgoing,
     messaging: Option<()>,
     busy_poller: BusyPoller,
     closing: Mutex<()>,
-    abort: Mutex<Abort>,
+    flushing: Gate,
     received: AtomicU64,
-}
-
-struct Open {
-    stream: Stream,
-    endpoint: Arc<Endpoint<Stream>>,
 }
 
 pub struct Credentials;
@@ -51,22 +46,25 @@ impl Socket {
     /// A socket of a file, and how much it queues.
     pub fn with(file: File, queue_limit: usize) -> (Socket, Arc<File>) {
         let file = Arc::new(file);
-        let stream = Stream(file.clone());
-        let endpoint = Arc::new(Endpoint::new(stream.clone()));
+        let endpoint = Arc::new(Endpoint::new(Stream(file.clone())));
         let socket = Socket {
-            outgoing: Outgoing::new(stream.clone(), queue_limit, &[]),
-            open: Mutex::new(Some(Open { stream, endpoint })),
+            outgoing: Outgoing::new(endpoint.clone(), queue_limit, &[]),
+            open: Mutex::new(Some(endpoint)),
             messaging: None,
             busy_poller: BusyPoller::new(BusyPoll::Never),
             closing: Mutex::new(()),
-            abort: Mutex::default(),
+            flushing: Gate::default(),
             received: AtomicU64::new(0),
         };
         (socket, file)
     }
 
     pub(crate) fn endpoint(&self) -> Result<Arc<Endpoint<Stream>>> {
-        self.open.lock().as_ref().map(|open| open.endpoint.clone()).ok_or_else(|| Status::Closed.into())
+        self.open.lock().clone().ok_or_else(|| Status::Closed.into())
+    }
+
+    fn busy_poller(&self) -> &BusyPoller {
+        &self.busy_poller
     }
 
     /// What sends a message, in the middle of `send_message_with`.

@@ -211,7 +211,7 @@ impl File {
 }
 
 /// A socket, of which only matters whether it is readable.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Stream(pub Arc<File>);
 
 impl Source for Stream {

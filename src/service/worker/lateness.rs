@@ -113,8 +113,8 @@ impl Worker {
     }
 
     /// Of a connection that is new.
-    pub(super) fn not_held_up(&self) -> HeldUp {
-        HeldUp { work: self.work.as_ref().map(Work::done).unwrap_or_default(), ..HeldUp::default() }
+    pub(super) fn not_held_up(&self) -> Option<Box<HeldUp>> {
+        self.work.as_ref().map(|work| Box::new(HeldUp { work: work.done(), ..HeldUp::default() }))
     }
 
     /// Reads a share of a connection, and notes for how long the rest of a message was held up.
@@ -130,14 +130,15 @@ impl Worker {
         self.read_share(slot);
         let (Some(work), Some(served)) = (&self.work, self.served.get_mut(slot)) else { return };
         let (due, received) = progress(served);
+        let Some(held_up) = &mut served.held_up else { return };
         let done = work.done();
         if let Some(due) = due.filter(|due| due_before == Some(*due))
             && received - received_before >= ROOM
         {
             // Not what was done before it was last read, nor before the poller last said that nothing had come.
-            served.held_up.add(due, done - served.held_up.work.max(work.told_before));
+            held_up.add(due, done - held_up.work.max(work.told_before));
         }
-        served.held_up.work = done;
+        held_up.work = done;
     }
 
     /// When the connection has to have gone on.
@@ -148,7 +149,10 @@ impl Worker {
         // A peer that nothing is read from can't go on.
         let is_read = !served.paused && served.ending.is_none();
         let peer = if is_read { served.connection.socket().peer_due() } else { None };
-        let peer = peer.and_then(|due| served.held_up.postpone(due));
+        let peer = match &served.held_up {
+            Some(held_up) => peer.and_then(|due| held_up.postpone(due)),
+            None => peer,
+        };
         [idle, lingering, peer].into_iter().flatten().min()
     }
 

@@ -97,7 +97,8 @@ struct Served {
     /// When something last went either way, as far as it was noticed, and how much had by then.
     active: Instant,
     traffic: u64,
-    held_up: HeldUp,
+    /// If messages have to be whole in time.
+    held_up: Option<Box<HeldUp>>,
     /// The earliest time at which its turn with the alarms comes.
     alarm: Option<Instant>,
 }

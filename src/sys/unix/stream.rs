@@ -10,7 +10,7 @@ use crate::error::{Error, Status};
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::os::unix::uds_local_socket;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout as Direction};
 use rustix::net::{
@@ -19,7 +19,6 @@ use rustix::net::{
 };
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 
 /// Up to so many bytes, copying pieces together costs less than what sendmsg(2) costs more than send(2).
 const WORTH_GATHERING: usize = 1536;
@@ -35,25 +34,13 @@ fn control_space(descriptors: usize) -> usize {
     if descriptors == 0 { 0 } else { rustix::cmsg_space!(ScmRights(descriptors)) }
 }
 
-/// A connected stream socket: non-blocking, close-on-exec, without SIGPIPE. Clones are the same socket, which is closed with the last
-/// of them.
-// What each send and receive needs is here and not behind the pointer: where thousands of streams take turns, each cache line on the
-// way is one to wait for.
-#[derive(Clone)]
+/// A connected stream socket: non-blocking, close-on-exec, without SIGPIPE.
 pub(crate) struct Stream {
-    held: Arc<Held>,
-    /// That of the socket which is held.
-    descriptor: RawFd,
+    socket: uds_local_socket::Stream,
     /// The kernel turns away who sends descriptors, so none can come.
     refuses_descriptors: bool,
-    /// Something stands between the stream and its peer.
-    has_between: bool,
-}
-
-/// What all clones of a stream have together.
-struct Held {
-    socket: uds_local_socket::Stream,
-    between: Option<Between>,
+    /// Of a stream that something stands between and its peer.
+    between: Option<Box<Between>>,
 }
 
 /// What a stream that something stands between and its peer has instead of what the kernel would say and do.
@@ -100,7 +87,7 @@ impl Stream {
     }
 
     pub fn descriptor(&self) -> RawDescriptor {
-        raw(self)
+        raw(&self.socket)
     }
 
     /// A connection that a server accepted.
@@ -118,7 +105,7 @@ impl Stream {
     /// A second descriptor of the same socket, which is the caller's, and takes descriptors as any socket does. This one is not to be
     /// received from any more.
     pub fn release(&self) -> Result<Descriptor, Error> {
-        let released = rustix::io::fcntl_dupfd_cloexec(self, 0)
+        let released = rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
             .map_err(|errno| Error::os(errno, "duplicate the socket's descriptor"))?;
         if self.refuses_descriptors {
             platform::pass_descriptors(released.as_fd(), true)
@@ -135,17 +122,12 @@ impl Stream {
     }
 
     pub fn turns_away(&self) -> Option<&TurnsAway> {
-        self.between()?.turns_away.as_ref()
-    }
-
-    #[inline]
-    fn between(&self) -> Option<&Between> {
-        if self.has_between { self.held.between.as_ref() } else { None }
+        self.between.as_ref()?.turns_away.as_ref()
     }
 
     pub fn send(&self, data: &[u8]) -> rustix::io::Result<usize> {
         self.let_through(true)?;
-        retry(|| rustix::net::send(self, data, platform::SENDING))
+        retry(|| rustix::net::send(&self.socket, data, platform::SENDING))
     }
 
     /// Sends pieces in one call, and duplicates of descriptors with their first byte.
@@ -175,14 +157,14 @@ impl Stream {
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Errno::TOOMANYREFS);
         }
-        retry(|| rustix::net::sendmsg(self, &pieces, &mut control, platform::SENDING))
+        retry(|| rustix::net::sendmsg(&self.socket, &pieces, &mut control, platform::SENDING))
     }
 
     /// Receives what is there; 0 at the end of the peer's stream.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         self.let_through(false).map_err(receive_error)?;
-        let (received, _) =
-            retry(|| rustix::net::recv(self, &mut *buffer, RecvFlags::empty())).map_err(receive_error)?;
+        let (received, _) = retry(|| rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::empty()))
+            .map_err(receive_error)?;
         Ok(received)
     }
 
@@ -203,7 +185,7 @@ impl Stream {
         let mut buffers = buffers.map(IoSliceMut::new);
         let answer = retry(|| {
             let mut control = RecvAncillaryBuffer::default();
-            rustix::net::recvmsg(self, &mut buffers, &mut control, RecvFlags::empty())
+            rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, RecvFlags::empty())
         })
         .map_err(receive_error)?;
         Ok((answer.bytes, answer.flags.contains(ReturnFlags::CTRUNC)))
@@ -212,12 +194,12 @@ impl Stream {
     /// Ends one direction: the peer sees the end of the stream, or can send no more.
     pub fn shut_down(&self, sending: bool) -> Result<(), Error> {
         let direction = if sending { Shutdown::Write } else { Shutdown::Read };
-        rustix::net::shutdown(self, direction).map_err(|errno| Error::os(errno, "shut down"))
+        rustix::net::shutdown(&self.socket, direction).map_err(|errno| Error::os(errno, "shut down"))
     }
 
     /// Whether the connection has ended in both directions.
     pub fn is_gone(&self) -> bool {
-        let mut polled = [PollFd::new(self, PollFlags::empty())];
+        let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         rustix::event::poll(&mut polled, Some(&now)).is_ok()
             && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
@@ -244,7 +226,7 @@ impl Stream {
         let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
         let answer = retry(|| {
             let mut buffers = [IoSliceMut::new(&mut *buffer)];
-            rustix::net::recvmsg(self, &mut buffers, &mut control, platform::RECEIVING_DESCRIPTORS)
+            rustix::net::recvmsg(&self.socket, &mut buffers, &mut control, platform::RECEIVING_DESCRIPTORS)
         })
         .map_err(receive_error)?;
         let rights = |message| match message {
@@ -267,12 +249,12 @@ impl Stream {
     }
 
     pub fn wait(&self, wanted: Readiness, waker: &Waker, deadline: Deadline) -> Result<Readiness, Error> {
-        super::wait::wait(self, wanted, waker, deadline)
+        super::wait::wait(&self.socket, wanted, waker, deadline)
     }
 
     /// What is so of `wanted` at this moment; `WouldBlock` if nothing is.
     pub fn look(&self, wanted: Readiness) -> Result<Readiness, Error> {
-        super::wait::look(self, wanted)
+        super::wait::look(&self.socket, wanted)
     }
 
     /// What is known of the peer, to be handed to another stream.
@@ -280,18 +262,15 @@ impl Stream {
         Peer { credentials: self.credentials().ok(), process: self.peer_process().ok() }
     }
 
-    /// This stream with another peer than the kernel names, and calls turned away that the kernel might do. It has no clones yet.
-    pub fn interposed(mut self, peer: Peer, turns_away: Option<TurnsAway>) -> Stream {
-        let held =
-            Arc::get_mut(&mut self.held).expect("a stream has no clones before what stands between is there");
-        held.between = Some(Between { peer, turns_away });
-        Stream { has_between: true, ..self }
+    /// This stream with another peer than the kernel names, and calls turned away that the kernel might do.
+    pub fn between(self, peer: Peer, turns_away: Option<TurnsAway>) -> Stream {
+        Stream { between: Some(Box::new(Between { peer, turns_away })), ..self }
     }
 
     /// Has the kernel keep at most about so many bytes that were sent and not received: it doubles the number for its own needs
     /// and has a least one of its own, socket(7).
     pub fn set_send_buffer(&self, bytes: usize) -> Result<(), Error> {
-        sockopt::set_socket_send_buffer_size(self, bytes.min(LARGEST_BUFFER))
+        sockopt::set_socket_send_buffer_size(&self.socket, bytes.min(LARGEST_BUFFER))
             .map_err(|errno| Error::os(errno, "set the size of a send buffer"))
     }
 
@@ -305,21 +284,21 @@ impl Stream {
 
     /// A descriptor of the process at the other end.
     pub fn peer_process(&self) -> Result<OwnedFd, Error> {
-        if let Some(Between { peer, .. }) = self.between() {
+        if let Some(Between { peer, .. }) = self.between.as_deref() {
             let process = peer
                 .process
                 .as_ref()
                 .ok_or_else(|| Error::new(Status::NotSupported, "ask for the peer's process"))?;
             return process.try_clone().map_err(|error| Error::os(error, "ask for the peer's process"));
         }
-        platform::peer_process(self.as_fd())
+        platform::peer_process(self.socket.as_fd())
     }
 
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        if let Some(Between { peer, .. }) = self.between() {
+        if let Some(Between { peer, .. }) = self.between.as_deref() {
             return peer.credentials.ok_or_else(|| Error::new(Status::NotSupported, "ask who the peer is"));
         }
-        let peer = self.held.socket.peer_creds().map_err(|error| Error::os(error, "ask who the peer is"))?;
+        let peer = self.socket.peer_creds().map_err(|error| Error::os(error, "ask who the peer is"))?;
         match (peer.euid(), peer.egid()) {
             (Some(uid), Some(gid)) => {
                 let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
@@ -332,17 +311,13 @@ impl Stream {
 
 impl From<OwnedFd> for Stream {
     fn from(socket: OwnedFd) -> Self {
-        let descriptor = socket.as_raw_fd();
-        let held = Arc::new(Held { socket: socket.into(), between: None });
-        Stream { held, descriptor, refuses_descriptors: false, has_between: false }
+        Stream { socket: socket.into(), refuses_descriptors: false, between: None }
     }
 }
 
 impl AsFd for Stream {
-    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: it is that of the socket which this holds, and so open as long as this is borrowed.
-        unsafe { BorrowedFd::borrow_raw(self.descriptor) }
+        self.socket.as_fd()
     }
 }
 
@@ -358,7 +333,7 @@ fn connect(
     if refuses_descriptors {
         stream.refuse_descriptors();
     }
-    let socket = stream.as_fd();
+    let socket = &stream.socket;
     loop {
         if let Deadline::At(_) = deadline {
             match deadline.remaining() {

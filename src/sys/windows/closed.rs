@@ -25,7 +25,6 @@ impl From<Failure> for io::Error {
 }
 
 /// A connected socket.
-#[derive(Clone)]
 pub(crate) struct Stream(Nothing);
 
 /// What the system said of the peer of a stream before something was put between.
@@ -126,7 +125,7 @@ impl Stream {
         match self.0 {}
     }
 
-    pub fn interposed(self, _peer: Peer, _turns_away: Option<TurnsAway>) -> Stream {
+    pub fn between(self, _peer: Peer, _turns_away: Option<TurnsAway>) -> Stream {
         match self.0 {}
     }
 

@@ -192,7 +192,7 @@ impl FaultPlan {
         }
         let number = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let (inner, outer) = Stream::pair()?;
-        let outer = outer.interposed(stream.peer(), self.storm(number, role));
+        let outer = outer.between(stream.peer(), self.storm(number, role));
         if let Some(window) = faults.window {
             outer.set_send_buffer(window)?;
         }
