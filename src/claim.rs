@@ -456,11 +456,17 @@ mod tests {
         let path = directory.path().join("name");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
+        let begun = Instant::now();
         assert_eq!((status(remove_dead(&path)), state(&path).unwrap()), (Status::NameInUse, NameState::Dead));
+        // Who has the lock may be just about to give it back.
+        assert!(begun.elapsed() >= LOCK_PAUSE * LOCK_PAUSES, "{:?}", begun.elapsed());
         drop(held);
+        let begun = Instant::now();
         for _ in 0..2 {
             assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (true, NameState::Absent));
         }
+        // And whoever bound it to listen an instant later.
+        assert!(begun.elapsed() >= SETTLE, "{:?}", begun.elapsed());
         let (claim, _listener) = take(&path).unwrap();
         assert_eq!((remove_dead(&path).unwrap(), state(&path).unwrap()), (false, NameState::Live));
         claim.release().unwrap();
@@ -478,6 +484,7 @@ mod tests {
         let root = Path::new("/");
         assert_eq!(status(state(root)), Status::NameInvalid);
         assert_eq!((status(remove(root)), status(take(root))), (Status::NameInvalid, Status::NameInvalid));
+        assert_eq!(status(remove_dead(root)), Status::NameInvalid);
         // The directory has gone after it was opened.
         let opened = Directory::open(directory.path()).unwrap();
         directory.close().unwrap();
