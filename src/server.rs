@@ -331,3 +331,21 @@ impl Drop for Server {
 fn not_listening() -> Error {
     Error::new(Status::InvalidState, "the server does not listen")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_destroyed_does_not_listen_again() {
+        let server = Server::new(ServerOptions::default());
+        server.listen_unique("server").unwrap();
+        server.close_for_good().unwrap();
+        for refused in [server.listen_unique("server"), server.listen_descriptor(-1)] {
+            let error = refused.unwrap_err();
+            assert_eq!(error.status(), Status::Closed);
+            assert!(error.to_string().contains("destroyed"), "{error}");
+        }
+        assert_eq!(server.full_name().map_err(|error| error.status()), Err(Status::InvalidState));
+    }
+}

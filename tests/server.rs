@@ -2,12 +2,15 @@
 
 mod support;
 
-use moorline::{Policy, Scope, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
+use moorline::{
+    Framing, MessageOptions, Policy, Scope, Server, ServerOptions, Socket, SocketOptions, Status, Timeout,
+};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::{fs, thread};
 use support::contended::Contended;
 use support::*;
@@ -94,6 +97,23 @@ fn permissions_are_exact_and_the_file_is_a_socket() {
     }
     let server = Server::new(ServerOptions { mode: Some(0o4777), ..ServerOptions::default() });
     assert_eq!(status(server.listen_unique("x")), Status::InvalidArgument);
+}
+
+#[test]
+fn options_of_messages_are_checked_before_anything_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let messages = MessageOptions { max_message: 0, ..MessageOptions::new(Framing::BigEndian) };
+    let server =
+        Server::new(ServerOptions { messages: Some(Arc::new(messages)), ..ServerOptions::default() });
+    let path = directory.path().join("name");
+    assert_eq!(status(server.listen(&path)), Status::InvalidArgument);
+    assert!(!path.exists());
+    let listener = UnixListener::bind(&path).unwrap();
+    assert_eq!(status(server.listen_descriptor(listener.as_raw_fd())), Status::InvalidArgument);
+    // It is still whose it was, who may have it block.
+    let _client = UnixStream::connect(&path).unwrap();
+    assert!(listener.accept().is_ok());
+    assert_eq!(status(server.full_name()), Status::InvalidState);
 }
 
 #[test]
