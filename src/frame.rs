@@ -376,6 +376,7 @@ mod tests {
         }
         let mut parser = Parser::new(Framing::Lines, 10);
         assert_eq!(parser.parse(b"abc").unwrap(), None);
+        assert_eq!(parser.searched, 3, "a long line that comes byte by byte is not searched as often");
         assert!(parser.finish(b"abc").unwrap().is_some());
         assert_eq!(parser.parse(b"").unwrap(), None);
     }
