@@ -664,6 +664,7 @@ mod tests {
         {
             assert_eq!(inbox.first().unwrap(), Some(message));
             for _ in 0..2 {
+                assert_eq!(inbox.first_descriptors(), with_it);
                 let (opened, descriptors) = inbox.open_first().unwrap();
                 assert_eq!((opened, descriptors.len()), (message, with_it));
                 assert_eq!(unclaimed(&inbox), left);

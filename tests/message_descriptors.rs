@@ -68,6 +68,18 @@ fn what_comes_before_too_many_descriptors_is_received() {
     }
 }
 
+#[test]
+fn a_validator_does_not_see_what_came_with_too_many_descriptors() {
+    let options = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) };
+    let (socket, peer) = against_plain(options);
+    socket.set_validator(Some(Arc::new(|_: &[u8]| panic!("it was asked")))).unwrap();
+    let (descriptor, _) = UnixStream::pair().unwrap();
+    for part in [b"\0\0\0\x02a", &b"b"[..]] {
+        send_with(&peer, part, &[descriptor.as_fd()]).unwrap();
+    }
+    assert_eq!(status(socket.receive_message(WATCHDOG)), Status::LimitReached);
+}
+
 /// As many as the system sends at once, to who takes them, or whatever comes.
 #[test]
 fn all_descriptors_that_the_system_sends_at_once_come_to_who_allows_so_many() {
