@@ -157,3 +157,21 @@ pub(super) fn enter_thread(mailbox: &Arc<Mailbox>, service: u64) {
 pub(super) fn on_thread_of(service: u64) -> bool {
     CURRENT.with(Cell::get).service == service
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::SocketOptions;
+
+    /// Or a service would keep the sockets of as many connections as it ever had at once.
+    #[test]
+    fn who_has_left_is_not_kept() {
+        let mailbox = Arc::new(Mailbox::new(PollerOptions::default()).unwrap());
+        let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
+        let connection = Connection::new(socket, &mailbox, 0);
+        mailbox.enter(&connection);
+        assert_eq!(mailbox.served.lock().by_slot.len(), 1);
+        mailbox.leave(&connection);
+        assert!(mailbox.served.lock().by_slot.is_empty());
+    }
+}
