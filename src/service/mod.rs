@@ -468,6 +468,15 @@ mod tests {
         assert_eq!(status(service.full_name()), Status::InvalidState);
     }
 
+    /// Whoever sees its end first.
+    #[test]
+    fn who_stops_what_another_thread_shuts_down_has_no_report() {
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        service.start_unique("service").unwrap();
+        service.running().unwrap().cut_short();
+        assert_eq!(status(service.stop(Timeout::Forever)), Status::Closed);
+    }
+
     #[test]
     fn who_stops_it_before_its_threads_start_waits_for_them_and_has_the_report() {
         let service = Service::echo(ServiceOptions { workers: 2, ..ServiceOptions::default() }).unwrap();
