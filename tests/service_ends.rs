@@ -205,3 +205,46 @@ fn who_drops_a_service_in_its_own_handler_ends_what_other_calls_of_it_wait_for()
     drops.send(b"drop", WATCHDOG).unwrap();
     assert_eq!(has_sent.recv_timeout(PATIENCE), Ok(Status::Closed));
 }
+
+/// Sends more than the peer takes, for ever.
+struct SendsForEver(mpsc::Sender<()>);
+
+impl Handler for SendsForEver {
+    fn connected(&self, connection: &Connection) {
+        self.0.send(()).unwrap();
+        while connection.send(&[1; 4096], Timeout::Forever).is_ok() {}
+    }
+}
+
+#[test]
+fn a_stop_whose_time_is_over_ends_what_a_call_of_the_handler_waits_for() {
+    let (sending, is_sending) = mpsc::channel();
+    let service = Service::new(ServiceOptions::default(), Arc::new(SendsForEver(sending))).unwrap();
+    service.start_unique("sends").unwrap();
+    let _peer = connect_to(&service);
+    is_sending.recv_timeout(PATIENCE).unwrap();
+    let short = Timeout::After(Duration::from_millis(1));
+    // The call may need longer to return than a stop waits for it then.
+    until(|| service.stop(short).is_ok());
+}
+
+struct StopsItself(Mutex<Option<Arc<Service>>>, mpsc::Sender<[Status; 2]>);
+
+impl Handler for StopsItself {
+    fn received(&self, _: &Connection, _: &[u8]) {
+        let service = self.0.lock().unwrap().take().unwrap();
+        self.1.send([status(service.stop(Timeout::None)), status(service.shut_down())]).unwrap();
+    }
+}
+
+#[test]
+fn a_handler_does_not_stop_its_own_service() {
+    let (tell, told) = mpsc::channel();
+    let handler = Arc::new(StopsItself(Mutex::default(), tell));
+    let service = Arc::new(Service::new(ServiceOptions::default(), handler.clone()).unwrap());
+    service.start_unique("stops").unwrap();
+    *handler.0.lock().unwrap() = Some(service.clone());
+    connect_to(&service).send(b"stop", WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), [Status::InvalidState; 2]);
+    service.stop(WATCHDOG).unwrap();
+}

@@ -4,6 +4,7 @@ mod support;
 
 use moorline::{Connection, Handler, Service, ServiceOptions, Socket, Status, Timeout};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 use support::scene::PATIENCE;
 use support::services::*;
@@ -99,4 +100,35 @@ fn who_has_found_no_room_is_told_when_there_is_some_however_little_is_queued() {
     assert_eq!(tells.recv_timeout(PATIENCE), Ok("high"));
     connection.close();
     assert_eq!(status(connection.try_send(b"x")), Status::Closed);
+}
+
+/// Sends back what it is given, and tells how much that is.
+struct Answers(mpsc::Sender<usize>);
+
+impl Handler for Answers {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        self.0.send(data.len()).unwrap();
+        connection.send(data, Timeout::None).unwrap();
+    }
+}
+
+#[test]
+fn a_handler_is_given_no_more_at_a_time_than_there_is_room_for_to_answer() {
+    const SENT: usize = 1 << 20;
+    let (tell, told) = mpsc::channel();
+    let options =
+        ServiceOptions { queue_limit: 8000, high_water: 5000, low_water: 100, ..ServiceOptions::default() };
+    let service = Service::new(options, Arc::new(Answers(tell))).unwrap();
+    service.start_unique("answers").unwrap();
+    let peer = connect_to(&service);
+    thread::scope(|scope| {
+        scope.spawn(|| peer.send(&vec![1; SENT], WATCHDOG).unwrap());
+        until(|| {
+            let given = told.recv_timeout(PATIENCE).unwrap();
+            assert!(given <= 3000, "{given}");
+            given == 3000
+        });
+        receive_exactly(&peer, SENT);
+    });
+    assert_eq!(service.stop(WATCHDOG).unwrap().failures, Vec::<String>::new());
 }
