@@ -226,6 +226,23 @@ fn the_rest_of_a_message_that_did_not_come_is_late() {
     assert_eq!(scene.next(), Told::Ended(Status::TimedOut));
 }
 
+/// Of more than is read before the others get their turn, and nothing else comes meanwhile.
+#[test]
+fn the_rest_of_a_message_behind_many_others_is_late() {
+    const MESSAGES: usize = 40;
+    let scene = Scene::new(lines());
+    let (mut busy, mut peer) = (scene.connect(), scene.connect());
+    peer.write_all(&[&b"x\n".repeat(MESSAGES)[..], b"hel"].concat()).unwrap();
+    for _ in 0..MESSAGES {
+        assert_eq!(scene.next(), Told::Got(b"x".to_vec()));
+    }
+    for _ in 0..2 {
+        scene.exchange(&mut busy, b"x\n", b"x");
+    }
+    scene.during_work(&mut busy, b"work\n", || {});
+    assert_eq!(scene.next(), Told::Ended(Status::TimedOut));
+}
+
 /// How busy the service is with others does not give it the time.
 #[test]
 fn what_came_meanwhile_does_not_make_up_for_the_rest_of_the_message() {
