@@ -28,7 +28,7 @@ static void run_exit_handlers(int line, void *context)
     exit(0);
 }
 
-/* What these answer is the child's affair. */
+/* What these answer is the child's affair, but that the last does not wait for its parent's threads. */
 static void close_all_and_exit(int line, void *context)
 {
     (void)line;
@@ -36,7 +36,7 @@ static void close_all_and_exit(int line, void *context)
     (void)!moorline_server_close(server);
     (void)!moorline_socket_close(first, 0, NULL);
     (void)!moorline_poller_close(poller);
-    (void)!moorline_service_stop(service, 0, NULL);
+    CHECK_STATUS(moorline_service_stop(service, -1, NULL), MOORLINE_INVALID_STATE);
 }
 
 static void destroy_all_and_exit(int line, void *context)
