@@ -75,6 +75,9 @@ fn a_peer_that_has_finished_still_gets_its_answer() {
     assert_eq!(status(socket.send(b"x", WATCHDOG)), Status::Closed);
     assert_eq!(receive_exactly(&socket, 100_000).len(), 100_000);
     assert_eq!(status(socket.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+    // The peer has ended it, although this side has closed it then.
+    let endings = service.stop(WATCHDOG).unwrap().endings;
+    assert_eq!((endings.disconnected, endings.closed), (1, 0));
 }
 
 #[test]

@@ -98,6 +98,19 @@ fn an_idle_connection_and_one_that_does_not_let_itself_be_closed_end_in_time() {
     assert!(report.unsent > 0 && report.outcome == Status::Ok);
 }
 
+#[test]
+fn so_does_one_that_another_thread_closes() {
+    let keeper = Arc::new(Keeper::default());
+    let options = ServiceOptions { linger: Duration::from_millis(50), ..ServiceOptions::default() };
+    let service = Service::new(options, keeper.clone()).unwrap();
+    service.start_unique("linger").unwrap();
+    let _never_reads = connect_to(&service);
+    let connection = keeper.connection();
+    connection.send(&vec![0; 900_000], Timeout::None).unwrap();
+    connection.close();
+    until(|| service.statistics().unwrap().endings.timed_out == 1);
+}
+
 /// A claim gives up after a second, which a busy machine may take from it. One that others wait for always does.
 #[test]
 fn who_shuts_a_service_down_while_it_claims_a_name_ends_that_and_nobody_waits() {
