@@ -18,7 +18,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{WATCHDOG, connect, listening, receive_exactly};
+use support::{WATCHDOG, connect, listening, receive_exactly, until};
 
 fn name(prefix: &str) -> Name {
     Name::unique(prefix, Scope::Temporary).unwrap()
@@ -43,6 +43,9 @@ fn a_proxy_is_not_its_own_server() {
     assert_eq!(error.status(), Status::InvalidArgument);
     assert!(error.to_string().contains(&own.to_string()), "{error}");
     assert!(!own.as_path().unwrap().exists());
+    let own = Name::unique("own", Scope::Abstract).unwrap();
+    let error = Proxy::start(own.clone(), own, ProxyOptions::default()).err().unwrap();
+    assert_eq!(error.status(), Status::InvalidArgument);
 
     // Each client would have it connect to itself until there are no descriptors.
     let directory = tempfile::tempdir().unwrap();
@@ -177,6 +180,36 @@ fn stopping_waits_for_conversations_and_breaks_them_at_the_deadline() {
 }
 
 /// Nobody need have looked at it since.
+#[test]
+fn a_stop_does_not_wait_for_a_server_that_has_no_room() {
+    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
+    let options = SocketOptions::default();
+    let connect = || Socket::connect(server.full_name().unwrap(), &options, Timeout::None);
+    let _waiting: Vec<Socket> = std::iter::from_fn(|| connect().ok()).collect();
+    let for_ever = ProxyOptions { connect_timeout: Duration::MAX, ..ProxyOptions::default() };
+    let proxy = proxy_to(name_of(&server), for_ever);
+    let _client = client_of(&proxy);
+    until(|| proxy.statistics().accepted == 1);
+    proxy.stop(WATCHDOG).unwrap();
+    assert_eq!(proxy.statistics().not_connected, 1);
+}
+
+#[test]
+fn a_server_that_has_no_room_is_tried_for_as_long_as_was_said() {
+    const SHORT: Duration = Duration::from_millis(50);
+    let server = listening(ServerOptions { backlog: Some(1), ..ServerOptions::default() });
+    let options = SocketOptions::default();
+    let connect = || Socket::connect(server.full_name().unwrap(), &options, Timeout::None);
+    let _waiting: Vec<Socket> = std::iter::from_fn(|| connect().ok()).collect();
+    let proxy =
+        proxy_to(name_of(&server), ProxyOptions { connect_timeout: SHORT, ..ProxyOptions::default() });
+    let begun = Instant::now();
+    let client = client_of(&proxy);
+    assert_eq!(client.receive(&mut [0], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    assert!(begun.elapsed() >= SHORT, "{:?}", begun.elapsed());
+    assert_eq!((proxy.statistics().not_connected, proxy.take_failures().len()), (1, 1));
+}
+
 #[test]
 fn a_stop_breaks_no_conversation_whose_client_has_left() {
     let echo = Fixture::start(Script::echo(), FixtureOptions::default()).unwrap();
