@@ -3,12 +3,12 @@
 mod support;
 
 use moorline::socket::MessageOptions;
-use moorline::{Clock, Connection, Framing, Handler, Service, ServiceOptions, Status, Timeout};
+use moorline::{BusyPoll, Clock, Connection, Framing, Handler, Service, ServiceOptions, Status, Timeout};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
-use support::first_words;
+use support::{first_words, until};
 
 const LIMIT: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,6 +78,7 @@ impl Handler for Worker {
 
 struct Scene {
     service: Service,
+    clock: Clock,
     told: mpsc::Receiver<Told>,
     go_on: mpsc::Sender<()>,
 }
@@ -89,10 +90,10 @@ impl Scene {
         let clock = Clock::manual();
         let options = ServiceOptions { clock: clock.clone(), workers: 1, ..options };
         let has_messages = options.messages.is_some();
-        let worker = Worker { clock, has_messages, tell, may_go_on: Mutex::new(may_go_on) };
+        let worker = Worker { clock: clock.clone(), has_messages, tell, may_go_on: Mutex::new(may_go_on) };
         let service = Service::new(options, Arc::new(worker)).unwrap();
         service.start_unique("late").unwrap();
-        Scene { service, told, go_on }
+        Scene { service, clock, told, go_on }
     }
 
     fn connect(&self) -> UnixStream {
@@ -241,6 +242,22 @@ fn the_rest_of_a_message_behind_many_others_is_late() {
     }
     scene.during_work(&mut busy, b"work\n", || {});
     assert_eq!(scene.next(), Told::Ended(Status::TimedOut));
+}
+
+/// By a wait that looks at what alone has been ready of late, of which nothing else is told.
+#[test]
+fn the_rest_of_a_message_that_a_wait_has_received_is_late() {
+    let scene = Scene::new(ServiceOptions { busy_poll: BusyPoll::For(LIMIT), ..lines() });
+    let mut peer = scene.connect();
+    for _ in 0..100 {
+        scene.exchange(&mut peer, b"x\n", b"x");
+    }
+    scene.exchange(&mut peer, b"x\nhel", b"x");
+    // The first time it may not have come to the rest yet.
+    until(|| {
+        scene.clock.advance(2 * LIMIT).unwrap();
+        scene.told.recv_timeout(Duration::from_millis(10)) == Ok(Told::Ended(Status::TimedOut))
+    });
 }
 
 /// How busy the service is with others does not give it the time.
