@@ -4,7 +4,7 @@ mod support;
 
 use moorline::exchange::{self, ExchangeOptions};
 use moorline::socket::Direction;
-use moorline::{BusyPoll, Connection, Handler, Service, ServiceOptions, Socket, Status};
+use moorline::{BusyPoll, Connection, Handler, Policy, Service, ServiceOptions, Socket, Status};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -63,6 +63,20 @@ fn more_connections_than_allowed_are_closed_at_once() {
     let second = connect_to(&service);
     assert_eq!(status(second.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
     assert_eq!(service.stop(WATCHDOG).unwrap().refused, 1);
+}
+
+#[test]
+fn a_policy_that_panics_turns_the_peer_away_and_is_reported() {
+    let policy = Policy::Custom(Arc::new(|_| panic!("planted")));
+    let service = Service::echo(ServiceOptions { policy, ..ServiceOptions::default() }).unwrap();
+    service.start_unique("policy").unwrap();
+    for _ in 0..2 {
+        let peer = connect_to(&service);
+        assert_eq!(status(peer.receive(&mut [0], WATCHDOG)), Status::Disconnected);
+    }
+    let report = service.stop(WATCHDOG).unwrap();
+    assert_eq!((report.accepted, report.refused), (0, 2));
+    assert_eq!(report.failures, ["planted", "planted"]);
 }
 
 #[test]
