@@ -129,7 +129,11 @@ fn lines() -> ServiceOptions {
 
 /// Two connections, of the second of which a part of a line has come.
 fn with_a_part_of_a_line() -> (Scene, UnixStream, UnixStream) {
-    let scene = Scene::new(lines());
+    with_a_part_of_a_line_for(lines())
+}
+
+fn with_a_part_of_a_line_for(options: ServiceOptions) -> (Scene, UnixStream, UnixStream) {
+    let scene = Scene::new(options);
     let (mut busy, mut peer) = (scene.connect(), scene.connect());
     scene.exchange(&mut peer, b"connected\n", b"connected");
     peer.write_all(b"hel").unwrap();
@@ -163,24 +167,30 @@ fn the_rest_of_a_message_that_came_meanwhile_is_not_late() {
 #[test]
 fn nor_is_the_rest_of_a_message_for_which_there_was_no_room() {
     const LENGTH: usize = 1_000_000;
-    let (scene, mut busy, mut peer) = with_a_part_of_a_line();
     let rest = [b'l'; LENGTH];
-    let mut sent = 0;
-    for _ in 0..3 {
-        scene.during_work(&mut busy, b"work\n", || {
-            peer.set_nonblocking(true).unwrap();
-            while let Ok(length) = peer.write(&rest[sent..]) {
-                sent += length;
-            }
-            peer.set_nonblocking(false).unwrap();
-        });
-        assert!(sent > 0 && sent < LENGTH);
-        // It has looked at the other one meanwhile.
-        scene.exchange(&mut busy, b"x\n", b"x");
+    for busy_poll in [BusyPoll::Adaptive, BusyPoll::For(LIMIT)] {
+        let (scene, mut busy, mut peer) = with_a_part_of_a_line_for(ServiceOptions { busy_poll, ..lines() });
+        let mut sent = 0;
+        // After so many, a wait receives for itself from who alone is ready.
+        for _ in 0..100 {
+            scene.exchange(&mut busy, b"x\n", b"x");
+        }
+        for _ in 0..3 {
+            scene.during_work(&mut busy, b"work\n", || {
+                peer.set_nonblocking(true).unwrap();
+                while let Ok(length) = peer.write(&rest[sent..]) {
+                    sent += length;
+                }
+                peer.set_nonblocking(false).unwrap();
+            });
+            assert!(sent > 0 && sent < LENGTH);
+            // It has looked at the other one meanwhile.
+            scene.exchange(&mut busy, b"x\n", b"x");
+        }
+        peer.write_all(&rest[sent..]).unwrap();
+        peer.write_all(b"\n").unwrap();
+        assert_eq!(scene.next(), Told::Got([b"hel", &rest[..]].concat()));
     }
-    peer.write_all(&rest[sent..]).unwrap();
-    peer.write_all(b"\n").unwrap();
-    assert_eq!(scene.next(), Told::Got([b"hel", &rest[..]].concat()));
 }
 
 #[test]
