@@ -461,6 +461,22 @@ fn in_real_time_a_recording_takes_as_long_as_it_took() {
     assert_eq!(too_short.unwrap_err().status(), Status::TimedOut);
 }
 
+/// Whatever is the last that it does, and at once where times are not kept.
+#[test]
+fn each_step_of_a_recording_has_its_time() {
+    let server = listening(ServerOptions::default());
+    for last in ["2 open", "1 to-server 78", "1 end to-server", "1 close"] {
+        for (at, real_time) in [(Duration::from_millis(50), true), (Duration::from_secs(3600), false)] {
+            let text = format!("moorline-tap 1\n0 1 open\n{} {last}\n", at.as_micros());
+            let options = ReplayOptions { real_time, ..ReplayOptions::default() };
+            let begun = Instant::now();
+            let played = Recording::parse(text).unwrap().play_clients(&name_of(&server), &options, WATCHDOG);
+            assert_eq!(played.unwrap().difference, None);
+            assert!(!real_time || begun.elapsed() >= at, "{last}: {:?}", begun.elapsed());
+        }
+    }
+}
+
 #[test]
 fn a_play_whose_time_is_over_before_it_waits_has_timed_out() {
     let recording = Recording::parse("moorline-tap 1\n0 1 open\n1 1 close\n").unwrap();
