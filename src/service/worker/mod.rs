@@ -495,9 +495,13 @@ mod tests {
 
     /// What the workers of a service have in common that was told to stop.
     fn shared() -> Arc<Shared> {
+        shared_with(ServiceOptions::default())
+    }
+
+    fn shared_with(options: ServiceOptions) -> Arc<Shared> {
         Arc::new(Shared {
             service: 1,
-            options: ServiceOptions::default(),
+            options,
             handler: Arc::new(Echo),
             totals: Totals::default(),
             stopped: AtomicBool::new(true),
@@ -524,6 +528,21 @@ mod tests {
         }
         let failures = worker.shared.failures.lock();
         assert_eq!((failures.len(), &*failures[0]), (FAILURES, "0"));
+    }
+
+    #[test]
+    fn alarms_of_connections_that_have_ended_do_not_add_up() {
+        let hour = std::time::Duration::from_secs(3600);
+        let options = ServiceOptions { idle_timeout: Some(hour), ..ServiceOptions::default() };
+        let mut worker = Worker::new(shared_with(options), mailbox(), None).unwrap();
+        worker.shared.totals.open.store(1000, Ordering::Relaxed);
+        for _ in 0..1000 {
+            let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
+            worker.serve(socket);
+            assert!(worker.alarms.iter().any(|Reverse((_, _, number))| *number == worker.numbers));
+            worker.end(0, Status::Closed);
+        }
+        assert!(worker.alarms.len() <= 100, "{}", worker.alarms.len());
     }
 
     /// Another worker has accepted it, and knows nothing more of it.
