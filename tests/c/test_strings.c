@@ -43,6 +43,9 @@ static void check_convention(moorline_status (*get)(char *, size_t, size_t *), c
     needed = 77;
     CHECK_STATUS(get(NULL, 0, &needed), MOORLINE_BUFFER_TOO_SMALL); /* the question for the size */
     CHECK_NUMBER(needed, size);
+    buffer[0] = '!';
+    CHECK_STATUS(get(buffer, 0, &needed), MOORLINE_BUFFER_TOO_SMALL); /* nor is a place for nothing written to */
+    CHECK_NUMBER(buffer[0], '!');
     for (size_t capacity = 1; capacity < size; ++capacity) {
         memset(buffer, '!', sizeof buffer);
         needed = 77;
