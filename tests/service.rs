@@ -35,6 +35,23 @@ fn a_panic_costs_its_connection_and_is_reported() {
     assert!(report.failures[0].contains("asked to"));
 }
 
+struct PanicsAtTheEnd;
+
+impl Handler for PanicsAtTheEnd {
+    fn disconnected(&self, _: &Connection, _: Status) {
+        panic!("planted");
+    }
+}
+
+#[test]
+fn a_panic_about_the_end_of_a_connection_is_reported_too() {
+    let service = Service::new(ServiceOptions::default(), Arc::new(PanicsAtTheEnd)).unwrap();
+    service.start_unique("panics").unwrap();
+    drop(connect_to(&service));
+    until(|| service.statistics().unwrap().endings.disconnected == 1);
+    assert_eq!(service.stop(WATCHDOG).unwrap().failures, ["planted"]);
+}
+
 #[test]
 fn events_come_in_order_with_their_reasons() {
     let (service, reports) = reporting();
