@@ -8,8 +8,7 @@ use moorline::testkit::faults::Direction;
 use moorline::testkit::proxy::ProxyStatistics;
 use moorline::testkit::tap::TapEvent;
 use moorline::testkit::{
-    FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, Replay, ReplayOptions,
-    Script, Tap,
+    FaultPlan, Faults, Fixture, FixtureOptions, Proxy, ProxyOptions, Recording, ReplayOptions, Script, Tap,
 };
 use moorline::{Framing, MessageOptions, Server, ServerOptions, Socket, SocketOptions, Status, Timeout};
 use std::io::{Read, Write};
@@ -290,9 +289,9 @@ fn the_first_difference_of_a_server_is_told() {
         let fixture = Fixture::start(Script::parse(script).unwrap(), options).unwrap();
         let target = Name::resolve(fixture.full_name().unwrap(), Scope::Temporary).unwrap();
         let options = ReplayOptions { patience, ..ReplayOptions::default() };
-        let Replay { difference, .. } = recording.play_clients(&target, &options, Timeout::Forever).unwrap();
-        let difference = difference.expect(script);
-        assert_eq!(difference.connection, 1, "{script}: {difference}");
+        let played = recording.play_clients(&target, &options, Timeout::Forever).unwrap();
+        let difference = played.difference.expect(script);
+        assert_eq!((difference.connection, played.matched), (1, difference.byte), "{script}: {difference}");
         difference
     };
     let longest = Duration::from_secs(30);
@@ -315,6 +314,26 @@ fn the_first_difference_of_a_server_is_told() {
         silence = falls_silent(patience);
     }
     assert_eq!((silence.byte, silence.found.as_str()), (2, "nothing in time"), "{silence}");
+}
+
+/// Whose time is over makes the difference.
+#[test]
+fn who_does_nothing_differs_unless_the_play_itself_has_no_more_time() {
+    let server = listening(ServerOptions::default());
+    let short = Duration::from_millis(50);
+    let more_than_is_taken = format!("to-server {}", "78".repeat(1 << 20));
+    for (event, found) in [
+        ("to-client 78", "nothing in time"),
+        ("end to-client", "that it goes on"),
+        (&more_than_is_taken, "that it does not"),
+    ] {
+        let recording = Recording::parse(format!("moorline-tap 1\n0 1 open\n0 1 {event}\n")).unwrap();
+        let play = |options, timeout| recording.play_clients(&name_of(&server), &options, timeout);
+        let impatient = ReplayOptions { patience: short, ..ReplayOptions::default() };
+        assert_eq!(play(impatient, WATCHDOG).unwrap().difference.unwrap().found, found);
+        let error = play(ReplayOptions::default(), Timeout::After(short)).unwrap_err();
+        assert_eq!(error.status(), Status::TimedOut, "{error}");
+    }
 }
 
 #[test]
