@@ -375,6 +375,12 @@ mod tests {
         let error = tap.check().unwrap_err();
         assert_eq!(error.status(), Status::LimitReached);
         assert!(error.to_string().contains("record to a file"), "{error}");
+        // There is room again: what came in between would be missing.
+        let file = tempfile::tempfile().unwrap();
+        tap.0.state.lock().file = file.try_clone().unwrap();
+        drop(tap.open(None));
+        assert_eq!(file.metadata().unwrap().len(), 0);
+        assert_eq!(tap.check().unwrap_err().status(), Status::LimitReached);
     }
 
     #[test]
