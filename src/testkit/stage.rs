@@ -137,4 +137,18 @@ mod tests {
         });
         assert_eq!(play().unwrap_err().status(), Status::Closed);
     }
+
+    /// Whoever ends it has not found the connection.
+    #[test]
+    fn a_connection_that_comes_while_the_play_ends_is_not_played() {
+        let play = Play::default();
+        let connect = |_| {
+            play.end();
+            Socket::pair(&Default::default()).map(|(near, _)| near)
+        };
+        assert_eq!(
+            play.connect(Deadline::Never, connect).err().map(|error| error.status()),
+            Some(Status::Closed)
+        );
+    }
 }
