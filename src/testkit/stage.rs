@@ -138,6 +138,17 @@ mod tests {
         assert_eq!(play().unwrap_err().status(), Status::Closed);
     }
 
+    #[test]
+    fn those_that_are_over_do_not_add_up() {
+        let stage = Stage::default();
+        let lasting = stage.begin().unwrap();
+        for _ in 0..100 {
+            stage.begin().unwrap();
+        }
+        assert_eq!(stage.plays.lock().len(), 2);
+        drop(lasting);
+    }
+
     /// Whoever ends it has not found the connection.
     #[test]
     fn a_connection_that_comes_while_the_play_ends_is_not_played() {
