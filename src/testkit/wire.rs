@@ -467,6 +467,8 @@ impl Runner {
                         .try_for_each(|side| self.shared.poller.add(side, Interest::EDGE, slot as u64));
                     match added {
                         Ok(()) => self.carry(slot),
+                        // The poller was closed meanwhile: it is looked at once more, as those are that were there before.
+                        Err(_) if self.shared.ended.load(Ordering::SeqCst) => {}
                         // Only for want of memory or descriptors: it breaks, as it would without us.
                         Err(_) => self.drop_link(slot),
                     }
@@ -547,6 +549,28 @@ mod tests {
             let stays = both_stay.then_some(client);
             wire.carry(link).unwrap();
             wire.end();
+            let expected = if both_stay { Err(Status::Closed) } else { Ok(()) };
+            assert_eq!(wire.wait_idle(Deadline::Now), expected);
+            assert_eq!(server.receive(&mut [0; 20], Timeout::None).unwrap(), 10);
+            drop(stays);
+        }
+    }
+
+    /// The wire ends between the thread's taking an order and following it.
+    #[test]
+    fn nor_does_what_the_thread_has_just_taken() {
+        for both_stay in [false, true] {
+            let wire = Wire::new().unwrap();
+            let (link, client, server) = link(Faults::default());
+            client.send(b"last words", Timeout::None).unwrap();
+            let stays = both_stay.then_some(client);
+            *wire.shared.links.lock() += 1;
+            wire.shared.orders.lock().push(Order::Carry(Box::new(link)));
+            wire.shared.ended.store(true, Ordering::SeqCst);
+            wire.shared.poller.close();
+            let mut runner = Runner::new(wire.shared.clone());
+            runner.follow_orders();
+            runner.look_once_more();
             let expected = if both_stay { Err(Status::Closed) } else { Ok(()) };
             assert_eq!(wire.wait_idle(Deadline::Now), expected);
             assert_eq!(server.receive(&mut [0; 20], Timeout::None).unwrap(), 10);
