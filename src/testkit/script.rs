@@ -198,6 +198,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn messages_are_framed_as_was_said() {
+        for (framing, framed) in
+            [("big-endian", &b"\0\0\0\x01y"[..]), ("little-endian", b"\x01\0\0\0y"), ("lines", b"y\n")]
+        {
+            let script = Script::parse(format!("framing {framing}\nsend-message \"y\"")).unwrap();
+            assert_eq!(script.lines, [Line { number: 2, step: Step::Send(framed.to_vec()) }]);
+        }
+    }
+
+    #[test]
     fn every_step_is_read() {
         let script = Script::parse(
             "# a comment\n\nframing lines\nwithin 200ms\nexpect \"a b\"\n  expect-message \"x\" within 3s\n\
