@@ -383,6 +383,18 @@ mod tests {
         assert_eq!(tap.check().unwrap_err().status(), Status::LimitReached);
     }
 
+    /// Where a line that could not be written whole is cut off.
+    #[test]
+    fn how_much_was_written_whole_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tap");
+        let tap = Tap::create(&path).unwrap();
+        for _ in 0..3 {
+            assert_eq!(tap.0.state.lock().whole, std::fs::metadata(&path).unwrap().len());
+            drop(tap.open(None));
+        }
+    }
+
     #[test]
     fn mistakes_are_named_with_their_lines() {
         let good = "moorline-tap 1\n# a comment\n\n0 1 open 1 2 3\n";
