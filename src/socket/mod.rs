@@ -320,7 +320,7 @@ mod tests {
     #[cfg(target_pointer_width = "64")]
     #[test]
     fn it_is_small() {
-        assert_eq!((size_of::<Socket>(), size_of::<Endpoint<Stream>>()), (184, 56));
+        assert!(size_of::<Socket>() <= 184 && size_of::<Endpoint<Stream>>() <= 56);
     }
 
     #[test]
