@@ -57,8 +57,8 @@ fn zsh_completes() {
     let place = Place::new();
     made(&place, &["completions", "zsh"], "_moorline");
     // Only a terminal completes: zsh has one of its own for that, in which Tab is typed and the answers are read until they are there.
-    let script = "zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z 'PS1=; unsetopt zle_bracketed_paste; LISTMAX=10000'; \
-                  zpty -w z 'fpath=('$0' $fpath); autoload -Uz compinit; compinit -u -d '$0'/zcompdump; stty columns 200 rows 100'; \
+    let script = "zmodload zsh/zpty; export place=$0; zpty z zsh -f -i; zpty -w z 'PS1=; unsetopt zle_bracketed_paste; LISTMAX=10000'; \
+                  zpty -w z 'fpath=($place $fpath); autoload -Uz compinit; compinit -u -d $place/zcompdump; stty columns 200 rows 100'; \
                   zpty -w z 'zstyle \":completion:*\" list-prompt \"\"; zstyle \":completion:*\" verbose no; print READY=$((40+2))'; \
                   zpty -r -m z ignored '*READY=42*'; zpty -w -n z \"$1\"$'\\t'$'\\t'; zpty -r -m z answer \"*$2*\" && print -r -- \"$answer\"; \
                   zpty -d z";
