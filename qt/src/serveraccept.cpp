@@ -17,12 +17,13 @@ void LocalServerPrivate::joinHub()
     if (!server || unnamed || hub_)
         return;
     hub_ = Hub::ofThisThread();
-    if (!hub_) {
-        retry_.start(); // without descriptors for a hub, the tries alone
-        return;
+    if (hub_) {
+        token_ = hub_->add(this);
+        if (hub_->watch(server.get(), token_) == MOORLINE_OK)
+            return;
+        leaveHub();
     }
-    token_ = hub_->add(this);
-    (void)hub_->watch(server.get(), token_);
+    retry_.start(); // without descriptors for a hub, or with no more watches of the user's left, the tries alone
 }
 
 void LocalServerPrivate::leaveHub()

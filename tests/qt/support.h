@@ -8,6 +8,7 @@
 #include <QtTest/QtTest>
 
 #include <functional>
+#include <initializer_list>
 
 namespace support {
 
@@ -46,6 +47,9 @@ public:
 private:
     QList<int> taken_;
 };
+
+/// From here on these calls of the system fail with this error for the calling thread. False if the system has no such thing.
+bool forbidCalls(std::initializer_list<quint32> calls, quint32 error);
 
 /// A thread with an event loop, which ends with it. To be made after what its slots use.
 class LoopThread : public QThread {

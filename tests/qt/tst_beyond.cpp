@@ -9,10 +9,7 @@
 #include <QtCore/QFileInfo>
 #include <QtCore/QSemaphore>
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -38,27 +35,6 @@
 using moorline::BackgroundSender;
 
 namespace {
-
-/// From here on the calling thread can make no other. False if the system has no such thing.
-bool forbidThreads()
-{
-    const auto failIf = [](quint32 call) {
-        return std::array<sock_filter, 2>{
-            {BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN)}};
-    };
-    const auto clone = failIf(__NR_clone);
-    const auto clone3 = failIf(__NR_clone3);
-    sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        clone[0],
-        clone[1],
-        clone3[0],
-        clone3[1],
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog program = {std::size(filter), filter};
-    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
 
 class StrictMode {
 public:
@@ -404,7 +380,7 @@ private slots:
         QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         bool isPossible = false;
         const std::unique_ptr<QThread> thread(QThread::create([&] {
-            isPossible = forbidThreads();
+            isPossible = support::forbidCalls({__NR_clone, __NR_clone3}, EAGAIN);
             LocalSocket socket;
             socket.setSocketDescriptor(ends[0]);
             if (isPossible)

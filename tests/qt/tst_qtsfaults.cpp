@@ -5,15 +5,18 @@
 #include <QtCore/QDir>
 #include <QtCore/QFile>
 #include <QtCore/QFileInfo>
+#include <QtNetwork/QLocalSocket>
 
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <thread>
 
@@ -350,6 +353,34 @@ private slots:
         QCOMPARE(*static_cast<const int *>(begun.acceptErrors[0][0].constData()), int(QAbstractSocket::SocketResourceError));
         EVENTUALLY(begun.newConnections.size() == 2);
         QVERIFY(QFileInfo::exists(inTemp(begun.name)));
+    }
+
+    void noWatchLeft()
+    {
+        // A thread has one hub, which is made with the first server that it watches.
+        bool isPossible = false;
+        bool listens = false;
+        bool comes = false;
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            LocalServer first;
+            listens = first.listen(support::uniqueName());
+            isPossible = support::forbidCalls({__NR_epoll_ctl}, ENOSPC);
+            if (!isPossible)
+                return;
+            LocalServer server;
+            const QString name = support::uniqueName();
+            listens = listens && server.listen(name);
+            const QSignalSpy connections(&server, &LocalServer::newConnection);
+            QLocalSocket client;
+            client.connectToServer(name);
+            comes = support::until([&] { return connections.size() == 1; });
+        }));
+        thread->start();
+        QVERIFY(thread->wait(2 * support::watchdogMs));
+        QVERIFY(listens);
+        if (!isPossible)
+            QSKIP("the system does not let a thread forbid itself calls");
+        QVERIFY(comes);
     }
 
     void noDescriptorsToHandOn()
