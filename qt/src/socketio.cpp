@@ -127,9 +127,14 @@ void LocalSocketPrivate::emitReadyRead(const Watch &watch)
     emittingReadyRead_ = false;
 }
 
+// Until nothing is left or the system takes no more: what slots of bytesWritten write belongs to it.
 bool LocalSocketPrivate::flush()
 {
-    return isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, Watch(&watchable)) > 0;
+    const Watch watch(&watchable);
+    bool any = false;
+    while (watch.goesOn() && isUp() && !channel.out.isEmpty() && sendSome(Announce::Nothing, watch) > 0)
+        any = true;
+    return any;
 }
 
 // Sends what the system takes, and tells.

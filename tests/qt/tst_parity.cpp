@@ -278,6 +278,22 @@ void flushToTheGone(Trace &trace)
 }
 
 template <class Kind>
+void flushOfWhatSlotsWrite(Trace &trace)
+{
+    Pair<Kind> pair(trace);
+    int left = 3;
+    QObject::connect(&pair.client, &Kind::Socket::bytesWritten, [&] {
+        if (left-- > 0)
+            pair.client.write("more");
+    });
+    pair.client.write("first");
+    trace.add("flush", pair.client.flush());
+    trace.add("toWrite", pair.client.bytesToWrite());
+    trace.add("flush", pair.client.flush());
+    support::until([&] { return pair.peer->bytesAvailable() == 17; });
+}
+
+template <class Kind>
 void waitForTheGone(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -605,6 +621,7 @@ private:
             SCENARIO(peerDeleted),
             SCENARIO(writeToTheGone),
             SCENARIO(flushToTheGone),
+            SCENARIO(flushOfWhatSlotsWrite),
             SCENARIO(waitForTheGone),
             SCENARIO(waitInsideReadyRead),
             SCENARIO(writeOnly),
