@@ -102,6 +102,7 @@ private:
 
     void beginConnection(OpenMode openMode);
     void becomeConnected(SocketHandle socket);
+    void openDevice();
     void takeSteps(const Watch &watch, quint32 steps);
     void take(Step step);
     void goOnHere();

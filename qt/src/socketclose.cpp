@@ -73,7 +73,7 @@ void LocalSocketPrivate::end()
     if (!takesNothing_ && !channel.out.isEmpty() && channel.isOpen() && !channel.send().gone)
         handOver();
     channel.close();
-    isUsable = isUsable && !discards_;
+    isUsable = isUsable && q->isOpen();
     serverName.clear();
     fullServerName.clear();
     paused_ = false;

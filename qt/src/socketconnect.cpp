@@ -94,6 +94,14 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
     takeSteps(watch, givingUp | TellConnected);
 }
 
+// Also for a mode that is none: the device may be open still, from the connection before.
+void LocalSocketPrivate::openDevice()
+{
+    unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
+    // The channel is the buffer.
+    q->QIODevice::open(mode == QIODevice::NotOpen ? mode : mode | QIODevice::Unbuffered);
+}
+
 bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenMode openMode)
 {
     moorline_socket *adopted = nullptr;
@@ -126,9 +134,7 @@ bool LocalSocketPrivate::setDescriptor(qintptr descriptor, State newState, OpenM
     }
     isUsable = channel.isOpen();
     error = LocalSocket::UnknownSocketError;
-    unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
-    if (mode != QIODevice::NotOpen)
-        q->QIODevice::open(mode | QIODevice::Unbuffered);
+    openDevice();
     return status == MOORLINE_OK;
 }
 

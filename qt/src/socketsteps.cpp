@@ -34,10 +34,7 @@ void LocalSocketPrivate::take(Step step)
     case TellConnected:
         if (!isUp())
             break;
-        unbufferedAsked = mode.testFlag(QIODevice::Unbuffered);
-        // The channel is the buffer.
-        if (mode != QIODevice::NotOpen)
-            q->QIODevice::open(mode | QIODevice::Unbuffered);
+        openDevice();
         late.telling(LateSubscribers::Connected);
         emit q->connected();
         break;

@@ -139,6 +139,23 @@ void openModes(Trace &trace)
 }
 
 template <class Kind>
+void noModeOverAnOpenDevice(Trace &trace)
+{
+    Pair<Kind> pair(trace);
+    pair.client.disconnectFromServer();
+    trace.look("open still", &pair.client);
+    pair.client.connectToServer(pair.server.serverName(), QIODevice::NotOpen);
+    trace.look("connected", &pair.client);
+    {
+        support::Messages messages;
+        trace.add("write", pair.client.write("x"));
+        trace.add("warnings", messages.take().size());
+    }
+    pair.client.disconnectFromServer();
+    trace.look("disconnected", &pair.client);
+}
+
+template <class Kind>
 void closeAndAgain(Trace &trace)
 {
     const QString name = support::uniqueName();
@@ -610,6 +627,7 @@ private:
             SCENARIO(secondConnect),
             SCENARIO(abortAndAgain),
             SCENARIO(openModes),
+            SCENARIO(noModeOverAnOpenDevice),
             SCENARIO(closeAndAgain),
             SCENARIO(closeWithUnsent),
             SCENARIO(disconnectWithUnsent),
