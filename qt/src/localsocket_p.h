@@ -108,6 +108,9 @@ private:
     void goOnHere();
     void end();
     bool isEnding() const;
+    /// Slots are told of ConnectedState, and the device is not open yet: what comes in an event loop that one of them runs could not be
+    /// read.
+    bool isBeginning() const { return steps_ & TellConnected; }
     void finishReceiving(Announce announce, const Watch &watch);
     void loseConnection(Announce announce);
     qint64 sendSome(Announce announce, const Watch &watch);

@@ -12,8 +12,8 @@ void LocalSocketPrivate::onReady(quint32 readiness)
     // The turn that follows sends: in an event loop that a slot of readyRead runs, too.
     if ((readiness & MOORLINE_WRITABLE) && !channel.out.isEmpty())
         channel.schedule();
-    if (isEnding()) {
-        // It is told once: a slot that writes has the connection go on.
+    if (isEnding() || isBeginning()) {
+        // It is told once: a slot that writes has the connection go on, and there is a time to read when its begin is told.
         paused_ = true;
         return;
     }
@@ -39,7 +39,7 @@ bool LocalSocketPrivate::handle(quint32 readiness, bool untilEnd)
 
 void LocalSocketPrivate::onTurn()
 {
-    if (!isUp() || isEnding() || !channel.attach())
+    if (!isUp() || isEnding() || isBeginning() || !channel.attach())
         return;
     const Watch watch(&watchable);
     // With nothing to send, too, if it was left at that by a slot that moved the socket to this thread.

@@ -35,6 +35,7 @@ void LocalSocketPrivate::take(Step step)
         if (!isUp())
             break;
         openDevice();
+        resumeReading();
         late.telling(LateSubscribers::Connected);
         emit q->connected();
         break;

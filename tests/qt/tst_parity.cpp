@@ -508,6 +508,29 @@ void readBufferLimit(Trace &trace)
 }
 
 template <class Kind>
+void bytesInsideConnectedState(Trace &trace)
+{
+    const QString name = support::uniqueName();
+    typename Kind::Server server;
+    server.listen(name);
+    typename Kind::Socket client;
+    trace.record(&client);
+    QObject::connect(&client, &Kind::Socket::readyRead, [&] { trace.add("read", client.readAll()); });
+    QObject::connect(&client, &Kind::Socket::stateChanged, [&](auto state) {
+        if (state != Kind::Socket::ConnectedState)
+            return;
+        server.waitForNewConnection(support::watchdogMs);
+        auto *peer = server.nextPendingConnection();
+        peer->write("first");
+        peer->flush();
+        peer->abort();
+        support::settle();
+    });
+    client.connectToServer(name);
+    support::until([&] { return client.state() == Kind::Socket::UnconnectedState; });
+}
+
+template <class Kind>
 void disconnectInsideReadyRead(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -652,6 +675,7 @@ private:
             SCENARIO(skipsAfterTheEnd),
             SCENARIO(optionsThatDescriptorsTell),
             SCENARIO(readBufferLimit),
+            SCENARIO(bytesInsideConnectedState),
             SCENARIO(disconnectInsideReadyRead),
             SCENARIO(serverLife),
             SCENARIO(newConnections),
