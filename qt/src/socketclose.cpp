@@ -22,7 +22,8 @@ void LocalSocketPrivate::disconnect()
         const Watch watch(&watchable);
         steps_ |= EndIfSent;
         setState(LocalSocket::ClosingState);
-        takeSteps(watch, EndIfSent);
+        if (watch.goesOn())
+            takeSteps(watch, EndIfSent);
         break;
     }
     }
@@ -95,7 +96,8 @@ void LocalSocketPrivate::loseConnection(Announce announce)
         steps_ |= announce == Announce::Closing ? BecomeClosing | End : End;
         fail(LocalSocket::PeerClosedError, "moorline::LocalSocket", fullServerName);
     }
-    takeSteps(watch, BecomeClosing | End);
+    if (watch.goesOn())
+        takeSteps(watch, BecomeClosing | End);
 }
 
 // Slots are being told that it ends, and when they have run it does: an event loop that one of them runs leaves it at that, so that

@@ -64,7 +64,8 @@ void LocalSocketPrivate::tryToConnect(qint64 timeoutMs, Retry retry)
     const Watch watch(&watchable);
     steps_ |= GiveUpConnecting;
     fail(connectError(status), connecting, failureDetails(name.full()));
-    takeSteps(watch, givingUp);
+    if (watch.goesOn())
+        takeSteps(watch, givingUp);
 }
 
 // False if the timer is not ours.
@@ -91,7 +92,8 @@ void LocalSocketPrivate::becomeConnected(SocketHandle socket)
         steps_ |= TellConnected;
         setState(LocalSocket::ConnectedState);
     }
-    takeSteps(watch, givingUp | TellConnected);
+    if (watch.goesOn())
+        takeSteps(watch, givingUp | TellConnected);
 }
 
 // Also for a mode that is none: the device may be open still, from the connection before.

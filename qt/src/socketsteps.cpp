@@ -9,7 +9,7 @@
 
 namespace moorline {
 
-// Takes those of these steps that are to be taken.
+// Takes those of these steps that are to be taken. To be called only of an object that is there; a step may be the end of it.
 void LocalSocketPrivate::takeSteps(const Watch &watch, quint32 steps)
 {
     while (watch.goesOn() && (steps_ & steps) != 0) {
