@@ -72,8 +72,8 @@ void LocalSocketPrivate::take(Step step)
     case CloseDevice:
         if (q->isOpen()) {
             const QSignalBlocker blocker(q);
-            // That forgets the error's text. Why there is no connection is still to be asked for.
-            const QString text = steps_ & TellGivenUp ? q->errorString() : QString();
+            // Not every Qt keeps the error's text there, and what went wrong is still to be asked for.
+            const QString text = q->errorString();
             q->QIODevice::close();
             q->setErrorString(text);
         }

@@ -205,7 +205,7 @@ private slots:
         QVERIFY(!pair.client.open());
         QVERIFY(!pair.client.isOpen());
         QCOMPARE(pair.client.error(), LocalSocket::ServerNotFoundError);
-        if (!subjectIsQt) // that forgets the text when it closes
+        if (!subjectIsQt) // whose text names no path
             QVERIFY2(pair.client.errorString().contains(QDir::tempPath()), qPrintable(pair.client.errorString()));
     }
 

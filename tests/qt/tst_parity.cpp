@@ -432,6 +432,29 @@ void errorsOfTheConnectionBefore(Trace &trace)
 }
 
 template <class Kind>
+void errorTextsOfTheClosed(Trace &trace)
+{
+    const auto hasText
+        = [](const typename Kind::Socket &socket) { return socket.errorString() != QLatin1String("Unknown error"); };
+    for (const bool aborts : {false, true}) {
+        for (const bool peerLeaves : {false, true}) {
+            Pair<Kind> pair(trace);
+            trace.add("none", hasText(pair.client));
+            if (peerLeaves) {
+                pair.peer->abort();
+                support::until([&] { return pair.client.state() == Kind::Socket::UnconnectedState; });
+            } else {
+                trace.add("waitForReadyRead", pair.client.waitForReadyRead(1));
+            }
+            aborts ? pair.client.abort() : pair.client.close();
+            trace.add("text", hasText(pair.client));
+            pair.client.connectToServer(pair.server.serverName());
+            trace.add("none", hasText(pair.client));
+        }
+    }
+}
+
+template <class Kind>
 void readsInSlotsOfTheEnd(Trace &trace)
 {
     Pair<Kind> pair(trace);
@@ -671,6 +694,7 @@ private:
             SCENARIO(adoptedDescriptors),
             SCENARIO(connectsInVainAgain),
             SCENARIO(errorsOfTheConnectionBefore),
+            SCENARIO(errorTextsOfTheClosed),
             SCENARIO(readsInSlotsOfTheEnd),
             SCENARIO(skipsAfterTheEnd),
             SCENARIO(optionsThatDescriptorsTell),
