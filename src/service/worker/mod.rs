@@ -491,7 +491,7 @@ mod tests {
     use crate::service::{Echo, Endings, ServiceOptions};
     use crate::socket::{Direction, SocketOptions};
     use crate::sync::Mutex;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
 
     /// What the workers of a service have in common that was told to stop.
     fn shared() -> Arc<Shared> {
@@ -499,10 +499,14 @@ mod tests {
     }
 
     fn shared_with(options: ServiceOptions) -> Arc<Shared> {
+        shared_by(Arc::new(Echo), options)
+    }
+
+    fn shared_by(handler: Arc<dyn Handler>, options: ServiceOptions) -> Arc<Shared> {
         Arc::new(Shared {
             service: 1,
             options,
-            handler: Arc::new(Echo),
+            handler,
             totals: Totals::default(),
             stopped: AtomicBool::new(true),
             endings: Mutex::default(),
@@ -592,7 +596,12 @@ mod tests {
 
     /// A worker that serves one connection, with something queued that its peer does not read.
     fn sending_worker() -> (Worker, Connection, Socket) {
-        let mut worker = idle_worker();
+        sending_worker_of(Arc::new(Echo))
+    }
+
+    fn sending_worker_of(handler: Arc<dyn Handler>) -> (Worker, Connection, Socket) {
+        let shared = shared_by(handler, ServiceOptions::default());
+        let mut worker = Worker::new(shared, mailbox(), None).unwrap();
         worker.shared.totals.open.store(1, Ordering::Relaxed);
         let options = SocketOptions { send_queue_limit: usize::MAX, ..SocketOptions::default() };
         let (socket, peer) = Socket::pair(&options).unwrap();
@@ -602,6 +611,80 @@ mod tests {
             connection.send(&[1; 4096], Timeout::None).unwrap();
         }
         (worker, connection, peer)
+    }
+
+    /// Counts what it is told, and closes nothing.
+    #[derive(Default)]
+    struct Counts {
+        received: AtomicUsize,
+        finished: AtomicUsize,
+    }
+
+    impl Handler for Counts {
+        fn received(&self, _: &Connection, _: &[u8]) {
+            self.received.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn finished(&self, _: &Connection) {
+            self.finished.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The system tells of it once, and of the queue only when that is empty.
+    #[test]
+    fn what_came_while_reading_paused_is_read_at_low_water() {
+        let counts = Arc::new(Counts::default());
+        let (mut worker, connection, peer) = sending_worker_of(counts.clone());
+        let ServiceOptions { high_water, .. } = worker.shared.options;
+        connection.send(&vec![1; high_water], Timeout::None).unwrap();
+        worker.look(0);
+        assert!(worker.served[0].paused);
+        peer.send(b"more", Timeout::None).unwrap();
+        worker.read(0);
+        assert_eq!(counts.received.load(Ordering::Relaxed), 0);
+        while worker.served[0].paused {
+            peer.receive(&mut [0; 4096], Timeout::None).unwrap();
+            worker.flush(0);
+        }
+        assert!(connection.socket().queued() > 0);
+        assert_eq!(worker.again.len(), 1, "it is to be read");
+        worker.read_again(0);
+        assert_eq!(worker.again.len(), 1, "once");
+        worker.read(0);
+        assert_eq!(counts.received.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn nothing_is_read_of_who_is_to_end_or_has_finished() {
+        let counts = Arc::new(Counts::default());
+        let (mut worker, connection, peer) = sending_worker_of(counts.clone());
+        connection.close();
+        worker.look(0);
+        peer.send(b"too late", Timeout::None).unwrap();
+        worker.read(0);
+        assert_eq!((worker.served.len(), counts.received.load(Ordering::Relaxed)), (1, 0));
+
+        let (mut worker, _connection, peer) = sending_worker_of(counts.clone());
+        peer.shut_down(Direction::Sending, Timeout::None).unwrap();
+        // Room to send, of which the system tells again and again, comes with the end of the stream each time.
+        for _ in 0..2 {
+            worker.read(0);
+        }
+        assert_eq!((worker.served.len(), counts.finished.load(Ordering::Relaxed)), (1, 1));
+    }
+
+    /// Nothing else would end a connection whose handler waits for more to send.
+    #[test]
+    fn who_has_gone_altogether_has_not_only_finished() {
+        let counts = Arc::new(Counts::default());
+        let mut worker =
+            Worker::new(shared_by(counts.clone(), ServiceOptions::default()), mailbox(), None).unwrap();
+        let (socket, peer) = Socket::pair(&SocketOptions::default()).unwrap();
+        worker.serve(socket);
+        drop(peer);
+        worker.read(0);
+        assert_eq!((worker.served.len(), counts.finished.load(Ordering::Relaxed)), (0, 0));
+        assert_eq!(worker.shared.endings.lock().disconnected, 1);
     }
 
     #[test]
