@@ -49,6 +49,42 @@ fn bytes_are_not_for_a_service_with_messages_to_send() {
     assert_eq!(status(connection.try_send(b"x")), Status::InvalidState);
 }
 
+/// Keeps the messages; fails at one that says so, and closes the connection at another.
+#[derive(Default)]
+struct Obeys {
+    messages: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Handler for Obeys {
+    fn message(&self, connection: &Connection, message: &[u8]) {
+        assert!(message != b"fail", "as asked");
+        if message == b"close" {
+            connection.close();
+        }
+        self.messages.lock().unwrap().push(message.to_vec());
+    }
+}
+
+#[test]
+fn a_message_at_which_the_handler_fails_costs_its_connection() {
+    let (service, options) = message_service(messages(Framing::Lines), Arc::<Obeys>::default());
+    let socket = Socket::connect(service.full_name().unwrap(), &options, WATCHDOG).unwrap();
+    socket.send_message(b"fail", WATCHDOG).unwrap();
+    assert_eq!(status(socket.receive_message(WATCHDOG)), Status::Disconnected);
+    let report = service.stop(WATCHDOG).unwrap();
+    assert_eq!(report.failures, ["as asked"]);
+}
+
+#[test]
+fn no_message_comes_after_the_one_at_which_the_connection_was_closed() {
+    let obeys = Arc::<Obeys>::default();
+    let (service, _) = message_service(messages(Framing::Lines), obeys.clone());
+    let socket = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
+    socket.send(b"close\nmore\n", WATCHDOG).unwrap();
+    assert_eq!(status(socket.receive(&mut [0], WATCHDOG)), Status::Disconnected);
+    assert_eq!(*obeys.messages.lock().unwrap(), [b"close"]);
+}
+
 /// Admits only what begins with "ok"; says how connections end.
 struct Gatekeeper(Mutex<mpsc::Sender<Status>>);
 
