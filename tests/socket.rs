@@ -2,11 +2,15 @@
 
 mod support;
 
-use moorline::{Framing, Interest, MessageOptions, ServerOptions, Socket, SocketOptions, Status, Timeout};
-use std::io::Read;
+use moorline::{
+    BusyPoll, Framing, Interest, MessageOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
+};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 use support::*;
 
 fn pair(send_queue_limit: usize) -> (Socket, Socket) {
@@ -58,6 +62,24 @@ fn closing_ends_every_call_that_waits() {
         ];
         thread::yield_now();
         near.close(Timeout::None);
+        for call in calls {
+            assert_eq!(call.join().unwrap(), Status::Closed);
+        }
+    });
+}
+
+#[test]
+fn an_abort_ends_every_call_that_waits() {
+    let (near, _far) = pair(0);
+    fill(&near);
+    thread::scope(|scope| {
+        let calls = [
+            scope.spawn(|| status(near.receive(&mut [0; 1], WATCHDOG))),
+            scope.spawn(|| status(near.send(b"x", WATCHDOG))),
+            scope.spawn(|| status(near.wait(Interest::READABLE, WATCHDOG))),
+        ];
+        thread::yield_now();
+        near.abort();
         for call in calls {
             assert_eq!(call.join().unwrap(), Status::Closed);
         }
@@ -129,6 +151,45 @@ fn what_is_queued_goes_out_while_waiting_for_the_answer() {
 }
 
 #[test]
+fn what_is_queued_goes_out_with_a_receive_that_does_not_wait_or_does_not_sleep() {
+    for (busy_poll, timeout) in
+        [(BusyPoll::Never, Timeout::None), (BusyPoll::For(Duration::from_secs(3600)), WATCHDOG)]
+    {
+        let options = SocketOptions { send_queue_limit: 1 << 20, busy_poll, ..SocketOptions::default() };
+        let (near, far) = Socket::pair(&options).unwrap();
+        near.send(&vec![9; 1 << 20], Timeout::None).unwrap();
+        let peer = thread::spawn(move || {
+            receive_exactly(&far, 1 << 20);
+            far.send(b"answer", WATCHDOG).unwrap();
+        });
+        until(|| near.receive(&mut [0; 6], timeout).is_ok());
+        peer.join().unwrap();
+    }
+}
+
+#[test]
+fn what_is_closed_is_gone() {
+    let (near, _far) = pair(0);
+    assert!(!near.is_gone());
+    near.close(Timeout::None);
+    assert!(near.is_gone());
+}
+
+#[test]
+fn nothing_is_done_with_what_the_options_are_wrong_for() {
+    let messages = Some(Arc::new(MessageOptions { max_message: 0, ..MessageOptions::new(Framing::Lines) }));
+    let wrong = SocketOptions { messages, ..SocketOptions::default() };
+    let server = listening(ServerOptions::default());
+    let connected = Socket::connect(server.full_name().unwrap(), &wrong, WATCHDOG);
+    assert_eq!(status(connected), Status::InvalidArgument);
+    assert_eq!(status(server.accept(Timeout::None)), Status::WouldBlock);
+    let (mut near, mut far) = UnixStream::pair().unwrap();
+    assert_eq!(status(Socket::adopt(near.as_raw_fd(), &wrong)), Status::InvalidArgument);
+    near.write_all(b"x").unwrap();
+    far.read_exact(&mut [0]).unwrap();
+}
+
+#[test]
 fn a_peer_that_has_left_is_disconnected_after_its_last_byte() {
     let (near, far) = pair(0);
     far.send(b"bye", WATCHDOG).unwrap();
@@ -146,6 +207,10 @@ fn a_released_descriptor_lives_on() {
     let again = Socket::adopt(descriptor, &SocketOptions::default()).unwrap();
     again.send(b"still here", WATCHDOG).unwrap();
     assert_eq!(receive_exactly(&far, 10), b"still here");
+    drop(again);
+    // Nothing of it is left with the one that gave it away.
+    assert_eq!(status(far.receive(&mut [0], WATCHDOG)), Status::Disconnected);
+    drop(near);
     assert_eq!(status(Socket::adopt(-1, &SocketOptions::default())), Status::InvalidArgument);
 }
 
