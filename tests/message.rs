@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::messages::{FRAMINGS, against_plain, pair, receive, socket_options};
+use support::scene::PATIENCE;
 use support::*;
 
 /// Receives into a buffer with so much room.
@@ -352,6 +353,29 @@ fn a_validator_sees_each_message_first() {
 }
 
 #[test]
+fn a_validator_is_asked_once_however_often_there_is_no_room_for_the_message() {
+    let (near, far) = pair(MessageOptions::new(Framing::Lines));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = seen.clone();
+    let validator = move |message: &[u8]| {
+        sees.lock().unwrap().push(message.to_vec());
+        true
+    };
+    far.set_validator(Some(Arc::new(validator))).unwrap();
+    for message in [&b"one"[..], b"two"] {
+        near.send_message(message, WATCHDOG).unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                status(far.receive_message_into(&mut [0; 2], &mut 0, WATCHDOG)),
+                Status::BufferTooSmall
+            );
+        }
+        assert_eq!(receive_into(&far, 3), message);
+    }
+    assert_eq!(*seen.lock().unwrap(), [b"one", b"two"]);
+}
+
+#[test]
 fn a_message_is_sent_whole_or_not_at_all() {
     let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
     let message = vec![3; 50_000];
@@ -373,6 +397,29 @@ fn a_message_is_sent_whole_or_not_at_all() {
     });
     assert_eq!(near.close(WATCHDOG).unsent, 0);
     assert_eq!(receiver.join().unwrap(), accepted);
+}
+
+/// Without a queue the caller waits for the rest to be sent; with one it does not.
+#[test]
+fn a_message_of_which_the_system_took_a_part_is_accepted_and_the_next_one_waits_no_longer_than_it_may() {
+    let short = Timeout::After(Duration::from_millis(20));
+    for (send_queue_limit, timeout) in [(0, short), (1000, Timeout::Forever)] {
+        let messages = socket_options(MessageOptions::new(Framing::BigEndian));
+        let (near, far) = Socket::pair(&SocketOptions { send_queue_limit, ..messages }).unwrap();
+        let near = Arc::new(near);
+        let (told, tells) = mpsc::channel();
+        let sender = near.clone();
+        // Not one that the test joins: it must not wait for ever itself.
+        thread::spawn(move || told.send(status(sender.send_message(&[3; 1 << 22], timeout))));
+        assert_eq!(tells.recv_timeout(PATIENCE), Ok(Status::Ok));
+        assert!(near.queued() > send_queue_limit);
+        assert_eq!(status(near.send_message(b"next", Timeout::None)), Status::WouldBlock);
+        assert_eq!(status(near.send_message(b"next", short)), Status::TimedOut);
+        assert_eq!(near.statistics().messages_sent, 1);
+        let receiver = thread::spawn(move || receive(&far).len());
+        near.flush(WATCHDOG).unwrap();
+        assert_eq!(receiver.join().unwrap(), 1 << 22);
+    }
 }
 
 /// It has kept receives away meanwhile. The beginning of another message keeps it refused.
@@ -505,6 +552,22 @@ fn a_send_that_looks_for_the_handshake_leaves_the_messages_behind_it() {
     let mut events = [Event::default(); 1];
     assert_eq!(poller.wait(&mut events, WATCHDOG).unwrap(), 1);
     assert_eq!(receive(&far), b"message");
+}
+
+#[test]
+fn a_send_after_the_handshake_reads_nothing() {
+    for framing in FRAMINGS {
+        let (near, far) = pair(MessageOptions::new(framing));
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        near.send_message(b"hello", WATCHDOG).unwrap();
+        far.send_message(b"hello", WATCHDOG).unwrap();
+        assert_eq!((receive(&near), receive(&far)), (b"hello".to_vec(), b"hello".to_vec()));
+        poller.add(&near, Interest::READABLE, 1).unwrap();
+        far.send_message(b"to be told of", WATCHDOG).unwrap();
+        near.send_message(b"a send", WATCHDOG).unwrap();
+        assert_eq!(poller.wait(&mut [Event::default(); 4], Timeout::None).unwrap(), 1, "{framing:?}");
+        assert_eq!(receive(&near), b"to be told of");
+    }
 }
 
 #[test]

@@ -26,6 +26,20 @@ fn a_validator_that_panics_leaves_the_message_with_its_descriptors() {
 }
 
 #[test]
+fn a_buffer_too_small_leaves_the_descriptors_with_the_message() {
+    let (near, far) = pair(MessageOptions { max_descriptors: 2, ..MessageOptions::new(Framing::BigEndian) });
+    let (left, right) = UnixStream::pair().unwrap();
+    near.send_message_with(b"message", &[left.as_fd(), right.as_fd()], WATCHDOG).unwrap();
+    let mut buffer = [0; 7];
+    for _ in 0..2 {
+        let answer = far.receive_message_into(&mut buffer[..6], &mut 0, WATCHDOG);
+        assert_eq!(status(answer), Status::BufferTooSmall);
+    }
+    let descriptors = far.receive_message_into(&mut buffer, &mut 0, WATCHDOG).unwrap();
+    assert_eq!((&buffer, descriptors.len()), (b"message", 2));
+}
+
+#[test]
 fn descriptors_come_with_their_message_and_no_more_than_allowed() {
     let with = MessageOptions { max_descriptors: 2, ..MessageOptions::new(Framing::BigEndian) };
     let (near, far) = pair(with);
@@ -182,6 +196,8 @@ fn who_sends_descriptors_to_a_socket_that_takes_none_is_told() {
         assert!(refused.to_string().contains("takes no descriptors"), "{refused}");
         near.send_message(b"without", WATCHDOG).unwrap();
         assert_eq!(receive(&far), b"without");
+        let back = far.send_message_with(b"with", &[descriptor.as_fd()], WATCHDOG);
+        assert_eq!(status(back), Status::PermissionDenied);
     }
 }
 
