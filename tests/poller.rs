@@ -6,6 +6,9 @@ use moorline::{
     BusyPoll, Clock, Error, Event, Interest, Poller, PollerOptions, ServerOptions, Socket, SocketOptions,
     Status, Timeout,
 };
+use std::io::Write;
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::*;
@@ -23,6 +26,29 @@ fn tokens(poller: &Poller, capacity: usize, timeout: Timeout) -> Vec<u64> {
             Vec::new()
         }
     }
+}
+
+/// As the duplicate that a forked child holds does.
+#[test]
+fn what_is_closed_is_not_reported_although_a_duplicate_keeps_it_open() {
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let _duplicate = near.try_clone().unwrap();
+    let near = Socket::adopt(near.into_raw_fd(), &SocketOptions::default()).unwrap();
+    poller.add(&near, Interest::READABLE, 1).unwrap();
+    near.close(Timeout::None);
+    far.write_all(b"x").unwrap();
+    assert_eq!(tokens(&poller, 8, Timeout::None), []);
+}
+
+#[test]
+fn a_closed_poller_changes_nothing() {
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let (near, far) = pair();
+    poller.add(&near, Interest::READABLE, 1).unwrap();
+    poller.close();
+    assert_eq!(status(poller.modify(&near, Interest::EDGE, 2)), Status::Closed);
+    assert_eq!(status(poller.add(&far, Interest::READABLE, 3)), Status::Closed);
 }
 
 #[test]

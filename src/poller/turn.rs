@@ -263,6 +263,21 @@ mod tests {
         assert!(receiver.events.contains(&8), "{:?}", receiver.events);
     }
 
+    #[test]
+    fn who_waits_knows_whether_that_was_all_there_was() {
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        let pairs = [(); 2].map(|()| Socket::pair(&SocketOptions::default()).unwrap());
+        for (near, far) in &pairs {
+            poller.add(near, Interest::READABLE, 0).unwrap();
+            far.send(b"x", Timeout::None).unwrap();
+        }
+        let mut turn = poller.turn(Deadline::Now).unwrap();
+        for (capacity, all) in [(1, false), (3, true), (2, false), (1, false)] {
+            let found = turn.wait_each(capacity, WATCHDOG, |_: Event| {}).unwrap();
+            assert_eq!((found, turn.has_told_of_all()), (capacity.min(2), all), "room for {capacity}");
+        }
+    }
+
     /// What wakes the second wait is the clock.
     #[test]
     fn a_wake_up_that_comes_with_an_event_ends_no_other_wait() {
