@@ -3,8 +3,8 @@
 mod support;
 
 use moorline::{
-    Application, Event, Framing, Interest, MessageOptions, Poller, PollerOptions, Socket, SocketOptions,
-    Status, Timeout,
+    Application, Clock, Event, Framing, Interest, MessageOptions, Poller, PollerOptions, Socket,
+    SocketOptions, Status, Timeout,
 };
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -305,6 +305,15 @@ fn a_damaged_frame_and_an_end_in_the_middle_are_malformed() {
 
 #[test]
 fn a_close_ends_receives_that_wait_while_a_validator_is_asked() {
+    ends_receives_that_wait_while_a_validator_is_asked(|far| drop(far.close(Timeout::None)));
+}
+
+#[test]
+fn so_does_an_abort() {
+    ends_receives_that_wait_while_a_validator_is_asked(|far| drop(far.abort()));
+}
+
+fn ends_receives_that_wait_while_a_validator_is_asked(end: impl Fn(&Socket)) {
     let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
     let (begun, begins) = mpsc::channel();
     let (goes_on, go_on) = mpsc::channel();
@@ -319,7 +328,7 @@ fn a_close_ends_receives_that_wait_while_a_validator_is_asked() {
         let asks = scope.spawn(|| far.receive_message(WATCHDOG).map(|message| message.data));
         begins.recv_timeout(Duration::from_secs(30)).unwrap();
         let waits = scope.spawn(|| far.receive_message(WATCHDOG).map(drop));
-        far.close(Timeout::None);
+        end(&far);
         let waited = waits.join().unwrap();
         goes_on.send(()).unwrap();
         assert_eq!(waited.unwrap_err().status(), Status::Closed);
@@ -552,6 +561,67 @@ fn a_send_that_looks_for_the_handshake_leaves_the_messages_behind_it() {
     let mut events = [Event::default(); 1];
     assert_eq!(poller.wait(&mut events, WATCHDOG).unwrap(), 1);
     assert_eq!(receive(&far), b"message");
+}
+
+#[test]
+fn a_receive_asks_a_clock_that_a_test_moves_whether_the_rest_of_a_message_is_late() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let begun = |message_timeout| {
+        let clock = Clock::manual();
+        let options = MessageOptions {
+            message_timeout: Some(message_timeout),
+            clock: clock.clone(),
+            ..MessageOptions::new(Framing::BigEndian)
+        };
+        let (socket, mut far) = against_plain(options);
+        far.write_all(b"\0\0\0\x03a").unwrap();
+        assert_eq!(status(socket.receive_message(Timeout::None)), Status::WouldBlock);
+        (socket, far, clock)
+    };
+    for timeout in [Timeout::None, Timeout::Forever] {
+        let (socket, _far, clock) = begun(HOUR);
+        clock.advance(HOUR - Duration::from_nanos(1)).unwrap();
+        assert_eq!(status(socket.receive_message(Timeout::None)), Status::WouldBlock);
+        clock.advance(Duration::from_nanos(1)).unwrap();
+        let (told, tells) = mpsc::channel();
+        // Not one that the test joins: it must not wait for ever itself.
+        thread::spawn(move || {
+            let late = status(socket.receive_message(timeout));
+            told.send((late, status(socket.receive_message(Timeout::None))))
+        });
+        assert_eq!(tells.recv_timeout(PATIENCE), Ok((Status::TimedOut, Status::Closed)));
+    }
+
+    // On its clock no time passes.
+    let (socket, mut far, _clock) = begun(Duration::from_nanos(1));
+    let (begins, waits) = (Instant::now(), Duration::from_millis(50));
+    assert_eq!(status(socket.receive_message(Timeout::After(waits))), Status::TimedOut);
+    assert!(begins.elapsed() >= waits);
+    far.write_all(b"bc").unwrap();
+    assert_eq!(receive(&socket), b"abc");
+}
+
+#[test]
+fn what_is_queued_goes_out_with_a_receive_that_does_not_wait() {
+    let messages = socket_options(MessageOptions::new(Framing::BigEndian));
+    let (near, far) = Socket::pair(&SocketOptions { send_queue_limit: 1, ..messages }).unwrap();
+    near.send_message(&[9; 1 << 20], Timeout::None).unwrap();
+    assert!(near.queued() > 0);
+    let peer = thread::spawn(move || {
+        receive(&far);
+        far.send_message(b"answer", WATCHDOG).unwrap();
+    });
+    until(|| near.receive_message(Timeout::None).is_ok());
+    peer.join().unwrap();
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn messages_are_no_larger_than_four_bytes_can_count() {
+    for (max_message, outcome) in [(u32::MAX as usize, Status::Ok), (1 << 32, Status::InvalidArgument)] {
+        let options = MessageOptions { max_message, ..MessageOptions::new(Framing::BigEndian) };
+        assert_eq!(status(Socket::pair(&socket_options(options))), outcome);
+    }
 }
 
 #[test]

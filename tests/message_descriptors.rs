@@ -132,6 +132,18 @@ fn descriptors_of_what_is_never_received_are_closed_with_the_connection() {
     }
 }
 
+#[test]
+fn a_close_closes_descriptors_of_what_nobody_is_receiving() {
+    let options = MessageOptions { max_descriptors: 1, ..MessageOptions::new(Framing::BigEndian) };
+    let (socket, peer) = against_plain(options);
+    let (handed, mut watching) = tracked();
+    send_with(&peer, b"\0\0\0\x06begun", &[handed.as_fd()]).unwrap();
+    drop(handed);
+    assert_eq!(status(socket.receive_message(Timeout::None)), Status::WouldBlock);
+    socket.close(Timeout::None);
+    assert_eq!(watching.read(&mut [0]).unwrap(), 0);
+}
+
 /// Whose calls it is that has them when the connection ends.
 #[test]
 fn nor_does_a_call_that_had_them_meanwhile_keep_descriptors_open() {
