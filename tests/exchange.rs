@@ -62,6 +62,63 @@ fn a_wrong_byte_is_found_and_named() {
     assert_eq!(report.round_trips, 7);
 }
 
+/// Sends back a byte more than it got.
+struct Talker;
+
+impl Handler for Talker {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        connection.send(&[data, b"x"].concat(), WATCHDOG).unwrap();
+    }
+}
+
+#[test]
+fn what_comes_back_beyond_what_was_sent_is_found() {
+    let service = Service::new(ServiceOptions::default(), Arc::new(Talker)).unwrap();
+    service.start_unique("talker").unwrap();
+    let options = ExchangeOptions { chunk: 100, round_trips: 10, ..ExchangeOptions::default() };
+    let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
+    let error = result.unwrap_err();
+    assert_eq!(error.status(), Status::Mismatch);
+    assert!(error.to_string().contains("more came back than was sent, at byte 100"), "{error}");
+    assert_eq!((report.round_trips, report.sent, report.received), (0, 100, 0));
+}
+
+/// Answers the first connection and closes it, and answers the other one after that.
+#[derive(Default)]
+struct OneByOne {
+    first: Mutex<Option<Connection>>,
+    other: Mutex<Option<(Connection, Vec<u8>)>>,
+}
+
+impl Handler for OneByOne {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        let mut first = self.first.lock().unwrap();
+        if let Some(first) = first.take() {
+            *self.other.lock().unwrap() = Some((connection.clone(), data.to_vec()));
+            first.close();
+        } else {
+            connection.send(data, WATCHDOG).unwrap();
+            *first = Some(connection.clone());
+        }
+    }
+
+    fn disconnected(&self, _: &Connection, _: Status) {
+        if let Some((connection, data)) = self.other.lock().unwrap().take() {
+            connection.send(&data, WATCHDOG).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_has_had_its_answers_may_be_closed() {
+    let service = Service::new(ServiceOptions::default(), Arc::<OneByOne>::default()).unwrap();
+    service.start_unique("one-by-one").unwrap();
+    let options = ExchangeOptions { connections: 2, round_trips: 2, ..ExchangeOptions::default() };
+    let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
+    result.unwrap();
+    assert_eq!((report.round_trips, report.sent, report.received), (2, 2, 2));
+}
+
 #[test]
 fn an_exchange_can_be_cancelled_and_has_a_deadline() {
     let service = Service::echo(ServiceOptions::default()).unwrap();
