@@ -6,8 +6,9 @@ use moorline::{
     BusyPoll, Framing, Interest, MessageOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
 };
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -197,6 +198,21 @@ fn a_peer_that_has_left_is_disconnected_after_its_last_byte() {
     assert_eq!(status(near.send(b"x", WATCHDOG)), Status::Disconnected);
     assert_eq!(receive_exactly(&near, 3), b"bye");
     assert_eq!(status(near.receive(&mut [0; 1], WATCHDOG)), Status::Disconnected);
+}
+
+#[test]
+fn only_a_local_stream_is_adopted_and_what_is_not_stays_the_callers() {
+    let (datagrams, _other) = UnixDatagram::pair().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let own = tempfile::tempfile().unwrap();
+    for descriptor in [datagrams.as_raw_fd(), far.as_raw_fd(), listener.as_raw_fd(), own.as_raw_fd()] {
+        let adopted = Socket::adopt(descriptor, &SocketOptions::default());
+        assert_eq!(status(adopted), Status::InvalidArgument, "{descriptor}");
+    }
+    // They are open still.
+    datagrams.send(b"x").unwrap();
+    assert_eq!(far.peer_addr().unwrap(), listener.local_addr().unwrap());
 }
 
 #[test]
