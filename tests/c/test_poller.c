@@ -136,6 +136,31 @@ static void test_hangup(void)
     }
 }
 
+/* A peer that has ended both directions and reads nothing leaves no room either: who waits to send is told all the same. */
+static void test_the_end_of_a_full_connection_is_writable(void)
+{
+    for (uint32_t edge = 0; edge <= MOORLINE_EDGE; edge += MOORLINE_EDGE) {
+        moorline_poller *poller = new_poller();
+        moorline_socket *first = NULL;
+        moorline_socket *second = NULL;
+        size_t sent = 77;
+        uint32_t ready = 0;
+        make_pair(&first, &second);
+        CHECK(fill(first) > 0);
+        CHECK_OK(moorline_poller_add_socket(poller, first, MOORLINE_WRITABLE | edge, 7));
+        expect_nothing(poller);
+        CHECK_OK(moorline_socket_shutdown(second, MOORLINE_WRITABLE, 0));
+        expect_nothing(poller); /* it still reads */
+        CHECK_OK(moorline_socket_shutdown(second, MOORLINE_READABLE, 0));
+        expect_event(poller, 7, MOORLINE_READABLE | MOORLINE_WRITABLE | MOORLINE_HANGUP);
+        CHECK_OK(moorline_socket_wait(first, MOORLINE_WRITABLE, 0, &ready));
+        CHECK_NUMBER(ready, MOORLINE_READABLE | MOORLINE_WRITABLE | MOORLINE_HANGUP);
+        CHECK_STATUS(moorline_socket_send(first, "x", 1, 0, &sent), MOORLINE_DISCONNECTED);
+        destroy_pair(first, second);
+        CHECK_OK(moorline_poller_destroy(poller));
+    }
+}
+
 static void test_servers(void)
 {
     moorline_poller *poller = new_poller();
@@ -529,6 +554,7 @@ int main(void)
     RUN(test_level);
     RUN(test_edge);
     RUN(test_hangup);
+    RUN(test_the_end_of_a_full_connection_is_writable);
     RUN(test_servers);
     RUN(test_tokens_come_back_as_they_were);
     RUN(test_bad_arguments);

@@ -90,7 +90,8 @@ impl Selection {
             }
             let hangup = event.is_read_closed() || event.is_error();
             let readable = event.is_readable() || hangup;
-            let writable = event.is_writable() || event.is_error();
+            // What has ended takes nothing any more, and says so at once, although the system may see no room.
+            let writable = event.is_writable() || event.is_write_closed() || event.is_error();
             found(event.token().0, Readiness { readable, writable, hangup });
         }
         Ok(woken)
