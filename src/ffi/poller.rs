@@ -310,7 +310,8 @@ pub unsafe extern "C" fn moorline_poller_look(
     })
 }
 
-/// Ends the wait that is under way, or else the next one, with count 0.
+/// Ends the wait that is under way, or else the next one, which answers MOORLINE_OK with what is ready then, often nothing. Whom it is to
+/// tell something looks for that after every wait, not only after one with count 0.
 ///
 /// @param poller  any poller
 /// @return MOORLINE_OK; MOORLINE_CLOSED; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND;

@@ -391,6 +391,19 @@ static void test_wake(void)
     uint64_t begun = monotonic_ms();
     CHECK_STATUS(moorline_poller_wait(poller, &event, 1, 50, &count), MOORLINE_TIMED_OUT);
     CHECK(monotonic_ms() - begun >= 50);
+
+    /* One that comes with something that is ready ends the same wait, and no other. */
+    moorline_socket *first = NULL;
+    moorline_socket *second = NULL;
+    char byte;
+    make_pair(&first, &second);
+    CHECK_OK(moorline_poller_add_socket(poller, first, MOORLINE_READABLE, 7));
+    send_byte(second);
+    CHECK_OK(moorline_poller_wake(poller));
+    expect_event(poller, 7, MOORLINE_READABLE);
+    receive_exactly(first, &byte, 1);
+    expect_nothing(poller);
+    destroy_pair(first, second);
     CHECK_OK(moorline_poller_destroy(poller));
 }
 

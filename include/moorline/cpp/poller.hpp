@@ -125,7 +125,8 @@ public:
         return look(events.data(), events.size(), duration);
     }
 
-    /// Ends one wait, the present or the next one, with no events. Never blocks. Errors: closed, stale_handle,
+    /// Ends one wait, the present or the next one, with the events that are there then, often none. Whom it is to tell something
+    /// looks for that after every wait, not only after one with no events. Never blocks. Errors: closed, stale_handle,
     /// invalid_argument (empty), os_error.
     [[nodiscard]] Result<void> wake() noexcept { return detail::done(moorline_poller_wake(native_handle())); }
 
