@@ -639,7 +639,8 @@ moorline_status moorline_fault_plan_happened(moorline_fault_plan *plan,
                                              size_t *needed);
 
 /**
- * Lets connections into the backlog that was full, and has them accepted. That it is not full is fine.
+ * Lets connections into the backlog that was full, and has them accepted: a server that accepts by hand has room when it accepts next,
+ * even if that finds nothing. That it is not full is fine.
  *
  * @param plan  any plan
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND

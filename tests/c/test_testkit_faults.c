@@ -280,9 +280,9 @@ static void test_a_backlog_is_full_until_it_is_opened(void)
     CHECK_STATUS(moorline_server_accept(server, 0, &accepted), MOORLINE_WOULD_BLOCK);
     CHECK_OK(moorline_fault_plan_open_backlog(plan));
     CHECK_OK(moorline_fault_plan_open_backlog(plan)); /* that it is open is fine */
-    /* What filled it has gone, and only takes a turn still. */
+    /* What filled it has gone, and only takes a turn still: then there is room. */
     CHECK_STATUS(moorline_server_accept(server, 0, &accepted), MOORLINE_WOULD_BLOCK);
-    client = connected("faulty");
+    CHECK_OK(moorline_socket_connect("faulty", NULL, 0, &client));
     CHECK_OK(moorline_server_accept(server, -1, &accepted));
     CHECK_OK(moorline_socket_destroy(client));
     CHECK_OK(moorline_socket_destroy(accepted));

@@ -134,8 +134,8 @@ public:
         });
     }
 
-    /// Lets connections into the backlog that was full, and has them accepted. That it is not full is fine. Never blocks. Errors:
-    /// invalid_argument (empty), stale_handle.
+    /// Lets connections into the backlog that was full, and has them accepted: a server that accepts by hand has room when it accepts
+    /// next, even if that finds nothing. That it is not full is fine. Never blocks. Errors: invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<void> open_backlog() noexcept { return detail::done(moorline_fault_plan_open_backlog(native_handle())); }
 
     /// Ends the plan: the connections that go through it break, later ones have no faults, and what happened can be asked still.

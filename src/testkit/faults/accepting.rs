@@ -78,7 +78,8 @@ impl Hold {
 }
 
 impl FaultPlan {
-    /// Lets connections into the backlog that was full, and has them accepted.
+    /// Lets connections into the backlog that was full, and has them accepted. What filled it stays there, as one that has left, until
+    /// the server accepts: so there is room when it does that next, even if it finds nothing.
     pub fn open_backlog(&self) {
         let mut accepting = self.0.accepting.lock();
         accepting.full = false;
