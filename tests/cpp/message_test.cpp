@@ -132,6 +132,18 @@ TEST_F(MessageTest, SeveralReceiversGetWholeMessagesOfAnyLength) {
     EXPECT_EQ(received, count);
 }
 
+// A message that was read ahead would be lost with the socket that has it.
+TEST_F(MessageTest, AreNotLeftBehindByADescriptorThatIsGivenAway) {
+    auto [near, far] = pair(Framing::lines);
+    must(far.send_message("one", Timeout::none()));
+    must(far.send_message("two", Timeout::none()));
+    EXPECT_EQ(must(near.receive_message(Timeout::none())), "one");
+    EXPECT_FAILS(near.release_descriptor(), Status::invalid_state);
+    EXPECT_EQ(must(near.receive_message(Timeout::none())), "two");
+    Descriptor descriptor(static_cast<int>(must(near.release_descriptor())));
+    EXPECT_TRUE(descriptor);
+}
+
 TEST_F(MessageTest, AreNotMixedWithBytes) {
     auto [first, second] = pair(Framing::lines);
     char buffer[4];

@@ -51,7 +51,8 @@ public:
     /// Sends a message, whole or not at all; what the kernel does not take is queued. Any room is enough, so the limit and
     /// one message are queued at most. Blocks as send() does. Errors: would_block and timed_out (nothing was taken),
     /// message_too_large (more than either side takes), invalid_state (no framing), invalid_argument (a line with a line
-    /// feed in it), disconnected, closed, stale_handle.
+    /// feed in it, or a carriage return at its end), disconnected, closed, mismatch and malformed (the peer's part of the
+    /// handshake was wrong), limit_reached (no descriptors to wait with), stale_handle.
     [[nodiscard]] Result<void> send_message(BytesView message, Timeout timeout) const noexcept {
         return detail::done(moorline_connection_send_message(handle_, message.data(), message.size(), timeout.milliseconds()));
     }

@@ -37,7 +37,7 @@ public:
     /// Takes over a handle of the C ABI, as release() gave it.
     [[nodiscard]] static Poller adopt(moorline_poller* handle) noexcept { return Poller(handle); }
 
-    /// An empty poller. Never blocks. Errors: limit_reached, stale_handle and invalid_argument (PollerOptions::clock), os_error.
+    /// An empty poller. Never blocks. Errors: limit_reached, stale_handle and invalid_argument (PollerOptions::clock).
     [[nodiscard]] static Result<Poller> create(const PollerOptions& options = {},
                                                SourceLocation where = SourceLocation::current()) noexcept {
         moorline_poller_options raw = {};

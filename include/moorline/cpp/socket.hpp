@@ -97,7 +97,7 @@ public:
     }
 
     /// Two sockets connected with each other. Never blocks. Errors: limit_reached, invalid_argument (an option out of
-    /// range), os_error.
+    /// range), stale_handle (SocketOptions::faults).
     [[nodiscard]] static Result<std::pair<Socket, Socket>> pair(const SocketOptions& options = {},
                                                                 SourceLocation where = SourceLocation::current()) noexcept {
         moorline_socket* first = nullptr;
@@ -112,7 +112,8 @@ public:
     }
 
     /// A socket over a connected stream descriptor, which it owns from success on. Never blocks. Errors:
-    /// invalid_argument (no such descriptor, or not such a one; still the caller's), limit_reached.
+    /// invalid_argument (no such descriptor, or not such a one; still the caller's), limit_reached (the descriptor is closed),
+    /// stale_handle (SocketOptions::faults).
     [[nodiscard]] static Result<Socket> adopt_descriptor(int descriptor, const SocketOptions& options = {},
                                                          SourceLocation where = SourceLocation::current()) noexcept {
         moorline_socket* handle = nullptr;
@@ -126,9 +127,9 @@ public:
     }
 
     /// Gives the descriptor to the caller; the handle is gone, blocked calls end with closed. From then on it is passed descriptors as
-    /// any socket is. Errors:
-    /// invalid_argument (empty), stale_handle, closed, invalid_state (something is queued, or a send is under way:
-    /// flush first).
+    /// any socket is. Errors: invalid_argument (empty), stale_handle, closed, limit_reached, invalid_state (something is queued, or
+    /// a send is under way: flush first; or a message or a part of one was read ahead and nobody has received it, or a receive of
+    /// a message is under way).
     [[nodiscard]] Result<std::ptrdiff_t> release_descriptor() noexcept {
         moorline_socket* handle = native_handle();
         std::ptrdiff_t descriptor = -1;
