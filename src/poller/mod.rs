@@ -169,6 +169,8 @@ impl Poller {
         if registration.as_ref().is_some_and(Registration::is_alive) {
             return Err(Error::new(Status::InvalidState, "add to a poller: it is in one already"));
         }
+        // Again, since the one that it was in may have been this one, which another thread has just closed.
+        self.check_open()?;
         let interest = Interest { edge: interest.edge && !endpoint.insists(), ..interest };
         let mut sources = self.shared.sources.lock();
         let key = sources.insert(&endpoint, token, interest)?;
@@ -351,6 +353,37 @@ pub(crate) mod sealed {
     impl Sealed for Socket {
         fn endpoint(&self) -> Result<Endpoint> {
             Ok(Endpoint(Socket::endpoint(self)?))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::SocketOptions;
+    use std::sync::Barrier;
+
+    #[test]
+    fn what_is_in_a_poller_is_not_added_again_while_another_thread_closes_that() {
+        for _ in 0..100 {
+            let poller = Poller::new(PollerOptions::default()).unwrap();
+            let (near, _far) = Socket::pair(&SocketOptions::default()).unwrap();
+            poller.add(&near, Interest::READABLE, 7).unwrap();
+            let endpoint = near.endpoint().unwrap();
+            // Keeps the add in its middle.
+            let registration = endpoint.registration();
+            let begun = Barrier::new(2);
+            std::thread::scope(|scope| {
+                let adder = scope.spawn(|| {
+                    begun.wait();
+                    poller.add(&near, Interest::READABLE, 8)
+                });
+                begun.wait();
+                (0..100).for_each(|_| std::thread::yield_now());
+                poller.close();
+                drop(registration);
+                assert_eq!(adder.join().unwrap().unwrap_err().status(), Status::Closed);
+            });
         }
     }
 }
