@@ -2,6 +2,7 @@
 
 mod support;
 
+use moorline::socket::CloseReport;
 use moorline::{
     Application, Clock, Event, Framing, Interest, MessageOptions, Poller, PollerOptions, Socket,
     SocketOptions, Status, Timeout,
@@ -305,15 +306,15 @@ fn a_damaged_frame_and_an_end_in_the_middle_are_malformed() {
 
 #[test]
 fn a_close_ends_receives_that_wait_while_a_validator_is_asked() {
-    ends_receives_that_wait_while_a_validator_is_asked(|far| drop(far.close(Timeout::None)));
+    ends_receives_that_wait_while_a_validator_is_asked(|far| far.close(Timeout::None));
 }
 
 #[test]
 fn so_does_an_abort() {
-    ends_receives_that_wait_while_a_validator_is_asked(|far| drop(far.abort()));
+    ends_receives_that_wait_while_a_validator_is_asked(Socket::abort);
 }
 
-fn ends_receives_that_wait_while_a_validator_is_asked(end: impl Fn(&Socket)) {
+fn ends_receives_that_wait_while_a_validator_is_asked(end: impl Fn(&Socket) -> CloseReport) {
     let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
     let (begun, begins) = mpsc::channel();
     let (goes_on, go_on) = mpsc::channel();
