@@ -6,6 +6,7 @@
 
 #include <QtCore/qdeadlinetimer.h>
 #include <QtCore/qpointer.h>
+#include <QtCore/qset.h>
 
 #include <condition_variable>
 #include <functional>
@@ -65,6 +66,37 @@ public:
         hasRoom.notify_all();
     }
 
+    // The library tells of room by low_water for each send that found none, so there is always an end to the waiting.
+    bool send(Service::Connection connection, const QByteArray &data)
+    {
+        // A drained() that is told meanwhile comes before the refusal or after it.
+        const std::lock_guard lock(sending);
+        const moorline_status status
+            = moorline_connection_try_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size()));
+        if (status == MOORLINE_WOULD_BLOCK)
+            refused.insert(connection);
+        return status == MOORLINE_OK;
+    }
+
+    // Its peer sends no more, and the slots know all that came. Who waits for drained() to go on answering may do so still.
+    void closeIfAnswered(Service::Connection connection)
+    {
+        {
+            const std::lock_guard lock(sending);
+            if (!finished.contains(connection) || refused.contains(connection))
+                return;
+            finished.remove(connection);
+        }
+        (void)moorline_connection_close(handleOf(connection));
+    }
+
+    void forget(Service::Connection connection)
+    {
+        const std::lock_guard lock(sending);
+        refused.remove(connection);
+        finished.remove(connection);
+    }
+
     Service *const q;
     moorline_service_options options = MOORLINE_SERVICE_OPTIONS_INIT;
     moorline_service *service = nullptr;
@@ -75,6 +107,10 @@ public:
     std::condition_variable hasRoom;
     qint64 untold = 0;
     bool isStopping = false;
+
+    std::mutex sending;
+    QSet<Service::Connection> refused; ///< A send found no room, and drained() has not told since.
+    QSet<Service::Connection> finished; ///< To be closed when nobody waits for room any more.
 };
 
 static void onConnected(void *context, moorline_connection *connection)
@@ -98,7 +134,8 @@ static void onReceived(void *context, moorline_connection *connection, const voi
 static void onDisconnected(void *context, moorline_connection *connection, moorline_status reason)
 {
     auto *d = ServicePrivate::from(context);
-    d->tell([q = d->q, id = idOf(connection), reason] {
+    d->tell([d, q = d->q, id = idOf(connection), reason] {
+        d->forget(id);
         emit q->disconnected(id, QString::fromLatin1(moorline_status_name(reason)));
     });
 }
@@ -112,13 +149,28 @@ static void onHighWater(void *context, moorline_connection *connection, size_t q
 static void onLowWater(void *context, moorline_connection *connection, size_t queued)
 {
     auto *d = ServicePrivate::from(context);
-    d->tell([q = d->q, id = idOf(connection), queued] { emit q->drained(id, queued); });
+    d->tell([d, q = QPointer<Service>(d->q), id = idOf(connection), queued] {
+        {
+            const std::lock_guard lock(d->sending);
+            d->refused.remove(id);
+        }
+        emit q->drained(id, queued);
+        if (q)
+            d->closeIfAnswered(id);
+    });
 }
 
 // The slots that are told of what came before may answer still.
 static void onFinished(void *context, moorline_connection *connection)
 {
-    ServicePrivate::from(context)->tell([connection] { (void)moorline_connection_close(connection); });
+    auto *d = ServicePrivate::from(context);
+    d->tell([d, id = idOf(connection)] {
+        {
+            const std::lock_guard lock(d->sending);
+            d->finished.insert(id);
+        }
+        d->closeIfAnswered(id);
+    });
 }
 
 Service::Service(QObject *parent) : QObject(parent), d(std::make_unique<ServicePrivate>(this))
@@ -212,7 +264,7 @@ ServiceReport Service::stop(int timeoutMs)
 
 bool Service::send(Connection connection, const QByteArray &data)
 {
-    return moorline_connection_try_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size())) == MOORLINE_OK;
+    return d->send(connection, data);
 }
 
 void Service::closeConnection(Connection connection)

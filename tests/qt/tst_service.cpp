@@ -94,6 +94,63 @@ private slots:
         }
     }
 
+    // An answer for which there never is room at once, when the one that asked has ended its sending long before.
+    void longReplyToOneThatSendsNoMore()
+    {
+        constexpr int piece = 50000;
+        const QByteArray reply(60 * piece, 'r');
+        Service service;
+        service.setQueueLimit(2 * piece);
+        const QString name = support::uniqueName();
+        QVERIFY2(service.start(name), qPrintable(service.errorString()));
+        int answered = 0;
+        int refusals = 0;
+        const auto answer = [&](quint64 connection) {
+            while (answered < reply.size()) {
+                if (!service.send(connection, reply.mid(answered, piece))) {
+                    ++refusals;
+                    return;
+                }
+                answered += piece;
+            }
+        };
+        connect(&service, &Service::received, this, answer);
+        connect(&service, &Service::drained, this, answer);
+        const QSignalSpy disconnected(&service, &Service::disconnected);
+        LocalSocket socket;
+        socket.connectToServer(name);
+        socket.write("ask");
+        QVERIFY(socket.flush());
+        QCOMPARE(::shutdown(int(socket.socketDescriptor()), SHUT_WR), 0);
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+        QVERIFY(refusals > 0);
+        QCOMPARE(socket.bytesAvailable(), qint64(reply.size()));
+        QCOMPARE(socket.readAll(), reply);
+        EVENTUALLY(disconnected.size() == 1);
+    }
+
+    // The same of one whose answers are given up where there is no room for them: it ends, too.
+    void replyGivenUpToOneThatSendsNoMore()
+    {
+        constexpr int limit = 1000;
+        Service service;
+        service.setQueueLimit(limit);
+        const QString name = support::uniqueName();
+        QVERIFY2(service.start(name), qPrintable(service.errorString()));
+        qint64 answered = 0;
+        connect(&service, &Service::received, this, [&](quint64 connection) {
+            while (service.send(connection, QByteArray(limit, 'r')))
+                answered += limit;
+        });
+        LocalSocket socket;
+        socket.connectToServer(name);
+        socket.write("ask");
+        QVERIFY(socket.flush());
+        QCOMPARE(::shutdown(int(socket.socketDescriptor()), SHUT_WR), 0);
+        EVENTUALLY(socket.state() == LocalSocket::UnconnectedState);
+        QCOMPARE(socket.bytesAvailable(), answered);
+    }
+
     void whatIsNotToldIsBounded()
     {
         Service service;

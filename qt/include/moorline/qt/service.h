@@ -26,8 +26,8 @@ struct ServiceReport {
 
 /// A service of the library. Its threads read and write; its signals are emitted in the thread of this object, from the event
 /// loop, in the order of what happened to a connection. What was received and not told yet is bounded: the service then reads
-/// no more, and its peers wait. A connection whose peer ends its sending is closed when the slots were told of all that came: what they
-/// send until then arrives.
+/// no more, and its peers wait. A connection whose peer ends its sending is closed when the slots were told of all that came, and, where a
+/// send has found no room, of the drained() after which none did: what they send until then arrives.
 ///
 /// The functions may be called from the object's thread; send() and the two that end a connection from any.
 class MOORLINE_QT_EXPORT Service : public QObject {
