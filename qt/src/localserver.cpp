@@ -150,6 +150,7 @@ bool LocalServer::event(QEvent *event)
 {
     if (event->type() == QEvent::ThreadChange) {
         d->watchable.end();
+        d->leaveThread();
         if (d->server) {
             // The hub is this thread's. This event goes along, and joins the new one's.
             d->leaveHub();

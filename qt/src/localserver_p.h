@@ -42,6 +42,7 @@ public:
     void joinHub();
     void leaveHub();
     bool onTimer(int id);
+    void leaveThread() { retry_.leaveThread(); }
     /// Accepts, if somebody may be waiting still.
     void resumeAccepting();
 

@@ -95,7 +95,7 @@ void MessageSocketPrivate::begin(SocketHandle handle)
 {
     socket_ = std::move(handle);
     shakesHands_ = options.framing == MOORLINE_FRAMING_CHECKED;
-    handshakeTimeoutMs_ = options.handshake_timeout_ms;
+    handshakeEnd_.setRemainingTime(options.handshake_timeout_ms, Qt::PreciseTimer);
     if (!attach())
         return end(MOORLINE_LIMIT_REACHED);
     // For this side's part of the handshake.
@@ -160,8 +160,8 @@ void MessageSocketPrivate::watchHandshake()
 {
     if (!shakesHands_ || handshake_.isActive() || !QAbstractEventDispatcher::instance())
         return;
-    const quint32 longest = std::numeric_limits<int>::max();
-    handshake_.start(static_cast<int>(std::min(handshakeTimeoutMs_, longest)), Qt::PreciseTimer, q);
+    const qint64 left = std::clamp<qint64>(handshakeEnd_.remainingTime(), handshakeAgainMs, std::numeric_limits<int>::max());
+    handshake_.start(static_cast<int>(left), Qt::PreciseTimer, q);
 }
 
 // False if the timer is not ours.
@@ -205,6 +205,9 @@ void MessageSocketPrivate::disconnect()
 void MessageSocketPrivate::leaveThread()
 {
     watchable_.end();
+    retry_.leaveThread();
+    // As with that: the turn there starts it again.
+    handshake_.stop();
     if (!socket_)
         return;
     // The hub is this thread's.

@@ -11,6 +11,7 @@
 #include <moorline/qt/messagesocket.h>
 
 #include <QtCore/qbasictimer.h>
+#include <QtCore/qdeadlinetimer.h>
 #include <QtCore/qlist.h>
 
 #include <memory>
@@ -61,7 +62,7 @@ private:
     Watchable watchable_;
     QString name_; ///< Of the server that it connects to.
     RetryTimer retry_{q, 1, 100}; ///< While the server's backlog is full.
-    quint32 handshakeTimeoutMs_ = 0; ///< Of the present connection.
+    QDeadlineTimer handshakeEnd_; ///< Of the present connection.
     QBasicTimer handshake_; ///< While the other side has time for its part of it.
     SocketHandle socket_;
     std::shared_ptr<Hub> hub_;

@@ -10,8 +10,8 @@
 
 namespace moorline {
 
-/// Waits longer each time. The timer is the object's own, so it goes along where that is moved to another thread; the object's event()
-/// asks hasExpired() of each timer event.
+/// Waits longer each time. The timer is the object's own; the object's event() asks hasExpired() of each timer event, and calls
+/// leaveThread() when the object is moved to another thread.
 class RetryTimer {
 public:
     RetryTimer(QObject *object, int shortestMs, int longestMs)
@@ -28,12 +28,20 @@ public:
         if (isRunning() || isPosted_)
             return;
         if (!QAbstractEventDispatcher::instance()) {
-            isPosted_ = true;
-            QMetaObject::invokeMethod(object_, [this] { startPosted(); }, Qt::QueuedConnection);
+            post();
             return;
         }
         id_ = object_->startTimer(nextMs_);
         nextMs_ = std::min(nextMs_ * 2, longestMs_);
+    }
+
+    /// It goes along. Qt would take it there, too, but starts it from the new thread's event loop, also if it was stopped before.
+    void leaveThread()
+    {
+        if (!isRunning())
+            return;
+        object_->killTimer(std::exchange(id_, 0));
+        post();
     }
 
     /// The next wait is the shortest again.
@@ -57,6 +65,12 @@ public:
     }
 
 private:
+    void post()
+    {
+        isPosted_ = true;
+        QMetaObject::invokeMethod(object_, [this] { startPosted(); }, Qt::QueuedConnection);
+    }
+
     // Unless it was stopped meanwhile.
     void startPosted()
     {

@@ -125,6 +125,8 @@ void LocalSocketPrivate::leaveThread()
                 goOnHere();
         },
         Qt::QueuedConnection);
+    // After that, which tries at once.
+    retry_.leaveThread();
 }
 
 void LocalSocketPrivate::goOnHere()

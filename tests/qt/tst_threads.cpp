@@ -1,11 +1,16 @@
 // Sockets in many threads, with and without event loops, and many sockets in one thread.
+#include "fullserver.h"
 #include "subject.h"
 
+#include <moorline/qt/MessageSocket>
+
+#include <QtCore/QAbstractEventDispatcher>
 #include <QtCore/QDir>
 #include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -432,6 +437,54 @@ private slots:
         QMetaObject::invokeMethod(socket, [] {}, Qt::BlockingQueuedConnection);
         QCOMPARE(told.load(), 0);
         QCOMPARE(socket->state(), LocalSocket::ConnectingState);
+    }
+
+    // Qt starts the timers of an object that was moved again from the new thread's event loop, also those that were stopped before that
+    // came to it; and nothing stops those when the object is deleted.
+    void movedAndStoppedBeforeTheEventLoop_data()
+    {
+        QTest::addColumn<int>("what");
+        QTest::newRow("socket") << 0;
+        QTest::newRow("message socket") << 1;
+        QTest::newRow("handshake") << 2;
+    }
+    void movedAndStoppedBeforeTheEventLoop()
+    {
+        QFETCH(int, what);
+        const FullServer full;
+        LocalServer server;
+        QVERIFY(server.listen(support::uniqueName()));
+        std::unique_ptr<QObject> object;
+        std::function<void()> stop;
+        if (what == 0) {
+            auto *socket = new LocalSocket;
+            object.reset(socket);
+            socket->connectToServer(full.path);
+            QCOMPARE(socket->state(), LocalSocket::ConnectingState);
+            stop = [socket, &server] {
+                socket->abort();
+                socket->connectToServer(server.fullServerName());
+            };
+        } else {
+            auto *socket = new moorline::MessageSocket(what == 1 ? moorline::MessageSocket::Framing::BigEndian
+                                                                 : moorline::MessageSocket::Framing::Checked);
+            object.reset(socket);
+            socket->connectToServer(what == 1 ? full.path : server.fullServerName());
+            QCoreApplication::processEvents();
+            stop = [socket] { socket->connectToServer(QDir::tempPath() + QStringLiteral("/nobody/listens")); };
+        }
+        QVERIFY(!QAbstractEventDispatcher::instance()->registeredTimers(object.get()).isEmpty());
+        qsizetype left = -1;
+        const std::unique_ptr<QThread> thread(QThread::create([&] {
+            stop();
+            QEventLoop().processEvents();
+            left = QAbstractEventDispatcher::instance()->registeredTimers(object.get()).size();
+            object.reset();
+        }));
+        object->moveToThread(thread.get());
+        thread->start();
+        QVERIFY(thread->wait(support::watchdogMs));
+        QCOMPARE(left, qsizetype(0));
     }
 
     void movedServer()
