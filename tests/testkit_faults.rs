@@ -268,6 +268,26 @@ fn pieces_are_held_back_as_long_as_planned() {
     assert!(start.elapsed() >= 5 * delay, "{:?}", start.elapsed());
 }
 
+/// Pieces are of five bytes, and their sender sends three at a time.
+#[test]
+fn what_fills_no_piece_is_held_back_as_long_too() {
+    let delay = Duration::from_millis(20);
+    let plan = plan(Faults { pieces: Some(5..=5), delay: Some(delay..=delay), ..Faults::default() });
+    let (client, accepted) = faulty(&plan);
+    for _ in 0..4 {
+        let start = Instant::now();
+        client.send(b"abc", WATCHDOG).unwrap();
+        let mut arrived = Vec::new();
+        while arrived.len() < 3 {
+            let mut buffer = [0; 3];
+            let received = accepted.receive(&mut buffer, WATCHDOG).unwrap();
+            assert!(start.elapsed() >= delay, "{:?}", start.elapsed());
+            arrived.extend_from_slice(&buffer[..received]);
+        }
+        assert_eq!(arrived, b"abc");
+    }
+}
+
 #[test]
 fn one_connection_is_refused_and_the_next_is_not() {
     let plan = plan(Faults { refuse_accept_at: Some(1), ..Faults::default() });

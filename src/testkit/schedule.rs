@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The faults of one direction of one connection.
 pub(super) struct Schedule {
     cuts: Option<Cuts>,
-    delays: Option<(Rng, RangeInclusive<Duration>)>,
+    delays: Option<Delays>,
     flips: Marks,
     losses: Marks,
     bits: Rng,
@@ -26,6 +26,13 @@ struct Cuts {
     rng: Rng,
     sizes: RangeInclusive<usize>,
     next: u64,
+}
+
+struct Delays {
+    rng: Rng,
+    range: RangeInclusive<Duration>,
+    /// That of the piece that is not whole yet, of which more may come: each part of it is held back as long.
+    begun: Option<Duration>,
 }
 
 /// What is to be done with bytes that were taken.
@@ -47,7 +54,7 @@ impl Schedule {
         });
         Schedule {
             cuts,
-            delays: faults.delay.clone().map(|delay| (rng(1), delay)),
+            delays: faults.delay.clone().map(|range| Delays { rng: rng(1), range, begun: None }),
             flips: Marks::new(faults.flip_at, faults.flip_one_in, rng(2)),
             losses: Marks::new(faults.lose_at, faults.lose_one_in, rng(3)),
             bits: rng(4),
@@ -101,21 +108,16 @@ impl Schedule {
             lost += 1;
             self.note(|counts| &mut counts.lost, &format!("{byte:#04x} is lost"), at);
         }
-        let mut delay = None;
-        match &mut self.cuts {
-            // What did not fill a piece is one all the same, when its sender sent no more.
-            Some(cuts) if cuts.next > end => {}
-            cuts => {
-                if let Some(cuts) = cuts {
-                    cuts.next = cuts.next.saturating_add(cuts.rng.usize(cuts.sizes.clone()) as u64);
-                }
-                if let Some((rng, range)) = &mut self.delays {
-                    let (least, most) = (range.start().as_nanos(), range.end().as_nanos());
-                    let nanos = rng.u128(least..=most);
-                    delay = Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
-                }
+        // What did not fill a piece is one all the same, when its sender sent no more.
+        let is_whole = match &mut self.cuts {
+            Some(cuts) if cuts.next > end => false,
+            Some(cuts) => {
+                cuts.next = cuts.next.saturating_add(cuts.rng.usize(cuts.sizes.clone()) as u64);
+                true
             }
-        }
+            None => true,
+        };
+        let delay = self.delays.as_mut().map(|delays| delays.next(is_whole));
         self.log.count(|counts| &mut counts.pieces);
         Verdict::Pass(delay)
     }
@@ -128,6 +130,19 @@ impl Schedule {
         self.log.note(counter, || {
             format!("connection {}, to the {to}, after {at} bytes: {what}", self.connection)
         });
+    }
+}
+
+impl Delays {
+    /// One is drawn for each piece, whatever the parts in which it comes: chance follows from the place in the stream alone.
+    fn next(&mut self, is_whole: bool) -> Duration {
+        let delay = self.begun.take().unwrap_or_else(|| {
+            let (least, most) = (self.range.start().as_nanos(), self.range.end().as_nanos());
+            let nanos = self.rng.u128(least..=most);
+            Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        });
+        self.begun = (!is_whole).then_some(delay);
+        delay
     }
 }
 
