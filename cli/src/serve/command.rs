@@ -98,6 +98,8 @@ struct Commands {
 struct State {
     /// By the number of the connection. Each is here until it has been waited for, so its process's number is no other's.
     running: BTreeMap<u64, Running>,
+    /// One is being started, which takes as long as the system takes, and is not among those that run yet.
+    starting: bool,
     stopping: bool,
     report: Report,
 }
@@ -178,9 +180,12 @@ impl Commands {
                 Ok(socket) if self.is_full() => drop(socket),
                 Ok(socket) => {
                     number += 1;
-                    self.state().report.connections += 1;
-                    if let Err(error) = self.start(number, &socket) {
-                        self.state().report.fail(number, None, &error);
+                    self.begin();
+                    let started = self.start(number, &socket);
+                    let mut state = self.state();
+                    state.starting = false;
+                    if let Err(error) = started {
+                        state.report.fail(number, None, &error);
                     }
                 }
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
@@ -194,6 +199,12 @@ impl Commands {
         // It is closed once more at the end, which tells what is the matter, if anything is.
         let _ = server.close();
         self.tell_if_done(&self.state());
+    }
+
+    fn begin(&self) {
+        let mut state = self.state();
+        state.starting = true;
+        state.report.connections += 1;
     }
 
     /// Whether as many commands run as may. Then the connection is refused.
@@ -286,7 +297,7 @@ impl Commands {
 
     fn tell_if_done(&self, state: &State) {
         let no_more = state.stopping || self.most.is_some_and(|most| state.report.connections >= most);
-        if no_more && state.running.is_empty() {
+        if no_more && state.running.is_empty() && !state.starting {
             // Nobody waits any more when it is ending already.
             let _ = self.ended.send(());
         }

@@ -245,6 +245,28 @@ fn a_command_has_the_descriptors_and_limits_of_whoever_serves_and_no_more() {
     assert_eq!(server.wait().code, Some(0));
 }
 
+/// Whether the one before has ended just then is the system's choice, so there are many runs.
+#[test]
+fn the_last_command_has_its_time_also_when_the_one_before_ends_while_it_is_started() {
+    let place = Place::new();
+    for _ in 0..40 {
+        let server = Running::serve(&place, &["command", "--json", "--connections", "2", "--", "cat"]);
+        let mut first = place.connect("command");
+        first.write_all(b"first").unwrap();
+        assert_eq!(read_exactly(&mut first, 5), b"first");
+        first.shutdown(Shutdown::Write).unwrap();
+        let mut last = place.connect("command");
+        assert_eq!(read_to_end(&mut first), b"");
+        // It has ended, of which everybody has been told who is told.
+        eventually("one command at most", || children(server.id()).split_whitespace().count() <= 1);
+        last.write_all(b"last").unwrap();
+        assert_eq!(read_exactly(&mut last, 4), b"last");
+        drop(last);
+        let ended = server.wait();
+        assert_eq!((ended.code, &ended.json()["succeeded"]), (Some(0), &2.into()));
+    }
+}
+
 #[test]
 fn more_connections_than_may_be_at_once_are_refused() {
     let place = Place::new();
