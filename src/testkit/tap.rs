@@ -68,7 +68,7 @@ impl Recording {
         Recording::parse(text).map_err(|error| error.within(&place()))
     }
 
-    /// Reads the text of a file.
+    /// Reads the text of a file. A last line without its line feed is being written still, or was cut off, and is left out.
     ///
     /// # Errors
     ///
@@ -78,7 +78,9 @@ impl Recording {
             Error::new(Status::Malformed, format!("line {}: {}", line + 1, visible(what)))
         };
         let text = text_of(text.as_ref()).map_err(|(line, what)| malformed(line - 1, what))?;
-        let mut lines = text.lines().enumerate();
+        // What follows the last line feed is being written still, or was cut off.
+        let whole = text.rfind('\n').map_or(text, |end| &text[..=end]);
+        let mut lines = whole.lines().enumerate();
         if lines.next().is_none_or(|(_, line)| line != HEAD) {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
         }
@@ -359,6 +361,18 @@ mod tests {
         #[test]
         fn no_text_is_a_surprise(text in "(moorline-tap 1\n)?([0-9]{1,3} [0-9] (open|close|end|to-server|to-client)?[ 0-9a-f]{0,9}\n){0,5}") {
             let _ = Recording::parse(&text);
+        }
+    }
+
+    /// As who reads it while it is written may find it: the system writes long lines in pieces.
+    #[test]
+    fn half_a_line_is_none() {
+        let lines = ["0 1 open 1000 1000 4711\n", "35 1 to-server 68656c6c6f0a 12\n", "41 1 end to-server\n"];
+        let text = format!("{HEAD}\n{}", lines.concat());
+        let all = Recording::parse(&text).unwrap().entries;
+        for cut in HEAD.len()..=text.len() {
+            let whole = text[..cut].matches('\n').count().saturating_sub(1);
+            assert_eq!(Recording::parse(&text[..cut]).unwrap().entries, all[..whole], "{:?}", &text[..cut]);
         }
     }
 
