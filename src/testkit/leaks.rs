@@ -1,5 +1,6 @@
 //! What a test has left behind: descriptors, threads, socket files. The C ABI adds its handles to these.
 
+use super::text::visible;
 use crate::claim;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result};
@@ -66,7 +67,8 @@ impl fmt::Display for Leak {
             Age::Exactly(age) => ("", age),
             Age::AtMost(age) => ("at most ", age),
         };
-        write!(f, "{} {}, {bound}{:.3} s old", self.kind.name(), self.name, age.as_secs_f64())?;
+        // Whoever made it has chosen its name, with which it stays on its line.
+        write!(f, "{} {}, {bound}{:.3} s old", self.kind.name(), visible(&self.name), age.as_secs_f64())?;
         match &self.origin {
             Some((file, line)) => write!(f, ", made at {file}:{line}"),
             None => Ok(()),
@@ -215,4 +217,21 @@ pub(crate) fn wait_until_none(
 /// A line each.
 pub(crate) fn report(leaks: &[Leak]) -> String {
     leaks.iter().map(|leak| format!("{leak}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_a_line_whatever_its_name() {
+        let leak = Leak {
+            kind: LeakKind::SocketFile,
+            name: "/tmp/a\nb \u{1b}[2J\u{e4}".to_owned(),
+            age: Age::Exactly(Duration::from_millis(4)),
+            origin: None,
+        };
+        let line = "socket file /tmp/a\\nb \\u{1b}[2J\u{e4}, 0.004 s old\n";
+        assert_eq!(report(&[leak.clone(), leak]), [line, line].concat());
+    }
 }
