@@ -163,6 +163,15 @@ fn a_proxy_without_a_server_behind_it_says_so_and_goes_on() {
 }
 
 #[test]
+fn each_failure_is_a_line_whatever_the_name_of_the_server() {
+    let proxy = proxy_to(name("two\nlines"), ProxyOptions::default());
+    assert_eq!(client_of(&proxy).receive(&mut [0], WATCHDOG).unwrap_err().status(), Status::Disconnected);
+    let failures = proxy.take_failures();
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].contains("two\\nlines") && !failures[0].contains('\n'), "{failures:?}");
+}
+
+#[test]
 fn stopping_waits_for_conversations_and_breaks_them_at_the_deadline() {
     let server = listening(ServerOptions::default());
     let proxy = proxy_to(name_of(&server), ProxyOptions::default());

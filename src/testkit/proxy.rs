@@ -2,6 +2,7 @@
 
 use super::faults::{Direction, FaultPlan};
 use super::tap::Tap;
+use super::text::visible;
 use super::wire::{Link, Wire};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
@@ -258,7 +259,8 @@ impl Shared {
     fn tell(&self, failure: &str) {
         let mut failures = self.failures.lock();
         if failures.len() < FAILURES {
-            failures.push(failure.to_owned());
+            // It has names in it, with which it stays one line.
+            failures.push(visible(failure));
         }
     }
 }
