@@ -69,12 +69,17 @@ public:
     // The library tells of room by low_water for each send that found none, so there is always an end to the waiting.
     bool send(Service::Connection connection, const QByteArray &data)
     {
-        // A drained() that is told meanwhile comes before the refusal or after it.
-        const std::lock_guard lock(sending);
-        const moorline_status status
-            = moorline_connection_try_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size()));
-        if (status == MOORLINE_WOULD_BLOCK)
-            refused.insert(connection);
+        const auto attempt = [&] {
+            return moorline_connection_try_send(handleOf(connection), data.constData(), static_cast<size_t>(data.size()));
+        };
+        moorline_status status = attempt();
+        if (status == MOORLINE_WOULD_BLOCK) {
+            // Again with the lock, so that what is told of room after this refusal finds it noted.
+            const std::lock_guard lock(sending);
+            status = attempt();
+            if (status == MOORLINE_WOULD_BLOCK)
+                refused.insert(connection);
+        }
         return status == MOORLINE_OK;
     }
 
