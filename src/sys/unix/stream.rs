@@ -381,3 +381,35 @@ fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Resu
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_between_turns_every_call_away() {
+        let (stream, far) = Stream::pair().unwrap();
+        far.send(b"received").unwrap();
+        let peer = stream.peer();
+        let stream = stream.between(peer, Some(Box::new(|_| true)));
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let sends = [
+            stream.send(b"x"),
+            stream.send_pieces([b"x"], &[]),
+            stream.send_pieces([&[0; WORTH_GATHERING + 1]], &[]),
+            stream.send_pieces([b"x"], &[file.as_fd()]),
+        ];
+        assert_eq!(sends, [Err(Errno::AGAIN); 4]);
+        let mut buffer = [0; 8];
+        let receives = [
+            stream.receive(&mut buffer).err(),
+            stream.receive_to_stop(&mut buffer).err(),
+            stream.receive_pieces([&mut buffer]).err(),
+            stream.receive_with(&mut buffer, 0).err(),
+            stream.receive_with(&mut buffer, 1).err(),
+        ];
+        assert!(receives.iter().flatten().all(|error| error.status() == Status::WouldBlock));
+        assert_eq!((receives.iter().flatten().count(), buffer), (5, [0; 8]));
+        assert_eq!(far.receive(&mut buffer).unwrap_err().status(), Status::WouldBlock);
+    }
+}
