@@ -90,27 +90,21 @@ fn rows(arguments: &Arguments) -> Vec<Row> {
 struct Page<'a> {
     path: &'a Path,
     file: File,
-    in_vain: bool,
+    /// Where it was made, while it is in vain.
+    made: Option<PathBuf>,
 }
 
 impl Page<'_> {
     /// What is there already, if it can be written. A pipe is waited for until somebody reads it.
     fn open(path: &Path) -> Option<Page<'_>> {
         let opened = File::options().write(true).open(path);
-        opened.ok().map(|file| Page { path, file, in_vain: false })
+        opened.ok().map(|file| Page { path, file, made: None })
     }
 
     fn create(path: &Path) -> Answer<Page<'_>> {
-        let mut options = File::options();
-        options.write(true);
-        let (opened, is_new) = match options.create_new(true).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                (options.create_new(false).create(true).open(path), false)
-            }
-            opened => (opened, true),
-        };
-        let file = opened.map_err(Failure::system(format!("create {}", path.display())))?;
-        Ok(Page { path, file, in_vain: is_new })
+        let (file, made) =
+            create_or_open(path).map_err(Failure::system(format!("create {}", path.display())))?;
+        Ok(Page { path, file, made })
     }
 
     fn write(mut self, text: &str) -> Answer {
@@ -120,15 +114,35 @@ impl Page<'_> {
         prepared
             .and_then(|()| self.file.write_all(text.as_bytes()))
             .map_err(Failure::system(format!("write {}", self.path.display())))?;
-        self.in_vain = false;
+        self.made = None;
         Ok(())
     }
 }
 
 impl Drop for Page<'_> {
     fn drop(&mut self) {
-        if self.in_vain {
-            let _ = fs::remove_file(self.path);
+        if let Some(made) = &self.made {
+            let _ = fs::remove_file(made);
+        }
+    }
+}
+
+/// Makes a file, and tells where; or opens one that is there. A link that leads nowhere is followed by hand: the system makes a file there
+/// as well, but does not tell whether it has.
+fn create_or_open(path: &Path) -> io::Result<(File, Option<PathBuf>)> {
+    let mut at = path.to_owned();
+    loop {
+        match File::options().write(true).create_new(true).open(&at) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|file| (file, Some(at))),
+        }
+        // Links that lead round in a circle are told of here.
+        let there = File::options().write(true).open(&at);
+        match (there, fs::read_link(&at)) {
+            (Err(error), Ok(target)) if error.kind() == io::ErrorKind::NotFound => {
+                at = at.with_file_name(target)
+            }
+            (there, _) => return there.map(|file| (file, None)),
         }
     }
 }

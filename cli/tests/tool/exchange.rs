@@ -3,6 +3,7 @@
 use crate::support::Place;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -126,4 +127,30 @@ fn a_page_that_cannot_be_written_does_not_take_the_results_with_it() {
     let (code, text) = place.fails(&["exchange", "nobody", "--report", "/nowhere/report.html"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("create /nowhere/report.html") && !text.contains("nobody"), "{text}");
+}
+
+#[test]
+fn a_page_behind_a_link_is_written_there_and_not_left_in_vain() {
+    let place = Place::new();
+    fs::create_dir(place.path("pages")).unwrap();
+    for (link, target) in [("first", "pages/second"), ("pages/second", "third"), ("round", "round")] {
+        symlink(target, place.path(link)).unwrap();
+    }
+    let (page, made) = (place.path("first"), place.path("pages/third"));
+    let exchange = |name: &[&str]| {
+        let arguments =
+            [&["exchange", "--connections", "1", "--report", page.to_str().unwrap()], name].concat();
+        place.run(&arguments).status.code()
+    };
+    assert_eq!((exchange(&["nobody"]), made.exists()), (Some(1), false));
+    assert_eq!(exchange(&[]), Some(0));
+    let written = fs::read_to_string(&made).unwrap();
+    assert!(written.contains("ping-pong, 1"), "{written}");
+    // What is there stays.
+    assert_eq!((exchange(&["nobody"]), fs::read_to_string(&made).unwrap()), (Some(1), written));
+    assert!(fs::symlink_metadata(&page).unwrap().is_symlink());
+
+    let round = place.path("round");
+    let (code, text) = place.fails(&["exchange", "--report", round.to_str().unwrap()]);
+    assert!(code == Some(1) && text.contains(&format!("create {}", round.display())), "{text}");
 }
