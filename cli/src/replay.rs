@@ -50,6 +50,25 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
+    match play(arguments) {
+        Ok(replay) => report(arguments, &replay),
+        // What was played until then is not told of by the library.
+        Err(Failure::Error(text)) if arguments.json => {
+            let told = output::print_json(&json!({
+                "same": false,
+                "connections": null,
+                "sent": null,
+                "matched": null,
+                "difference": null,
+                "error": text,
+            }));
+            failure::all([Err(Failure::Error(text)), told])
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn play(arguments: &Arguments) -> Answer<Replay> {
     // While it is waited for, from another program, an interrupt ends the process still.
     let recording = Recording::read(&arguments.file).map_err(Failure::in_text)?;
     let ending = interrupt::watch()?;
@@ -88,22 +107,7 @@ pub fn run(arguments: &Arguments) -> Answer {
     let interrupted = |_| Failure::Error("interrupted before all was played".to_owned());
     let answer = answers.try_recv().map_err(interrupted);
     server.close()?;
-    match answer.and_then(|played| played.map_err(Failure::from)) {
-        Ok(replay) => report(arguments, &replay),
-        // What was played until then is not told of by the library.
-        Err(Failure::Error(text)) if arguments.json => {
-            let told = output::print_json(&json!({
-                "same": false,
-                "connections": null,
-                "sent": null,
-                "matched": null,
-                "difference": null,
-                "error": text,
-            }));
-            failure::all([Err(Failure::Error(text)), told])
-        }
-        Err(failure) => Err(failure),
-    }
+    Ok(answer??)
 }
 
 fn report(arguments: &Arguments, replay: &Replay) -> Answer {

@@ -1,8 +1,9 @@
 //! `replay`: a recording, played to a server or to clients that do the same, or something else.
 
-use crate::support::{Place, Running, read_exactly, read_to_end, to_json};
+use crate::support::{Ended, Place, Running, read_exactly, read_to_end, to_json};
 use std::io::Write;
 use std::net::Shutdown;
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 /// The client says "hello", the server answers "who?", the client says "me" and ends.
@@ -159,7 +160,23 @@ fn what_ends_a_replay_early_is_in_its_json_too() {
         Running::start(&place, &["replay", &file, "--listen", "server", "--json", "--timeout", "10ms"]);
     let late = replay.wait();
     let replay = Running::start(&place, &["replay", &file, "--listen", "server", "--json"]);
-    for (ended, what) in [(late, "deadline"), (replay.interrupt(), "interrupted")] {
+    let mut ends = vec![(late, "deadline"), (replay.interrupt(), "interrupted")];
+    // Before there is a name to tell, it is all that is printed.
+    let bad = place.file("bad", "moorline-tap 1\n0 1 open\n1 1 to-server 6\n");
+    let long = "x".repeat(300);
+    let early = [
+        (&["replay", "--json", &bad, "--server", "nobody"][..], "line 3: these are no pairs"),
+        (&["replay", "--json", &bad, "--listen", "server"], "line 3: these are no pairs"),
+        (&["replay", "--json", "/nowhere", "--server", "nobody"], "/nowhere"),
+        (&["replay", "--json", &file, "--server", &long], "too long"),
+        (&["replay", "--json", &file, "--listen", &file], "recording"),
+    ];
+    for (arguments, what) in early {
+        let Output { status, stdout, stderr } = place.run(arguments);
+        let [output, errors] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
+        ends.push((Ended { code: status.code(), output, errors }, what));
+    }
+    for (ended, what) in ends {
         let report = ended.json();
         assert_eq!(
             (ended.code, &report["same"], &report["difference"]),
