@@ -94,6 +94,24 @@ fn a_validator_does_not_see_what_came_with_too_many_descriptors() {
     assert_eq!(status(socket.receive_message(WATCHDOG)), Status::LimitReached);
 }
 
+#[test]
+fn what_can_never_be_sent_is_not_told_to_wait() {
+    const MOST: usize = 253;
+    let (near, _far) =
+        pair(MessageOptions { max_descriptors: MOST, ..MessageOptions::new(Framing::BigEndian) });
+    let file = tempfile::tempfile().unwrap();
+    let send = |count| near.send_message_with(b"x", &vec![file.as_fd(); count], Timeout::None);
+    for full in [false, true] {
+        while full && near.send_message(&[0; 4096], Timeout::None).is_ok() {}
+        assert_eq!(status(send(MOST)), if full { Status::WouldBlock } else { Status::Ok });
+        for count in [MOST + 1, 10 * MOST] {
+            let error = send(count).unwrap_err();
+            assert_eq!(error.status(), Status::LimitReached);
+            assert!(error.to_string().contains(&format!("{count} descriptors")), "{error}");
+        }
+    }
+}
+
 /// As many as the system sends at once, to who takes them, or whatever comes.
 #[test]
 fn all_descriptors_that_the_system_sends_at_once_come_to_who_allows_so_many() {

@@ -9,7 +9,7 @@ use crate::frame::{Envelope, Framing};
 use crate::handshake::{Application, Greeting};
 use crate::inbox::Inbox;
 use crate::poller::Interest;
-use crate::sys::{BorrowedDescriptor, Descriptor, Stream};
+use crate::sys::{BorrowedDescriptor, DESCRIPTORS_LIMIT, Descriptor, Stream};
 use crate::visited::Working;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -73,10 +73,16 @@ impl Socket {
     ) -> Result<()> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
+        // What never works is not told to wait.
+        if descriptors.len() > DESCRIPTORS_LIMIT {
+            let context = format!("send {} descriptors, {DESCRIPTORS_LIMIT} at most", descriptors.len());
+            return Err(Error::new(Status::LimitReached, context));
+        }
         // Before the turn: what is wrong with the greeting ends the socket, for which nobody may have the turn.
         self.look_for_greeting(messaging)?;
-        let mut turn = self.outgoing.turn(deadline)?;
+        let turn = self.outgoing.turn(deadline);
         let envelope = Envelope::new(messaging.options.framing, messaging.limit(), message)?;
+        let mut turn = turn?;
         let pieces = [envelope.head(), message, envelope.tail];
         while !turn.commit(pieces, descriptors)? {
             deadline.check_may_wait()?;
@@ -594,6 +600,29 @@ mod tests {
         let socket = Socket::new(near, &SocketOptions { messages, ..SocketOptions::default() }).unwrap();
         let _reading = socket.messaging.as_ref().unwrap().inbox.lock();
         assert!(socket.peer_due().is_some());
+    }
+
+    /// While another thread's send waits for room.
+    #[test]
+    fn a_message_that_can_never_be_sent_is_not_told_to_wait_for_its_turn() {
+        let messages = Some(Arc::new(MessageOptions::new(Framing::Lines)));
+        let (near, far) = Socket::pair(&SocketOptions { messages, ..SocketOptions::default() }).unwrap();
+        let send =
+            |message: &[u8], timeout| near.send_message(message, timeout).map_err(|error| error.status());
+        let free = near.descriptors().len();
+        while send(&[b'x'; 4096], Timeout::None).is_ok() {}
+        std::thread::scope(|scope| {
+            scope.spawn(|| send(b"waits", WATCHDOG));
+            // It has something to be woken by.
+            while near.descriptors().len() == free {
+                std::thread::yield_now();
+            }
+            assert_eq!(send(b"can wait", Timeout::None), Err(Status::WouldBlock));
+            assert_eq!(send(b"two\nlines", Timeout::None), Err(Status::InvalidArgument));
+            let longer = vec![b'x'; near.max_message().unwrap() + 1];
+            assert_eq!(send(&longer, Timeout::None), Err(Status::MessageTooLarge));
+            far.abort();
+        });
     }
 
     #[test]
