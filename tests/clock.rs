@@ -7,7 +7,7 @@ use moorline::socket::MessageOptions;
 use moorline::{Clock, Framing, Handler, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use support::WATCHDOG;
+use support::{WATCHDOG, until};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -27,8 +27,15 @@ impl Handler for Tells {
 }
 
 fn service(options: ServiceOptions) -> (Service, Socket, mpsc::Receiver<Option<Status>>) {
+    service_of(options, |tells| tells)
+}
+
+fn service_of<H: Handler + 'static>(
+    options: ServiceOptions,
+    handler: impl Fn(Tells) -> H,
+) -> (Service, Socket, mpsc::Receiver<Option<Status>>) {
     let (tell, told) = mpsc::channel();
-    let service = Service::new(options, Arc::new(Tells(tell))).unwrap();
+    let service = Service::new(options, Arc::new(handler(Tells(tell)))).unwrap();
     service.start_unique("clock").unwrap();
     let client = Socket::connect(service.full_name().unwrap(), &SocketOptions::default(), WATCHDOG).unwrap();
     assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
@@ -115,6 +122,52 @@ fn a_slow_message_of_a_service_ends_its_connection_when_the_clock_says_so() {
     let other = second(&service, &told);
     stays(&told);
     clock.advance(HOUR).unwrap();
+    assert_eq!(ends(&told), Status::TimedOut);
+    drop(other);
+}
+
+/// Answers each message with more than the peer has room for, and tells when it is not read any more and when it is again.
+struct Answers(Tells);
+
+impl Handler for Answers {
+    fn connected(&self, connection: &moorline::Connection) {
+        self.0.connected(connection);
+    }
+    fn message(&self, connection: &moorline::Connection, _: &[u8]) {
+        while connection.send_message(&[0; 4096], Timeout::None).is_ok() {}
+    }
+    fn high_water(&self, _: &moorline::Connection, _: usize) {
+        self.0.0.send(None).unwrap();
+    }
+    fn low_water(&self, _: &moorline::Connection, _: usize) {
+        self.0.0.send(None).unwrap();
+    }
+    fn disconnected(&self, connection: &moorline::Connection, reason: Status) {
+        self.0.disconnected(connection, reason);
+    }
+}
+
+#[test]
+fn the_time_for_the_rest_of_a_message_begins_anew_when_it_is_read_again() {
+    let clock = Clock::manual();
+    let messages = MessageOptions { message_timeout: Some(HOUR), ..MessageOptions::new(Framing::BigEndian) };
+    let options =
+        ServiceOptions { messages: Some(Arc::new(messages)), clock: clock.clone(), ..Default::default() };
+    let (service, client, told) = service_of(options, Answers);
+    client.send(b"\0\0\0\x01x\0\0\0\x02a", WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    clock.advance(2 * HOUR).unwrap();
+    stays(&told);
+    let mut buffer = [0; 4096];
+    until(|| {
+        let _ = client.receive(&mut buffer, Timeout::None);
+        told.try_recv().is_ok_and(|ended| ended.is_none())
+    });
+    clock.advance(HOUR - Duration::from_millis(1)).unwrap();
+    // When it knows of that one, it has looked at the time.
+    let other = second(&service, &told);
+    stays(&told);
+    clock.advance(Duration::from_millis(1)).unwrap();
     assert_eq!(ends(&told), Status::TimedOut);
     drop(other);
 }

@@ -314,7 +314,17 @@ fn so_does_an_abort() {
     ends_receives_that_wait_while_a_validator_is_asked(Socket::abort);
 }
 
-fn ends_receives_that_wait_while_a_validator_is_asked(end: impl Fn(&Socket) -> CloseReport) {
+/// Before it sends what is queued, for which the other side may have no room for long.
+#[test]
+fn so_does_a_close_that_sends_what_is_queued() {
+    ends_receives_that_wait_while_a_validator_is_asked(|far| {
+        // More than the system takes.
+        far.send_message(&vec![0; 4 << 20], Timeout::None).unwrap();
+        far.close(WATCHDOG)
+    });
+}
+
+fn ends_receives_that_wait_while_a_validator_is_asked(end: impl Fn(&Socket) -> CloseReport + Sync) {
     let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
     let (begun, begins) = mpsc::channel();
     let (goes_on, go_on) = mpsc::channel();
@@ -329,11 +339,13 @@ fn ends_receives_that_wait_while_a_validator_is_asked(end: impl Fn(&Socket) -> C
         let asks = scope.spawn(|| far.receive_message(WATCHDOG).map(|message| message.data));
         begins.recv_timeout(Duration::from_secs(30)).unwrap();
         let waits = scope.spawn(|| far.receive_message(WATCHDOG).map(drop));
-        end(&far);
+        let ends = scope.spawn(|| end(&far));
         let waited = waits.join().unwrap();
         goes_on.send(()).unwrap();
+        while near.receive_message(WATCHDOG).is_ok() {}
         assert_eq!(waited.unwrap_err().status(), Status::Closed);
         assert_eq!(asks.join().unwrap().unwrap(), b"message");
+        assert_eq!(ends.join().unwrap().unsent, 0);
     });
 }
 

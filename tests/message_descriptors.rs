@@ -94,6 +94,24 @@ fn a_validator_does_not_see_what_came_with_too_many_descriptors() {
     assert_eq!(status(socket.receive_message(WATCHDOG)), Status::LimitReached);
 }
 
+/// Of a message that is not whole there may be those of the one before, with whose end it began.
+#[test]
+fn twice_as_many_descriptors_as_a_message_may_have_are_kept_at_most() {
+    for most in [1, 3] {
+        let options = MessageOptions { max_descriptors: most, ..MessageOptions::new(Framing::BigEndian) };
+        let (socket, peer) = against_plain(options);
+        let (descriptor, _) = UnixStream::pair().unwrap();
+        let mut comes = |part: &[u8], count| {
+            send_with(&peer, part, &vec![descriptor.as_fd(); count]).unwrap();
+            status(socket.receive_message(Timeout::None))
+        };
+        for part in [b"\0\0\0\x04", &b"a"[..]] {
+            assert_eq!(comes(part, most), Status::WouldBlock);
+        }
+        assert_eq!(comes(b"b", 1), Status::LimitReached);
+    }
+}
+
 #[test]
 fn what_can_never_be_sent_is_not_told_to_wait() {
     const MOST: usize = 253;
