@@ -29,6 +29,8 @@ SingleInstance::Role SingleInstance::claim(const QString &name, const QStringLis
 bool SingleInstance::forward(const QString &name, const QStringList &arguments, int timeoutMs)
 {
     LocalSocket socket;
+    // Anybody can take a free name in the temp directory first, and would get the arguments, and have this instance end.
+    socket.setServerTrust(moorline::ServerTrust::SameUser);
     socket.connectToServer(name);
     if (!socket.waitForConnected(timeoutMs)) {
         errorString_ = socket.errorString();
