@@ -2,6 +2,7 @@
 
 mod support;
 
+use moorline::socket::Direction;
 use moorline::{
     BusyPoll, Framing, Interest, MessageOptions, ServerOptions, Socket, SocketOptions, Status, Timeout,
 };
@@ -67,6 +68,23 @@ fn closing_ends_every_call_that_waits() {
             assert_eq!(call.join().unwrap(), Status::Closed);
         }
     });
+}
+
+/// Another thread has the turn still, which it is just leaving.
+#[test]
+fn what_is_closed_says_so_also_to_who_does_not_wait_for_a_turn() {
+    for _ in 0..100 {
+        let (near, _far) = pair(0);
+        fill(&near);
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| status(near.send(b"x", Timeout::Forever)));
+            (0..20).for_each(|_| thread::yield_now());
+            near.close(Timeout::None);
+            assert_eq!(status(near.send(b"y", Timeout::None)), Status::Closed);
+            assert_eq!(status(near.shut_down(Direction::Sending, Timeout::None)), Status::Closed);
+            assert_eq!(sending.join().unwrap(), Status::Closed);
+        });
+    }
 }
 
 #[test]

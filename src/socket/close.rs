@@ -45,7 +45,9 @@ impl Socket {
             return endpoint.source().shut_down(false);
         }
         // A send that is under way is not to be cut in two.
-        let mut turn = self.outgoing.turn(deadline)?;
+        // Of a socket that was closed meanwhile the one that has the turn is just leaving it.
+        let turn = self.outgoing.turn(deadline);
+        let mut turn = turn.or_else(|expiry| self.endpoint().and(Err(expiry.into())))?;
         turn.flush_until(deadline)?;
         self.outgoing.shut();
         endpoint.source().shut_down(true)

@@ -80,7 +80,7 @@ impl Socket {
         }
         // Before the turn: what is wrong with the greeting ends the socket, for which nobody may have the turn.
         self.look_for_greeting(messaging)?;
-        let turn = self.outgoing.turn(deadline);
+        let turn = self.outgoing.turn_to_send(deadline);
         let envelope = Envelope::new(messaging.options.framing, messaging.limit(), message)?;
         let mut turn = turn?;
         let pieces = [envelope.head(), message, envelope.tail];

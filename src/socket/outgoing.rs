@@ -73,6 +73,12 @@ impl Outgoing {
         Ok(Turn { outgoing: self, state })
     }
 
+    /// The turn to send something new. Who does not get it in time is told that the gate is shut, if it is: who has the turn then is
+    /// just leaving it, and no time would have been enough.
+    pub fn turn_to_send(&self, deadline: Deadline) -> Result<Turn<'_>> {
+        self.turn(deadline).or_else(|expiry| self.gate.check().and(Err(expiry.into())))
+    }
+
     /// Sends of what is queued what is possible at once; tells how much is left. It may be in the middle of somebody's turn.
     pub fn flush(&self) -> Result<usize> {
         let mut state = self.state.lock();
@@ -435,6 +441,9 @@ mod tests {
         shut.shut();
         assert_eq!(status(send(&shut, b"x")), Status::Closed);
         assert_eq!(status(turn(&shut).commit([b"", b"x", b""], &[])), Status::Closed);
+        shut.state.lock().taken = true;
+        assert_eq!(shut.turn(Deadline::Now).err(), Some(Status::WouldBlock));
+        assert_eq!(status(shut.turn_to_send(Deadline::Now)), Status::Closed);
         let (given_away, _far) = outgoing(1000, b"");
         turn(&given_away).end();
         assert_eq!(status(send(&given_away, b"x")), Status::Closed);

@@ -36,7 +36,7 @@ impl Socket {
 
     fn send_all(&self, data: &[u8], deadline: Deadline, taken: &mut usize) -> Result<()> {
         self.check_unframed()?;
-        let mut turn = self.outgoing.turn(deadline)?;
+        let mut turn = self.outgoing.turn_to_send(deadline)?;
         loop {
             turn.send(data, taken)?;
             if *taken == data.len() {
@@ -56,7 +56,7 @@ impl Socket {
     pub(crate) fn try_send(&self, data: &[u8]) -> Result<()> {
         self.check_unframed()?;
         self.outgoing.check_can_hold(data.len())?;
-        let mut turn = self.outgoing.turn(Deadline::Now)?;
+        let mut turn = self.outgoing.turn_to_send(Deadline::Now)?;
         if turn.send_whole(data)? { Ok(()) } else { Err(Status::WouldBlock.into()) }
     }
 
