@@ -25,6 +25,21 @@ fn receive_into(socket: &Socket, room: usize) -> Vec<u8> {
     buffer
 }
 
+/// Another thread is receiving still, from which it is just coming back.
+#[test]
+fn what_is_closed_says_so_also_to_who_does_not_wait_for_another_receive() {
+    for _ in 0..100 {
+        let (near, _far) = pair(MessageOptions::new(Framing::BigEndian));
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| status(near.receive_message(Timeout::Forever)));
+            (0..20).for_each(|_| thread::yield_now());
+            near.close(Timeout::None);
+            assert_eq!(status(near.receive_message(Timeout::None)), Status::Closed);
+            assert_eq!(receiving.join().unwrap(), Status::Closed);
+        });
+    }
+}
+
 /// A send that looks for the handshake may be in the way of just the receive that an edge called for.
 #[test]
 fn a_send_takes_no_event_from_who_receives() {

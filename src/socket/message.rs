@@ -230,7 +230,9 @@ impl Socket {
     ) -> Result<T> {
         let deadline = Deadline::from(timeout);
         let messaging = self.messaging()?;
-        let mut inbox = messaging.inbox.lock_until(deadline)?;
+        // Of a socket that was closed meanwhile the one that is receiving is just coming back.
+        let inbox = messaging.inbox.lock_until(deadline);
+        let mut inbox = inbox.or_else(|why| self.endpoint().and(Err(why.into())))?;
         messaging.more.store(true, Ordering::Release);
         inbox.forget_drained();
         let answer = receive(messaging, &mut inbox, deadline);
