@@ -122,6 +122,23 @@ fn waking_and_closing_end_waits() {
     });
 }
 
+/// Another thread has the turn to wait still, which it is just leaving.
+#[test]
+fn what_is_closed_says_so_also_to_who_does_not_wait_for_a_turn() {
+    for _ in 0..100 {
+        let poller = Poller::new(PollerOptions::default()).unwrap();
+        let waits = |timeout| status(poller.wait(&mut [Event::default(); 8], timeout));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| waits(Timeout::Forever));
+            (0..20).for_each(|_| thread::yield_now());
+            poller.close();
+            assert_eq!(waits(Timeout::None), Status::Closed);
+            assert_eq!(status(poller.look(&mut [Event::default(); 8], Duration::ZERO)), Status::Closed);
+            assert_eq!(waiting.join().unwrap(), Status::Closed);
+        });
+    }
+}
+
 #[test]
 fn a_server_is_readable_while_somebody_waits_to_be_accepted() {
     let poller = Poller::new(PollerOptions::default()).unwrap();

@@ -72,9 +72,11 @@ impl Poller {
         self.turn(Deadline::from(timeout))?.wait_before(deadline, capacity, waiter)
     }
 
-    /// The turn to wait, for as long as it is kept.
-    pub(crate) fn turn(&self, deadline: Deadline) -> Result<Turn<'_>, Status> {
-        Ok(Turn { poller: self, waiting: lock_until(&self.shared.selection, deadline)? })
+    /// The turn to wait, for as long as it is kept. Of a poller that was closed meanwhile the one that has it is just leaving it.
+    pub(crate) fn turn(&self, deadline: Deadline) -> Result<Turn<'_>> {
+        let waiting = lock_until(&self.shared.selection, deadline);
+        let waiting = waiting.or_else(|expiry| self.check_open().and(Err(expiry.into())))?;
+        Ok(Turn { poller: self, waiting })
     }
 }
 
