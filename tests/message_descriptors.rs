@@ -101,7 +101,7 @@ fn twice_as_many_descriptors_as_a_message_may_have_are_kept_at_most() {
         let options = MessageOptions { max_descriptors: most, ..MessageOptions::new(Framing::BigEndian) };
         let (socket, peer) = against_plain(options);
         let (descriptor, _) = UnixStream::pair().unwrap();
-        let mut comes = |part: &[u8], count| {
+        let comes = |part: &[u8], count| {
             send_with(&peer, part, &vec![descriptor.as_fd(); count]).unwrap();
             status(socket.receive_message(Timeout::None))
         };
