@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// The first line of a file.
 const HEAD: &str = "moorline-tap 1";
+/// A tap's word that it goes on writing, and its last one. To readers of events they are comments.
+const BEGIN: &str = "# begin";
+const END: &str = "# end";
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ impl Recording {
         Recording::parse(text).map_err(|error| error.within(&place()))
     }
 
-    /// Reads the text of a file. A last line without its line feed is being written still, or was cut off, and is left out.
+    /// Reads the text of a file. Where a tap writes still, or was cut off, a last line without its line feed is left out.
     ///
     /// # Errors
     ///
@@ -78,9 +81,11 @@ impl Recording {
             Error::new(Status::Malformed, format!("line {}: {}", line + 1, visible(what)))
         };
         let text = text_of(text.as_ref()).map_err(|(line, what)| malformed(line - 1, what))?;
-        // What follows the last line feed is being written still, or was cut off.
-        let whole = text.rfind('\n').map_or(text, |end| &text[..=end]);
-        let mut lines = whole.lines().enumerate();
+        // Where a tap has not said that it ends, what follows the last line feed is being written still, or was cut off. Otherwise
+        // somebody has written it by hand.
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let goes_on = whole.lines().rfind(|line| [BEGIN, END].contains(line)) == Some(BEGIN);
+        let mut lines = if goes_on { whole } else { text }.lines().enumerate();
         if lines.next().is_none_or(|(_, line)| line != HEAD) {
             return Err(malformed(0, &format!("it is not \"{HEAD}\"")));
         }
@@ -215,6 +220,8 @@ pub struct Tap(Arc<Recorder>);
 struct Recorder {
     path: PathBuf,
     start: Instant,
+    /// Whose it is: a forked child does not end what its parent writes.
+    process: u32,
     connections: AtomicU64,
     state: Mutex<State>,
 }
@@ -227,6 +234,30 @@ struct State {
     failure: Option<Error>,
 }
 
+impl State {
+    /// Writes a line whole, at once; nothing after one that could not be written.
+    fn write(&mut self, path: &Path, line: &str) {
+        if self.failure.is_some() {
+            return;
+        }
+        if let Err(error) = self.file.write_all(line.as_bytes()) {
+            // What was written until then can be read, without half a line. A device has no length to set.
+            let _ = self.file.set_len(self.whole);
+            self.failure = Some(Error::os(error, format!("record to {}", path.display())));
+            return;
+        }
+        self.whole += line.len() as u64;
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if self.process == sys::process_id() {
+            self.state.get_mut().write(&self.path, &format!("{END}\n"));
+        }
+    }
+}
+
 impl Tap {
     /// Records to a new file, which only this user may read: conversations have secrets.
     ///
@@ -237,12 +268,15 @@ impl Tap {
         let path = path.as_ref();
         let context = || format!("record to {}", path.display());
         let mut file = sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
-        writeln!(file, "{HEAD}").map_err(|error| Error::os(error, context()))?;
+        // At once, as lines are: whoever reads the first one knows of the other.
+        let head = format!("{HEAD}\n{BEGIN}\n");
+        file.write_all(head.as_bytes()).map_err(|error| Error::os(error, context()))?;
         Ok(Tap(Arc::new(Recorder {
             path: path.to_owned(),
             start: Instant::now(),
+            process: sys::process_id(),
             connections: AtomicU64::new(0),
-            state: Mutex::new(State { file, whole: HEAD.len() as u64 + 1, failure: None }),
+            state: Mutex::new(State { file, whole: head.len() as u64, failure: None }),
         })))
     }
 
@@ -295,19 +329,9 @@ impl Conversation {
     fn write(&self, event: TapEvent) {
         let Recorder { path, start, state, .. } = &*self.tap.0;
         let mut state = state.lock();
-        if state.failure.is_some() {
-            return;
-        }
-        // The time is taken with the lock, so that lines are in its order. A line is written whole, at once.
+        // The time is taken with the lock, so that lines are in its order.
         let entry = TapEntry { at: start.elapsed(), connection: self.number, event };
-        let line = entry.to_line();
-        if let Err(error) = state.file.write_all(line.as_bytes()) {
-            // What was written until then can be read, without half a line. A device has no length to set.
-            let _ = state.file.set_len(state.whole);
-            state.failure = Some(Error::os(error, format!("record to {}", path.display())));
-            return;
-        }
-        state.whole += line.len() as u64;
+        state.write(path, &entry.to_line());
     }
 }
 
@@ -368,12 +392,52 @@ mod tests {
     #[test]
     fn half_a_line_is_none() {
         let lines = ["0 1 open 1000 1000 4711\n", "35 1 to-server 68656c6c6f0a 12\n", "41 1 end to-server\n"];
-        let text = format!("{HEAD}\n{}", lines.concat());
+        let text = format!("{HEAD}\n{BEGIN}\n{}", lines.concat());
         let all = Recording::parse(&text).unwrap().entries;
         for cut in HEAD.len()..=text.len() {
-            let whole = text[..cut].matches('\n').count().saturating_sub(1);
+            let whole = text[..cut].matches('\n').count().saturating_sub(2);
             assert_eq!(Recording::parse(&text[..cut]).unwrap().entries, all[..whole], "{:?}", &text[..cut]);
         }
+    }
+
+    /// Of a tap that has ended, or where there was none, nothing is cut off.
+    #[test]
+    fn a_last_line_by_hand_needs_no_line_feed() {
+        let (first, last) = ("0 1 open", "35 1 to-server 68656c6c6f0a");
+        let whole = Recording::parse(format!("{HEAD}\n{first}\n{last}\n")).unwrap();
+        for (written, before) in [
+            ("", ""),
+            ("", "# begin of a comment\n"),
+            ("# begin\n", "# end\n"),
+            ("# end\n# begin\n", "# end\n"),
+        ] {
+            let text = format!("{HEAD}\n{written}{first}\n{before}{last}");
+            assert_eq!(Recording::parse(&text).unwrap(), whole, "{text}");
+            let line = text.lines().count();
+            let error = Recording::parse(&text[..text.len() - 1]).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("line {line}: these are no pairs")), "{error}");
+        }
+        assert_eq!(Recording::parse(HEAD).unwrap(), Recording::default());
+    }
+
+    #[test]
+    fn the_last_of_a_tap_says_that_it_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tap");
+        let read = || std::fs::read_to_string(&path).unwrap();
+        let tap = Tap::create(&path).unwrap();
+        let conversation = tap.open(None);
+        drop(tap);
+        assert!(read().ends_with(" open\n"), "{}", read());
+        drop(conversation);
+        assert!(read().ends_with(" close\n# end\n"), "{}", read());
+
+        // As in a forked child, which has it, too.
+        std::fs::remove_file(&path).unwrap();
+        let mut tap = Tap::create(&path).unwrap();
+        Arc::get_mut(&mut tap.0).unwrap().process ^= 1;
+        drop(tap);
+        assert_eq!(read(), format!("{HEAD}\n{BEGIN}\n"));
     }
 
     #[test]
@@ -382,8 +446,8 @@ mod tests {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let state = Mutex::new(State { file: full, whole: 0, failure: None });
         let path = PathBuf::from("a file");
-        let tap =
-            Tap(Arc::new(Recorder { path, start: Instant::now(), connections: AtomicU64::new(0), state }));
+        let (start, process, connections) = (Instant::now(), sys::process_id(), AtomicU64::new(0));
+        let tap = Tap(Arc::new(Recorder { path, start, process, connections, state }));
         tap.check().unwrap();
         drop(tap.open(None));
         let error = tap.check().unwrap_err();
