@@ -270,7 +270,11 @@ impl Tap {
         let mut file = sys::create_private_file(path).map_err(|error| Error::os(error, context()))?;
         // At once, as lines are: whoever reads the first one knows of the other.
         let head = format!("{HEAD}\n{BEGIN}\n");
-        file.write_all(head.as_bytes()).map_err(|error| Error::os(error, context()))?;
+        if let Err(error) = file.write_all(head.as_bytes()) {
+            // It is a new one, in which there is nothing.
+            let _ = std::fs::remove_file(path);
+            return Err(Error::os(error, context()));
+        }
         Ok(Tap(Arc::new(Recorder {
             path: path.to_owned(),
             start: Instant::now(),

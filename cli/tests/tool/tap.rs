@@ -83,10 +83,18 @@ fn nothing_is_recorded_over_and_nothing_is_left_when_it_cannot_begin() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     assert!(!place.path("wire").exists());
 
-    // The name is taken.
-    let _server = Running::serve(&place, &["wire"]);
+    // There is no room for its first line.
     let new = place.path("new");
     let arguments = ["tap", "wire", "echo", new.to_str().unwrap()];
+    let mut command = place.any_command("bash");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_moorline")]);
+    let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), new.exists()), (Some(1), false), "{text}");
+    assert!(text.contains("record to "), "{text}");
+
+    // The name is taken.
+    let _server = Running::serve(&place, &["wire"]);
     let (code, _) = place.fails(&arguments);
     assert_eq!(code, Some(1));
     assert!(!new.exists());
