@@ -9,7 +9,8 @@ use moorline::name::NameState;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ fn servers() -> Answer<Vec<Server>> {
         // One without a name can only be inherited, not connected to.
         let Some(name) = &listener.name else { continue };
         let process = owners.remove(&listener.inode);
-        let (state, path) = files.find(&listener);
+        let (state, path) = files.find(&listener, process.as_ref());
         servers.push(Server {
             state,
             owner: path.and_then(owner_of),
@@ -132,7 +133,7 @@ fn with_signs(name: &OsStr) -> OsString {
 /// The socket files in some directories. A file may have been renamed, or linked, since a socket was bound to it.
 struct SocketFiles {
     paths: HashMap<File, PathBuf>,
-    /// All of these could be read.
+    /// All of these could be read, or have gone with what was in them.
     directories: HashSet<PathBuf>,
 }
 
@@ -148,7 +149,10 @@ impl SocketFiles {
         directories.extend(usual_directories());
         let mut paths = HashMap::new();
         directories.retain(|directory| {
-            let Ok(entries) = fs::read_dir(directory) else { return false };
+            let entries = match fs::read_dir(directory) {
+                Ok(entries) => entries,
+                Err(error) => return error.kind() == io::ErrorKind::NotFound,
+            };
             for entry in
                 entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
             {
@@ -161,7 +165,7 @@ impl SocketFiles {
         SocketFiles { paths, directories }
     }
 
-    fn find(&self, listener: &Listener) -> (State, Option<&Path>) {
+    fn find(&self, listener: &Listener, process: Option<&Process>) -> (State, Option<&Path>) {
         let same = listener.file.and_then(|file| self.paths.get(&file));
         let near = || {
             let is_live = |path: &Path| state_of(path).is_ok_and(|state| state == NameState::Live);
@@ -171,12 +175,30 @@ impl SocketFiles {
         };
         match same.or_else(near) {
             Some(path) => (State::Live, Some(path)),
-            None if listener.bound_in().is_some_and(|directory| self.directories.contains(directory)) => {
+            None if listener.bound_in().is_some_and(|directory| self.directories.contains(directory))
+                && !process.is_some_and(|process| has_file(listener, process)) =>
+            {
                 (State::Unlinked, None)
             }
             None => (State::Live, None),
         }
     }
+}
+
+/// Whether the listener's file is where its process sees it: mounts may be others there, as in a container.
+fn has_file(listener: &Listener, process: &Process) -> bool {
+    let bound_in = listener.bound_in();
+    bound_in.and_then(|directory| Some((directory, directory.strip_prefix("/").ok()?))).is_some_and(
+        |(directory, path)| {
+            let seen = Path::new("/proc").join(process.pid.to_string()).join("root").join(path);
+            let is_its = |entry: DirEntry| {
+                let metadata = entry.metadata().ok().filter(|metadata| metadata.file_type().is_socket());
+                metadata
+                    .is_some_and(|it| listener.may_be_at(File::from(&it), &directory.join(entry.file_name())))
+            };
+            fs::read_dir(seen).into_iter().flatten().flatten().any(is_its)
+        },
+    )
 }
 
 fn owner_of(path: &Path) -> Option<u32> {
@@ -227,7 +249,7 @@ mod tests {
             .unwrap();
         let found = |listener: &Listener| {
             let files = SocketFiles::near(std::slice::from_ref(listener));
-            let (state, path) = files.find(listener);
+            let (state, path) = files.find(listener, None);
             (state.word(), path.map(Path::to_owned))
         };
         // What another file system would tell of it.

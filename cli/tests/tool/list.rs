@@ -58,6 +58,40 @@ fn ls_shows_the_living_and_the_dead() {
     drop(client);
 }
 
+#[test]
+fn a_server_whose_directory_has_gone_with_its_file_is_unlinked() {
+    let place = Place::new();
+    let directory = place.path("directory");
+    fs::create_dir(&directory).unwrap();
+    let name = directory.join("server").into_os_string().into_string().unwrap();
+    let _server = Running::serve(&place, &[&name]);
+    let state = || place.json(&["ls", directory.to_str().unwrap(), "--json"]).0[0]["state"].clone();
+    assert_eq!(state(), "live");
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(state(), "unlinked");
+}
+
+/// In a directory that is only there where it looks.
+#[test]
+fn a_server_is_live_whose_file_is_in_a_mount_of_its_own() {
+    let place = Place::new();
+    let directory = place.path("directory");
+    fs::create_dir(&directory).unwrap();
+    let mut command = place.any_command("unshare");
+    let line = "mount -t tmpfs moorline-test \"$1\" && exec \"$0\" serve \"$1/server\"";
+    command.args(["--mount", "sh", "-c", line, env!("CARGO_BIN_EXE_moorline")]).arg(&directory);
+    let mut probe = place.any_command("unshare");
+    probe.args(["--mount", "mount", "-t", "tmpfs", "moorline-test"]).arg(&directory);
+    if !probe.output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: only root has mounts of its own");
+        return;
+    }
+    let server = Running::of(command);
+    let (list, _) = place.json(&["ls", directory.to_str().unwrap(), "--json"]);
+    assert!(!Path::new(&server.name).exists());
+    assert_eq!(list[0]["state"], "live", "{list}");
+}
+
 /// The system keeps 15 bytes of it.
 #[test]
 fn a_program_is_named_although_its_name_was_cut_in_the_middle_of_a_character() {
