@@ -10,7 +10,7 @@ use moorline::{
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::messages::{FRAMINGS, against_plain, pair, receive, socket_options};
@@ -38,6 +38,29 @@ fn what_is_closed_says_so_also_to_who_does_not_wait_for_another_receive() {
             assert_eq!(receiving.join().unwrap(), Status::Closed);
         });
     }
+}
+
+/// What a validator owns may end with it, and use the socket.
+#[test]
+fn a_validator_that_goes_as_another_takes_its_place_may_use_the_socket() {
+    struct TakesItBack(Weak<Socket>);
+    impl Drop for TakesItBack {
+        fn drop(&mut self) {
+            self.0.upgrade().unwrap().set_validator(None).unwrap();
+        }
+    }
+    let (near, _far) = pair(MessageOptions::new(Framing::BigEndian));
+    let near = Arc::new(near);
+    let owned = TakesItBack(Arc::downgrade(&near));
+    let owner = move |_: &[u8]| owned.0.strong_count() > 0;
+    near.set_validator(Some(Arc::new(owner))).unwrap();
+    let (told, tells) = mpsc::channel();
+    // Not one that the test joins: it must not wait for ever itself.
+    thread::spawn(move || {
+        near.set_validator(None).unwrap();
+        told.send(())
+    });
+    tells.recv_timeout(PATIENCE).unwrap();
 }
 
 /// A send that looks for the handshake may be in the way of just the receive that an edge called for.

@@ -428,7 +428,10 @@ impl Socket {
         let messaging = self.messaging()?;
         let mut kept = messaging.validator.lock();
         messaging.validates.store(validator.is_some(), Ordering::Release);
-        *kept = validator;
+        let replaced = std::mem::replace(&mut *kept, validator);
+        // What ends with it is the caller's, and may set another.
+        drop(kept);
+        drop(replaced);
         Ok(())
     }
 
