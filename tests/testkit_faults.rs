@@ -11,7 +11,7 @@ use moorline::{
 };
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
-use support::{WATCHDOG, until};
+use support::{WATCHDOG, status, until};
 
 fn plan(faults: Faults) -> FaultPlan {
     FaultPlan::new(faults).unwrap()
@@ -487,6 +487,25 @@ fn a_connection_that_comes_just_before_its_accept_waits_as_long_as_planned_too()
             assert!(accepted.join().unwrap() - start >= delay);
         });
     }
+}
+
+/// Or who looks for connections all the time would keep the other server's from being accepted.
+#[test]
+fn an_accept_waits_once_whatever_another_server_of_the_plan_does_meanwhile() {
+    let delay = Duration::from_millis(1);
+    let plan = plan(Faults { accept_delay: Some(delay), ..Faults::default() });
+    let [server, other] = [(); 2].map(|()| {
+        let server = Server::new(ServerOptions { faults: Some(plan.clone()), ..ServerOptions::default() });
+        server.listen_unique("faulty").unwrap();
+        server
+    });
+    let _client = connect(&server);
+    let start = Instant::now();
+    assert_eq!(status(server.accept(Timeout::None)), Status::WouldBlock);
+    until(|| start.elapsed() > 2 * delay);
+    assert_eq!(status(other.accept(Timeout::None)), Status::WouldBlock);
+    server.accept(Timeout::None).unwrap();
+    assert_eq!(plan.counts().delayed_accepts, 1, "{:?}", plan.happened());
 }
 
 #[test]

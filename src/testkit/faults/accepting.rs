@@ -6,7 +6,6 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::name::Name;
 use crate::sys::{self, Listener, Stream, Waker};
-use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -21,7 +20,8 @@ pub(super) struct Accepting {
     /// How many of those that fill, or have filled, are still to be met in whose backlog.
     fillers_to_skip: Vec<(Weak<Endpoint<Listener>>, usize)>,
     full: bool,
-    hold: Option<Arc<Hold>>,
+    /// Of each server at most one.
+    holds: Vec<Arc<Hold>>,
 }
 
 impl Accepting {
@@ -48,30 +48,22 @@ enum Before {
 
 /// A connection waits, and is not to be accepted yet.
 struct Hold {
+    /// Whose: what another server of the plan accepts, or finds that it cannot, is nothing to this one.
+    listener: Weak<Endpoint<Listener>>,
     /// Signalled when it may be.
     over: Waker,
     /// The system's time; none: until the backlog is opened.
     until: Option<Instant>,
-    /// Those that were kept from accepting.
-    listeners: Mutex<Vec<Weak<Endpoint<Listener>>>>,
 }
 
 impl Hold {
-    fn new(until: Option<Instant>) -> Result<Hold> {
-        Ok(Hold { over: Waker::new()?, until, listeners: Mutex::default() })
-    }
-
-    fn add(&self, listener: &Arc<Endpoint<Listener>>) {
-        let listener = Arc::downgrade(listener);
-        let mut listeners = self.listeners.lock();
-        if !listeners.iter().any(|other| other.ptr_eq(&listener)) {
-            listeners.push(listener);
-        }
+    fn new(listener: &Arc<Endpoint<Listener>>, until: Option<Instant>) -> Result<Hold> {
+        Ok(Hold { listener: Arc::downgrade(listener), over: Waker::new()?, until })
     }
 
     fn end(&self) {
         self.over.signal();
-        for listener in self.listeners.lock().iter().filter_map(Weak::upgrade) {
+        if let Some(listener) = self.listener.upgrade() {
             listener.report_anew();
         }
     }
@@ -84,11 +76,9 @@ impl FaultPlan {
         let mut accepting = self.0.accepting.lock();
         accepting.full = false;
         accepting.fillers.clear();
-        let hold = accepting.hold.take();
+        let holds = std::mem::take(&mut accepting.holds);
         drop(accepting);
-        if let Some(hold) = hold {
-            hold.end();
-        }
+        holds.iter().for_each(|hold| hold.end());
     }
 
     /// Waits until the next connection may be accepted, if one waits that may not be yet.
@@ -118,12 +108,14 @@ impl FaultPlan {
 
     /// What to wait for before the next connection may be accepted.
     fn before_accept(&self, accepting: &mut Accepting, listener: &Arc<Endpoint<Listener>>) -> Result<Before> {
-        if let Some(hold) = &accepting.hold {
+        accepting.holds.retain(|hold| hold.listener.strong_count() > 0);
+        let own = accepting.holds.iter().position(|hold| hold.listener.as_ptr() == Arc::as_ptr(listener));
+        if let Some(own) = own {
+            let hold = &accepting.holds[own];
             if hold.until.is_none_or(|until| until > Instant::now()) {
-                hold.add(listener);
                 return Ok(Before::Over(hold.clone()));
             }
-            accepting.hold = None;
+            accepting.holds.swap_remove(own);
             return Ok(Before::Nothing);
         }
         let delay = self.0.faults.accept_delay;
@@ -145,8 +137,7 @@ impl FaultPlan {
         }
         // A time beyond what the clock can say is for ever.
         let until = delay.filter(|_| !accepting.full).and_then(|delay| Instant::now().checked_add(delay));
-        let hold = Arc::new(Hold::new(until)?);
-        hold.add(listener);
+        let hold = Arc::new(Hold::new(listener, until)?);
         if !accepting.full {
             self.0.log.note(
                 |counts| &mut counts.delayed_accepts,
@@ -158,7 +149,7 @@ impl FaultPlan {
             // The hold itself stays, as one that is over, for the accept that comes then.
             self.0.wire.at(until, move || over.end())?;
         }
-        accepting.hold = Some(hold.clone());
+        accepting.holds.push(hold.clone());
         Ok(Before::Over(hold))
     }
 
