@@ -88,9 +88,6 @@ impl FaultPlan {
         deadline: Deadline,
     ) -> Result<()> {
         loop {
-            if self.0.wire.has_ended() {
-                return Ok(());
-            }
             let before = {
                 let mut accepting = self.0.accepting.lock();
                 self.before_accept(&mut accepting, listener)?
@@ -108,6 +105,10 @@ impl FaultPlan {
 
     /// What to wait for before the next connection may be accepted.
     fn before_accept(&self, accepting: &mut Accepting, listener: &Arc<Endpoint<Listener>>) -> Result<Before> {
+        // Asked with the lock: the end of a plan ends what it holds up after that, and nothing would end what came later.
+        if self.0.wire.has_ended() {
+            return Ok(Before::Nothing);
+        }
         accepting.holds.retain(|hold| hold.listener.strong_count() > 0);
         let own = accepting.holds.iter().position(|hold| hold.listener.as_ptr() == Arc::as_ptr(listener));
         if let Some(own) = own {
@@ -215,4 +216,28 @@ fn has_waiting(listener: &Endpoint<Listener>) -> bool {
 
 fn is_own(stream: &Stream) -> bool {
     stream.credentials().is_ok_and(|peer| peer.pid == Some(sys::process_number()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deadline::Timeout;
+    use crate::server::{Server, ServerOptions};
+    use crate::socket::{Socket, SocketOptions};
+    use std::time::Duration;
+
+    /// Who comes to look just as the plan ends would wait for an end that has been already.
+    #[test]
+    fn a_plan_that_has_ended_holds_nobody_up() {
+        let hour = Duration::from_secs(3600);
+        let plan = FaultPlan::new(Faults { accept_delay: Some(hour), ..Faults::default() }).unwrap();
+        let server = Server::new(ServerOptions::default());
+        server.listen_unique("accepting").unwrap();
+        let name = server.full_name().unwrap();
+        let _client = Socket::connect(name, &SocketOptions::default(), Timeout::None).unwrap();
+        plan.end();
+        let listener = server.endpoint().unwrap();
+        let before = plan.before_accept(&mut plan.0.accepting.lock(), &listener).unwrap();
+        assert!(matches!(before, Before::Nothing));
+    }
 }
