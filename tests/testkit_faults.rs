@@ -509,6 +509,21 @@ fn an_accept_waits_once_whatever_another_server_of_the_plan_does_meanwhile() {
 }
 
 #[test]
+fn a_backlog_that_is_opened_although_it_was_not_full_delays_no_accept_once_more() {
+    let delay = Duration::from_millis(1);
+    let plan = plan(Faults { accept_delay: Some(delay), ..Faults::default() });
+    let server = Server::new(ServerOptions { faults: Some(plan.clone()), ..ServerOptions::default() });
+    server.listen_unique("faulty").unwrap();
+    let _client = connect(&server);
+    let start = Instant::now();
+    assert_eq!(status(server.accept(Timeout::None)), Status::WouldBlock);
+    plan.open_backlog();
+    until(|| start.elapsed() > 2 * delay);
+    server.accept(Timeout::None).unwrap();
+    assert_eq!(plan.counts().delayed_accepts, 1, "{:?}", plan.happened());
+}
+
+#[test]
 fn servers_of_one_plan_whose_accepts_wait_are_all_told_when_they_may() {
     let delay = Duration::from_millis(20);
     let plan = plan(Faults { accept_delay: Some(delay), ..Faults::default() });

@@ -76,9 +76,13 @@ impl FaultPlan {
         let mut accepting = self.0.accepting.lock();
         accepting.full = false;
         accepting.fillers.clear();
+        // What only has its delay keeps it, unless nothing tells any more when that is over.
+        let ends = |hold: &Arc<Hold>| hold.until.is_none() || self.0.wire.has_ended();
         let holds = std::mem::take(&mut accepting.holds);
+        let (over, kept): (Vec<_>, Vec<_>) = holds.into_iter().partition(ends);
+        accepting.holds = kept;
         drop(accepting);
-        holds.iter().for_each(|hold| hold.end());
+        over.iter().for_each(|hold| hold.end());
     }
 
     /// Waits until the next connection may be accepted, if one waits that may not be yet.
