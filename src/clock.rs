@@ -66,10 +66,17 @@ impl Clock {
         }
     }
 
-    /// Has `moved` called whenever the clock was moved, until that answers false. The system's clock calls nobody.
+    /// Has `moved` called whenever the clock was moved, and now and then besides, until that answers false. The system's clock calls
+    /// nobody.
     pub(crate) fn follow(&self, moved: impl Fn() -> bool + Send + 'static) {
         if let Some(manual) = &self.0 {
-            manual.followers.lock().push(Box::new(moved));
+            let mut followers = manual.followers.lock();
+            // A clock that nobody moves would keep those that have gone. They are found by telling all, which does no harm, and only
+            // when there is no room for another: each is told the more rarely, the more there are.
+            if followers.len() == followers.capacity() {
+                followers.retain(|follower| follower());
+            }
+            followers.push(Box::new(moved));
         }
     }
 
@@ -114,6 +121,20 @@ mod tests {
         assert_eq!(told.load(Ordering::Relaxed), 2);
         assert_eq!((clock.now() - begun, clock.passed()), (3 * HOUR, 3 * HOUR));
         assert_eq!(format!("{clock:?}"), "manual, moved by 10800s");
+    }
+
+    /// As those of pollers that are made and dropped while nobody moves the clock.
+    #[test]
+    fn followers_that_have_gone_do_not_add_up() {
+        let clock = Clock::manual();
+        let stays = Arc::new(());
+        for _ in 0..10 {
+            let stays = Arc::downgrade(&stays);
+            clock.follow(move || stays.strong_count() > 0);
+            (0..100).for_each(|_| clock.follow(|| false));
+        }
+        let followers = clock.0.as_ref().unwrap().followers.lock().len();
+        assert!((10..=100).contains(&followers), "{followers}");
     }
 
     #[test]
