@@ -10,6 +10,13 @@
 
 namespace moorline {
 
+namespace {
+
+// Its length is told in one byte: docs/wire.md.
+constexpr qsizetype longestApplication = 255;
+
+} // namespace
+
 MessageSocket::MessageSocket(Framing framing, QObject *parent)
     : QObject(parent), d(std::make_unique<MessageSocketPrivate>(this, framing))
 {
@@ -36,6 +43,22 @@ void MessageSocket::setHandshakeTimeout(int msecs)
         return;
     }
     d->options.handshake_timeout_ms = static_cast<quint32>(msecs);
+}
+
+void MessageSocket::setApplication(const QString &name, quint32 version)
+{
+    if (d->options.framing != MOORLINE_FRAMING_CHECKED) {
+        qWarning("moorline::MessageSocket::setApplication(): only the handshake of Checked tells it");
+        return;
+    }
+    const QByteArray utf8 = name.toUtf8();
+    if (utf8.size() > longestApplication || utf8.contains('\0')) {
+        qWarning("moorline::MessageSocket::setApplication(): a name has 255 bytes at most, and no NUL");
+        return;
+    }
+    d->application = utf8;
+    d->options.application = d->application.constData();
+    d->options.application_version = version;
 }
 
 void MessageSocket::setServerTrust(ServerTrust trust)

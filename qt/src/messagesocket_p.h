@@ -40,6 +40,7 @@ public:
 
     MessageSocket *const q;
     moorline_message_options options = MOORLINE_MESSAGE_OPTIONS_INIT;
+    QByteArray application; ///< Where the options point to.
     ServerTrust trust = ServerTrust::SameUser;
 
 private:

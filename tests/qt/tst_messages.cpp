@@ -205,6 +205,54 @@ private slots:
         QCOMPARE(connected.size(), 1);
     }
 
+    void theHandshakeComparesApplications_data()
+    {
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<quint32>("version");
+        QTest::addColumn<bool>("isTheSame");
+        QTest::newRow("the same") << QStringLiteral("größer") << quint32{7} << true;
+        QTest::newRow("another version") << QStringLiteral("größer") << quint32{8} << false;
+        QTest::newRow("another name") << QStringLiteral("kleiner") << quint32{7} << false;
+        QTest::newRow("none") << QString() << quint32{0} << false;
+    }
+
+    void theHandshakeComparesApplications()
+    {
+        QFETCH(QString, name);
+        QFETCH(quint32, version);
+        QFETCH(bool, isTheSame);
+        LocalServer server;
+        const QString place = support::uniqueName();
+        QVERIFY(server.listen(place));
+        PatientSocket client(MessageSocket::Framing::Checked);
+        PatientSocket peer(MessageSocket::Framing::Checked);
+        client.setApplication(QStringLiteral("größer"), 7);
+        peer.setApplication(name, version);
+        QSignalSpy connected(&client, &MessageSocket::connected);
+        QSignalSpy ended(&client, &MessageSocket::ended);
+        client.connectToServer(place);
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        QVERIFY(peer.takeOver(server.nextPendingConnection()));
+        EVENTUALLY(connected.size() + ended.size() == 1);
+        QCOMPARE(connected.size() == 1, isTheSame);
+        if (!isTheSame)
+            QVERIFY2(ended[0][0].toString().startsWith(QStringLiteral("MISMATCH")), qPrintable(ended[0][0].toString()));
+    }
+
+    void applicationsThatAreNone()
+    {
+        MessageSocket socket(MessageSocket::Framing::Checked);
+        MessageSocket lines(MessageSocket::Framing::Lines);
+        support::Messages warnings;
+        socket.setApplication(QString(256, QLatin1Char('x')), 1);
+        socket.setApplication(QString(128, QChar(0xe4)), 1);
+        socket.setApplication(QString(1, QChar()), 1);
+        lines.setApplication(QStringLiteral("editor"), 1);
+        QCOMPARE(warnings.take().size(), 4);
+        socket.setApplication(QString(255, QLatin1Char('x')), 1);
+        QCOMPARE(warnings.take().size(), 0);
+    }
+
     void aHandshakeThatNeverComes_data()
     {
         QTest::addColumn<bool>("ofTheServer");

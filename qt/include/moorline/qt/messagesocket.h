@@ -41,6 +41,9 @@ public:
     /// How many milliseconds the other side may take for its part of the handshake of Checked; 10,000 by default. For the next
     /// connection.
     void setHandshakeTimeout(int msecs);
+    /// What this side says that it is in the handshake of Checked, which ends when the other side says something else: a name of at most
+    /// 255 bytes in UTF-8, and a version. An empty name and 0 by default. For the next connection.
+    void setApplication(const QString &name, quint32 version);
 
     /// Whose server the next connectToServer() connects to. Only one of the same user, or of root, by default.
     void setServerTrust(ServerTrust trust);
