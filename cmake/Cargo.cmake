@@ -10,9 +10,19 @@ if(DEFINED ENV{CARGO_HOME})
 endif()
 find_program(MOORLINE_CARGO cargo PATHS ${cargo_places} REQUIRED DOC "The cargo that builds the library")
 
+execute_process(COMMAND ${MOORLINE_CARGO} -vV WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+  OUTPUT_VARIABLE cargo_version COMMAND_ERROR_IS_FATAL ANY)
+
+# An old one, as distributions have, would say of Cargo.lock or the edition that it cannot read them, and not what to do.
+file(STRINGS Cargo.toml rust_version REGEX "^rust-version *= *\"[0-9.]+\"" LIMIT_COUNT 1)
+string(REGEX REPLACE ".*\"([0-9.]+)\".*" "\\1" rust_version "${rust_version}")
+if(cargo_version MATCHES "release: ([0-9.]+)" AND CMAKE_MATCH_1 VERSION_LESS rust_version)
+  message(FATAL_ERROR "Moorline needs Rust ${rust_version} or newer, and ${MOORLINE_CARGO} is of ${CMAKE_MATCH_1}. "
+    "A newer one comes from https://rustup.rs; -DMOORLINE_CARGO=... says which cargo it is.")
+endif()
+
 # Always naming the target keeps the place of the output the same, whatever cargo's own configuration says.
 if(NOT MOORLINE_RUST_TARGET)
-  execute_process(COMMAND ${MOORLINE_CARGO} -vV OUTPUT_VARIABLE cargo_version COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCH "host: ([^\n]+)" _ "${cargo_version}")
   set(MOORLINE_RUST_TARGET ${CMAKE_MATCH_1} CACHE STRING "The target triple that cargo builds for" FORCE)
 endif()

@@ -80,6 +80,20 @@ fn what_the_documents_show_is_this_version() {
     assert!(shown > 3, "the documents were not understood");
 }
 
+#[test]
+fn the_documents_say_which_rust_it_takes() {
+    let manifest = read("Cargo.toml");
+    let needed = versions_after(&manifest, "rust-version = \"");
+    assert_eq!(needed.len(), 1);
+    for file in ["README.md", "docs/building.md"] {
+        let text = read(file);
+        let said: Vec<&str> =
+            versions_after(&text, "Rust ").into_iter().filter(|version| version.contains('.')).collect();
+        assert!(!said.is_empty(), "{file} does not say it");
+        assert!(said.iter().all(|version| *version == needed[0]), "{file}: {said:?}");
+    }
+}
+
 /// What is wrong with a changelog, by Keep a Changelog 1.1.0.
 fn faults_of_changelog(text: &str, version: &str) -> Vec<String> {
     const KINDS: [&str; 6] = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
