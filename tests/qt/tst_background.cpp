@@ -1,7 +1,7 @@
 // What is not sent when a socket goes is sent in the background, and told of.
 #include "subject.h"
 
-#include <moorline/qt/backgroundsender.h>
+#include <moorline/qt/BackgroundSender>
 
 #include <QtCore/QDir>
 
