@@ -68,7 +68,8 @@ public:
     LocalSocket(QObject *parent = nullptr);
     ~LocalSocket() override;
 
-    /// Connects to the server of setServerName(). Does not block: connected() or errorOccurred() tells the outcome.
+    /// Connects to the server of setServerName(). Does not block: connected() or errorOccurred() tells the outcome, before
+    /// this returns where it is known by then, as QLocalSocket does.
     void connectToServer(OpenMode openMode = ReadWrite);
     /// Sets the name and connects.
     void connectToServer(const QString &name, OpenMode openMode = ReadWrite);

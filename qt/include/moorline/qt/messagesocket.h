@@ -48,7 +48,8 @@ public:
     /// Whose server the next connectToServer() connects to. Only one of the same user, or of root, by default.
     void setServerTrust(ServerTrust trust);
 
-    /// Connects to a server; connected() or ended() tells the outcome. Tries again while the server's backlog is full. A connection
+    /// Connects to a server; connected() or ended() tells the outcome, ended() before this returns where it fails at once: nobody has
+    /// that name, or nobody listens. Tries again while the server's backlog is full. A connection
     /// that it has is dropped, as by the destructor.
     void connectToServer(const QString &name);
     /// Takes over a connected socket's connection, as one of LocalServer::nextPendingConnection(); the socket, of the same
