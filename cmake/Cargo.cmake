@@ -80,6 +80,8 @@ function(moorline_find_native_libraries result)
   string(REPLACE "-l" "" libraries "${CMAKE_MATCH_1}")
   separate_arguments(libraries UNIX_COMMAND "${libraries}")
   list(REMOVE_DUPLICATES libraries)
+  # The unwinder. Compilers link it by themselves, the shared one or with -static the static one, which has another name.
+  list(REMOVE_ITEM libraries gcc_s)
   set(${result} ${libraries} PARENT_SCOPE)
 endfunction()
 moorline_find_native_libraries(MOORLINE_NATIVE_LIBRARIES)
