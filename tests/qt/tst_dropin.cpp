@@ -40,12 +40,35 @@ protected:
 class tst_DropIn : public QObject {
     Q_OBJECT
 
+public:
+    Q_INVOKABLE QLocalSocket *same(QLocalSocket *socket, QLocalSocket::LocalSocketState state)
+    {
+        invokedWith_ = state;
+        return socket;
+    }
+
+private:
+    QLocalSocket::LocalSocketState invokedWith_ = QLocalSocket::UnconnectedState;
+
 private slots:
+    void invokedByName()
+    {
+        QLocalSocket socket;
+        QLocalSocket *returned = nullptr;
+        QVERIFY(QMetaObject::invokeMethod(this, "same", Qt::DirectConnection, Q_RETURN_ARG(QLocalSocket *, returned),
+                                          Q_ARG(QLocalSocket *, &socket),
+                                          Q_ARG(QLocalSocket::LocalSocketState, QLocalSocket::ClosingState)));
+        QCOMPARE(returned, &socket);
+        QCOMPARE(invokedWith_, QLocalSocket::ClosingState);
+    }
+
     void whoseClasses()
     {
         const QByteArray name = QLocalSocket::staticMetaObject.className();
 #if defined(EXPECT_OURS)
         QCOMPARE(name, QByteArray("moorline::LocalSocket"));
+        QVERIFY(QLocalSocket().inherits("moorline::LocalSocket"));
+        QVERIFY(!QLocalSocket().inherits("QLocalSocket"));
         QCOMPARE(QByteArray(QLocalServer::staticMetaObject.className()), QByteArray("moorline::LocalServer"));
 #else
         QCOMPARE(name, QByteArray("QLocalSocket"));

@@ -24,4 +24,12 @@
 #define SLOT(signature) "1" QT_STRINGIFY(signature)
 #endif
 
+// Neither do those of QMetaObject::invokeMethod(), which compares the names of types before Qt 6.5.
+#if QT_VERSION < QT_VERSION_CHECK(6, 5, 0)
+#undef Q_ARG
+#undef Q_RETURN_ARG
+#define Q_ARG(type, data) QArgument<type>(QT_STRINGIFY(type), data)
+#define Q_RETURN_ARG(type, data) QReturnArgument<type>(QT_STRINGIFY(type), data)
+#endif
+
 #endif
