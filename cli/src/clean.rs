@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Answer {
         match dead_names_in(directory) {
             Ok(names) => dead.extend(names),
             Err(error) => {
-                diagnostics::tell(&format!("moorline: {}: {error}", directory.display()));
+                diagnostics::tell(&format!("moorline: {}: {error}", output::visible(directory)));
                 failed = true;
             }
         }

@@ -145,3 +145,11 @@ fn a_directory_that_cannot_be_read_is_told_and_the_others_are_cleaned() {
     }
     assert!(!dead.exists());
 }
+
+#[test]
+fn a_directory_that_cannot_be_read_is_told_of_in_one_line_whatever_its_name() {
+    let place = Place::new();
+    let (code, text) = place.fails(&["clean", "--dry-run", "/no\nwhere\u{1b}[2J"]);
+    assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
+    assert!(text.starts_with("moorline: /no\\nwhere\\u{1b}[2J: "), "{text}");
+}
