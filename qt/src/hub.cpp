@@ -83,12 +83,22 @@ void Hub::ensureNotifier()
     };
     connect(dispatcher, &QAbstractEventDispatcher::awake, this, beforeLoop);
     connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, beforeLoop);
-    // It goes with the application or the thread, and what is posted may go, too. Who comes after it makes the next one's notifier.
+    // It goes with the application or the thread. A thread that is started again delivers what is posted here, and the next notifier is
+    // made then.
     connect(dispatcher, &QObject::destroyed, this, [this] {
         delete std::exchange(notifier_, nullptr);
         wakePosted_ = false;
+        wakeLater();
     });
 }
+
+// What is posted at the end of an application goes with it. The next one in the same thread has the same hub.
+static void wakeThisThreadsHub()
+{
+    if (const std::shared_ptr<Hub> hub = thisThreadsHub.lock())
+        QCoreApplication::postEvent(hub.get(), new QEvent(QEvent::User));
+}
+Q_COREAPP_STARTUP_FUNCTION(wakeThisThreadsHub)
 
 void Hub::wakeLater()
 {

@@ -9,6 +9,9 @@
 #include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -547,6 +550,47 @@ private slots:
             Qt::DirectConnection);
         EVENTUALLY(told == count);
         QCOMPARE(elsewhere.load(), 0);
+    }
+
+    // Nobody does anything with them there, so the thread has to find out itself that they are there.
+    void heardInAThreadThatIsStartedAgain()
+    {
+        NOT_WITH_QT("they are deaf");
+        int ends[2];
+        support::socketPair(ends);
+        auto *socket = new LocalSocket;
+        QVERIFY(socket->setSocketDescriptor(ends[0]));
+        auto *server = new LocalServer;
+        QVERIFY(server->listen(support::uniqueName()));
+        LocalSocket client;
+        client.setServerName(server->fullServerName());
+        std::atomic<int> connections = 0;
+        std::atomic<qint64> received = 0;
+        std::atomic<QThread *> seenIn = nullptr;
+        connect(server, &LocalServer::newConnection, server, [&] { ++connections; }, Qt::DirectConnection);
+        connect(
+            socket, &QIODevice::readyRead, socket,
+            [&] {
+                received += socket->readAll().size();
+                seenIn = QThread::currentThread();
+            },
+            Qt::DirectConnection);
+        support::LoopThread thread;
+        socket->moveToThread(&thread);
+        server->moveToThread(&thread);
+        // Both have begun to listen to the first event loop.
+        QMetaObject::invokeMethod(server, [] {}, Qt::BlockingQueuedConnection);
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+        client.connectToServer();
+        QCOMPARE(::send(ends[1], "hello", 5, MSG_NOSIGNAL), ssize_t(5));
+        thread.start();
+        EVENTUALLY(connections == 1);
+        EVENTUALLY(received == 5);
+        QCOMPARE(seenIn.load(), &thread);
+        connect(&thread, &QThread::finished, socket, &QObject::deleteLater);
+        connect(&thread, &QThread::finished, server, &QObject::deleteLater);
+        ::close(ends[1]);
     }
 
     void deletedAfterTheirThread()
