@@ -192,6 +192,10 @@ qintptr LocalSocket::socketDescriptor() const
 
 void LocalSocket::setSocketOptions(SocketOptions option)
 {
+    if (d->state != UnconnectedState) {
+        qWarning("moorline::LocalSocket::setSocketOptions() called while not in unconnected state");
+        return;
+    }
     d->options = option;
 }
 

@@ -297,6 +297,9 @@ private slots:
         QTest::ignoreMessage(QtWarningMsg, SUBJECT "Socket::setServerName() called while not in unconnected state");
         pair.client.setServerName(QStringLiteral("other"));
         QVERIFY(pair.client.serverName() != QStringLiteral("other"));
+        QTest::ignoreMessage(QtWarningMsg, SUBJECT "Socket::setSocketOptions() called while not in unconnected state");
+        pair.client.setSocketOptions(LocalSocket::AbstractNamespaceOption);
+        QCOMPARE(pair.client.socketOptions(), LocalSocket::NoOptions);
     }
 
     void waitsWithoutEventLoop()
