@@ -158,10 +158,22 @@ void MessageSocketPrivate::end(moorline_status status, const QString &details)
 // The library finds out that the other side is late when a receive asks.
 void MessageSocketPrivate::watchHandshake()
 {
-    if (!shakesHands_ || handshake_.isActive() || !QAbstractEventDispatcher::instance())
+    QAbstractEventDispatcher *const dispatcher = QAbstractEventDispatcher::instance();
+    if (!shakesHands_ || handshake_.isActive() || !dispatcher)
         return;
     const qint64 left = std::clamp<qint64>(handshakeEnd_.remainingTime(), handshakeAgainMs, std::numeric_limits<int>::max());
     handshake_.start(static_cast<int>(left), Qt::PreciseTimer, q);
+    // The timers of a thread that ends are gone when it is started again. The turn there starts it anew.
+    QObject::disconnect(threadEnds_);
+    threadEnds_ = QObject::connect(
+        dispatcher, &QObject::destroyed, q,
+        [this] {
+            if (!handshake_.isActive())
+                return;
+            handshake_.stop();
+            hub_->schedule(token_);
+        },
+        Qt::DirectConnection);
 }
 
 // False if the timer is not ours.
@@ -208,6 +220,7 @@ void MessageSocketPrivate::leaveThread()
     retry_.leaveThread();
     // As with that: the turn there starts it again.
     handshake_.stop();
+    QObject::disconnect(threadEnds_);
     if (!socket_)
         return;
     // The hub is this thread's.

@@ -65,6 +65,7 @@ private:
     RetryTimer retry_{q, 1, 100}; ///< While the server's backlog is full.
     QDeadlineTimer handshakeEnd_; ///< Of the present connection.
     QBasicTimer handshake_; ///< While the other side has time for its part of it.
+    QMetaObject::Connection threadEnds_; ///< To restart that where this thread is started again.
     SocketHandle socket_;
     std::shared_ptr<Hub> hub_;
     Hub::Token token_ = 0;

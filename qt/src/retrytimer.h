@@ -27,12 +27,15 @@ public:
     {
         if (isRunning() || isPosted_)
             return;
-        if (!QAbstractEventDispatcher::instance()) {
+        QAbstractEventDispatcher *const dispatcher = QAbstractEventDispatcher::instance();
+        if (!dispatcher) {
             post();
             return;
         }
         id_ = object_->startTimer(nextMs_);
         nextMs_ = std::min(nextMs_ * 2, longestMs_);
+        // The timers of a thread that ends are gone when it is started again.
+        threadEnds_ = QObject::connect(dispatcher, &QObject::destroyed, object_, [this] { leaveThread(); }, Qt::DirectConnection);
     }
 
     /// It goes along. Qt would take it there, too, but starts it from the new thread's event loop, also if it was stopped before.
@@ -40,7 +43,7 @@ public:
     {
         if (!isRunning())
             return;
-        object_->killTimer(std::exchange(id_, 0));
+        kill();
         post();
     }
 
@@ -52,7 +55,7 @@ public:
         reset();
         isPosted_ = false;
         if (isRunning())
-            object_->killTimer(std::exchange(id_, 0));
+            kill();
     }
 
     /// Whether it is this timer, which does not run any more then.
@@ -60,11 +63,17 @@ public:
     {
         if (!isRunning() || id != id_)
             return false;
-        object_->killTimer(std::exchange(id_, 0));
+        kill();
         return true;
     }
 
 private:
+    void kill()
+    {
+        object_->killTimer(std::exchange(id_, 0));
+        QObject::disconnect(threadEnds_);
+    }
+
     void post()
     {
         isPosted_ = true;
@@ -83,6 +92,7 @@ private:
     const int longestMs_;
     int nextMs_;
     int id_ = 0;
+    QMetaObject::Connection threadEnds_; ///< While it runs.
     bool isPosted_ = false; ///< An event is on its way that starts it.
 };
 

@@ -593,6 +593,68 @@ private slots:
         ::close(ends[1]);
     }
 
+    void triedAgainInAThreadThatIsStartedAgain_data()
+    {
+        QTest::addColumn<int>("what");
+        QTest::addColumn<bool>("starts");
+        for (const bool starts : {true, false}) {
+            const char *const then = starts ? "" : ", and deleted instead";
+            QTest::addRow("socket%s", then) << 0 << starts;
+            QTest::addRow("message socket%s", then) << 1 << starts;
+            QTest::addRow("handshake%s", then) << 2 << starts;
+        }
+    }
+    void triedAgainInAThreadThatIsStartedAgain()
+    {
+        QFETCH(int, what);
+        QFETCH(bool, starts);
+        const FullServer full;
+        LocalServer server;
+        QVERIFY(server.listen(support::uniqueName()));
+        std::unique_ptr<QObject> object;
+        std::function<void()> begin;
+        std::atomic<bool> isTold = false;
+        const auto tell = [&] { isTold = true; };
+        if (what == 0) {
+            auto *socket = new LocalSocket;
+            object.reset(socket);
+            connect(socket, &LocalSocket::connected, socket, tell, Qt::DirectConnection);
+            begin = [&, socket] { socket->connectToServer(full.path); };
+        } else if (what == 1) {
+            auto *socket = new moorline::MessageSocket;
+            object.reset(socket);
+            connect(socket, &moorline::MessageSocket::connected, socket, tell, Qt::DirectConnection);
+            begin = [&, socket] { socket->connectToServer(full.path); };
+        } else {
+            auto *socket = new moorline::MessageSocket(moorline::MessageSocket::Framing::Checked);
+            object.reset(socket);
+            socket->setHandshakeTimeout(500);
+            connect(socket, &moorline::MessageSocket::ended, socket, tell, Qt::DirectConnection);
+            begin = [name = server.fullServerName(), socket] { socket->connectToServer(name); };
+        }
+        support::LoopThread thread;
+        object->moveToThread(&thread);
+        QMetaObject::invokeMethod(object.get(), begin, Qt::BlockingQueuedConnection);
+        bool hasTimer = false;
+        const auto look = [&] { hasTimer = !QAbstractEventDispatcher::instance()->registeredTimers(object.get()).isEmpty(); };
+        EVENTUALLY((QMetaObject::invokeMethod(object.get(), look, Qt::BlockingQueuedConnection), hasTimer || isTold));
+        support::Messages messages;
+        thread.quit();
+        QVERIFY(thread.wait(support::watchdogMs));
+        int accepted = -1;
+        if (starts) {
+            thread.start();
+            accepted = full.acceptOne();
+            EVENTUALLY(isTold);
+            thread.quit();
+            QVERIFY(thread.wait(support::watchdogMs));
+        }
+        object.reset();
+        QCOMPARE(messages.take(), QStringList());
+        if (accepted >= 0)
+            ::close(accepted);
+    }
+
     void deletedAfterTheirThread()
     {
         const QString name = support::uniqueName();
