@@ -5,6 +5,8 @@
 
 #include <moorline/qt/options.h>
 
+#include <QtCore/qthread.h>
+
 namespace moorline {
 
 namespace {
@@ -117,8 +119,14 @@ void LocalServerPrivate::close()
     errorString.clear();
     // A slot of one of these may listen again, and its sockets are another matter.
     const QList<QPointer<LocalSocket>> pending = std::exchange(pending_, {});
-    for (const QPointer<LocalSocket> &socket : pending)
-        delete socket.data();
+    for (const QPointer<LocalSocket> &socket : pending) {
+        // Those that are nobody's children have stayed where they were accepted, also when this was moved.
+        QThread *const home = socket ? socket->thread() : nullptr;
+        if (home && home != QThread::currentThread() && home->isRunning())
+            socket->deleteLater();
+        else
+            delete socket.data();
+    }
 }
 
 } // namespace moorline

@@ -511,6 +511,53 @@ private slots:
         QVERIFY(thread.wait(support::watchdogMs));
     }
 
+    void movedServerClosesWithPendingSockets_data()
+    {
+        QTest::addColumn<bool>("ends");
+        QTest::newRow("their thread goes on") << false;
+        QTest::newRow("their thread has ended") << true;
+    }
+    // They have stayed where they were accepted, which may be at work with them.
+    void movedServerClosesWithPendingSockets()
+    {
+        NOT_WITH_QT("theirs are the server's children");
+        QFETCH(bool, ends);
+        LocalServer server;
+        server.setSocketsParented(false);
+        const QString name = support::uniqueName();
+        QVERIFY(server.listen(name));
+        LocalSocket client;
+        QSemaphore goesOn;
+        std::atomic<bool> isBack = false;
+        QObject inThread;
+        support::LoopThread thread;
+        inThread.moveToThread(&thread);
+        connect(
+            &server, &LocalServer::newConnection, &server,
+            [&, here = QThread::currentThread()] {
+                server.moveToThread(here);
+                isBack = true;
+            },
+            Qt::DirectConnection);
+        server.moveToThread(&thread);
+        client.connectToServer(name);
+        EVENTUALLY(isBack);
+        QVERIFY(server.hasPendingConnections());
+        if (ends) {
+            thread.quit();
+            QVERIFY(thread.wait(support::watchdogMs));
+        } else {
+            QMetaObject::invokeMethod(&inThread, [&] { goesOn.tryAcquire(1, support::watchdogMs); }, Qt::QueuedConnection);
+        }
+        server.close();
+        QVERIFY(!server.hasPendingConnections());
+        support::settle();
+        if (!ends)
+            QCOMPARE(client.state(), LocalSocket::ConnectedState);
+        goesOn.release();
+        EVENTUALLY(client.state() == LocalSocket::UnconnectedState);
+    }
+
     void serverMovedByASlot()
     {
         NOT_WITH_QT("this is not theirs to promise");

@@ -49,7 +49,8 @@ public:
     explicit LocalServer(QObject *parent = nullptr);
     ~LocalServer() override;
 
-    /// Listens no longer, and gives the name back. Connections that are pending are deleted.
+    /// Listens no longer, and gives the name back. Connections that are pending are deleted, those that have stayed in another thread
+    /// there, by its event loop.
     void close();
     /// The last error as text; empty if there was none.
     QString errorString() const;
