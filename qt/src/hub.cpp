@@ -83,22 +83,15 @@ void Hub::ensureNotifier()
     };
     connect(dispatcher, &QAbstractEventDispatcher::awake, this, beforeLoop);
     connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, beforeLoop);
-    // It goes with the application or the thread. A thread that is started again delivers what is posted here, and the next notifier is
-    // made then.
+    // It goes with the application or the thread. A thread that is started again delivers what is posted, and the next notifier is made
+    // then; at the end of an application what is posted goes, too, and who comes after it makes the next one's notifier.
     connect(dispatcher, &QObject::destroyed, this, [this] {
         delete std::exchange(notifier_, nullptr);
         wakePosted_ = false;
         wakeLater();
+        wakePosted_ = false;
     });
 }
-
-// What is posted at the end of an application goes with it. The next one in the same thread has the same hub.
-static void wakeThisThreadsHub()
-{
-    if (const std::shared_ptr<Hub> hub = thisThreadsHub.lock())
-        QCoreApplication::postEvent(hub.get(), new QEvent(QEvent::User));
-}
-Q_COREAPP_STARTUP_FUNCTION(wakeThisThreadsHub)
 
 void Hub::wakeLater()
 {

@@ -5,8 +5,6 @@
 #include <moorline/qt/backgroundsender.h>
 #endif
 
-#include <QtNetwork/QLocalSocket>
-
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,16 +90,6 @@ class tst_Applications : public QObject {
     Q_OBJECT
 
 private slots:
-    // Before anything else of this application's has to do with local sockets.
-    void oldServer()
-    {
-        NOT_WITH_QT("it is deaf");
-        QLocalSocket client;
-        client.connectToServer(left->server.fullServerName());
-        EVENTUALLY_BY_EVENT(left->server.hasPendingConnections());
-        delete left->server.nextPendingConnection();
-    }
-
     // Events come by the dispatcher of the application that is there.
     void newConnections()
     {
