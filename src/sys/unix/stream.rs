@@ -21,7 +21,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 
 /// Up to so many bytes, copying pieces together costs less than what sendmsg(2) costs more than send(2).
-const WORTH_GATHERING: usize = 1536;
+const WORTH_GATHERING: usize = 6 * 1024;
 
 /// The largest size of a buffer that setsockopt(2) takes.
 const LARGEST_BUFFER: usize = i32::MAX as usize;
@@ -137,16 +137,26 @@ impl Stream {
         descriptors: &[BorrowedFd<'_>],
     ) -> rustix::io::Result<usize> {
         let length = pieces.iter().map(|piece| piece.len()).sum();
-        if descriptors.is_empty() && length <= WORTH_GATHERING {
-            let mut gathered = [MaybeUninit::uninit(); WORTH_GATHERING];
-            let mut end = 0;
-            for piece in pieces {
-                gathered[end..end + piece.len()].write_copy_of_slice(piece);
-                end += piece.len();
-            }
-            // SAFETY: the pieces were written there, one behind the other, and so long they are together.
-            return self.send(unsafe { gathered[..length].assume_init_ref() });
+        if !descriptors.is_empty() || length > WORTH_GATHERING {
+            return self.send_where_they_are(pieces, descriptors);
         }
+        let mut gathered = [MaybeUninit::uninit(); WORTH_GATHERING];
+        let mut end = 0;
+        for piece in pieces {
+            gathered[end..end + piece.len()].write_copy_of_slice(piece);
+            end += piece.len();
+        }
+        // SAFETY: the pieces were written there, one behind the other, and so long they are together.
+        self.send(unsafe { gathered[..length].assume_init_ref() })
+    }
+
+    // Not a part of its caller, where each short message would pay for what this one needs.
+    #[inline(never)]
+    fn send_where_they_are<const N: usize>(
+        &self,
+        pieces: [&[u8]; N],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> rustix::io::Result<usize> {
         self.let_through(true)?;
         let pieces = pieces.map(IoSlice::new);
         if descriptors.len() > DESCRIPTORS_LIMIT {
