@@ -572,7 +572,7 @@ private slots:
         int turns = 0;
         QTimer others;
         connect(&others, &QTimer::timeout, this, [&] {
-            if (messages > 500000) {
+            if (messages > 100000) {
                 fewest = std::min(fewest, messages - before);
                 ++turns;
             }
