@@ -314,10 +314,10 @@ impl Server {
 
 impl Listening {
     fn end(self) -> Result<()> {
-        // The name goes first: as long as it is there, it leads to a server that listens.
-        let released = self.claim.map_or(Ok(()), Claim::release);
+        // Whoever waits does not wait for the file system, which may take its time.
         self.endpoint.close();
-        released
+        // The name goes before the socket: as long as it is there, it leads to one that listens.
+        self.claim.map_or(Ok(()), Claim::release)
     }
 }
 

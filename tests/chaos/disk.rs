@@ -7,14 +7,18 @@ use moorline::{Server, ServerOptions, Socket, SocketOptions, Status};
 use std::path::Path;
 use std::process::Command;
 
-/// A small disk in memory, until it is dropped.
+/// A small disk, until it is dropped.
 struct Disk(tempfile::TempDir);
 
 impl Disk {
-    /// None for those who may not mount.
+    /// One in memory; none for those who may not mount.
     fn mount(options: &str) -> Option<Disk> {
+        Disk::mount_from(&["-t", "tmpfs", "-o", options, "moorline-chaos"])
+    }
+
+    fn mount_from(arguments: &[&str]) -> Option<Disk> {
         let place = tempfile::tempdir().unwrap();
-        let mounted = run("mount", &["-t", "tmpfs", "-o", options, "moorline-chaos"], place.path());
+        let mounted = run("mount", arguments, place.path());
         if !mounted {
             println!("skipped: only root mounts a disk");
         }
@@ -23,6 +27,21 @@ impl Disk {
 
     fn path(&self) -> &Path {
         self.0.path()
+    }
+}
+
+/// Changes wait until it is dropped.
+struct Frozen<'a>(&'a Path);
+
+impl Frozen<'_> {
+    fn new(disk: &Path) -> Option<Frozen<'_>> {
+        run("fsfreeze", &["--freeze"], disk).then_some(Frozen(disk))
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        run("fsfreeze", &["--unfreeze"], self.0);
     }
 }
 
@@ -98,4 +117,27 @@ fn a_read_only_disk_is_said_and_what_stayed_on_it_is_recovered() {
     if let Some(disk) = Disk::mount("size=64k") {
         Actor::start("use a read-only disk", disk.path()).ends_well();
     }
+}
+
+/// A disk may take its time to remove a file, as one over a network does, or one that is just being copied. Whoever waits for a connection
+/// is not kept waiting by that.
+#[test]
+fn who_waits_at_a_server_that_is_closed_on_a_frozen_disk_is_woken() {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    image.as_file().set_len(4 << 20).unwrap();
+    let disk = run("mkfs.ext4", &["-q"], image.path())
+        .then(|| Disk::mount_from(&["-o", "loop", &*image.path().to_string_lossy()]));
+    let Some(disk) = disk.flatten() else { return };
+    let server = listen(disk.path()).unwrap();
+    let Some(frozen) = Frozen::new(disk.path()) else { return };
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| server.accept(WATCHDOG).err().map(|error| error.status()));
+        let closes = scope.spawn(|| server.close().unwrap());
+        let waited = waits.join();
+        drop(frozen);
+        closes.join().unwrap();
+        // Not listening, if it was closed before that began to wait.
+        assert!([Some(Status::Closed), Some(Status::InvalidState)].contains(&waited.unwrap()));
+    });
+    assert!(!disk.path().join("server").exists());
 }
