@@ -8,6 +8,7 @@ use crate::name::{Name, Scope};
 use crate::policy::Policy;
 use crate::slot::{Filling, Slot};
 use crate::socket::{MessageOptions, Socket, SocketOptions};
+use crate::sync::{Condvar, Mutex};
 use crate::sys::{self, Listener, Place, RawDescriptor, Stream};
 use crate::testkit::faults::{FaultPlan, Role};
 use std::ffi::{OsStr, OsString};
@@ -58,6 +59,7 @@ pub struct Server {
     accepted_count: AtomicU64,
     refused_count: AtomicU64,
     listening: Slot<Listening>,
+    ending: Turns,
 }
 
 struct Listening {
@@ -83,6 +85,7 @@ impl Server {
             accepted_count: AtomicU64::new(0),
             refused_count: AtomicU64::new(0),
             listening: Slot::default(),
+            ending: Turns::default(),
         }
     }
 
@@ -284,12 +287,13 @@ impl Server {
 
     /// Stops listening and gives the name back; calls that wait end with `Closed`, and so does one that is just making it
     /// listen. Connections that nobody accepted are reset; accepted ones live on. The server may listen again. That it does
-    /// not listen is fine.
+    /// not listen is fine. While another thread closes it, this waits until that is done, so that the name is free afterwards.
     ///
     /// # Errors
     ///
     /// Of the system, when the file could not be removed. It does not listen any more even so.
     pub fn close(&self) -> Result<()> {
+        let _turn = self.ending.take();
         self.listening.take().map_or(Ok(()), Listening::end)
     }
 
@@ -321,6 +325,35 @@ impl Listening {
     }
 }
 
+/// One at a time. A forked child does not wait for its parent's threads, which it does not have.
+#[derive(Default)]
+struct Turns {
+    /// The process whose turn it is.
+    taken: Mutex<Option<u32>>,
+    ended: Condvar,
+}
+
+struct Turn<'a>(&'a Turns);
+
+impl Turns {
+    fn take(&self) -> Turn<'_> {
+        let process = Some(sys::process_id());
+        let mut taken = self.taken.lock();
+        while *taken == process {
+            self.ended.wait(&mut taken);
+        }
+        *taken = process;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.taken.lock() = None;
+        self.0.ended.notify_one();
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Nobody is left to tell. Who wants to know calls close.
@@ -335,6 +368,13 @@ fn not_listening() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_only_the_parent_has() {
+        let forked = Turns { taken: Mutex::new(Some(sys::process_id() ^ 1)), ..Turns::default() };
+        drop(forked.take());
+        drop(forked.take());
+    }
 
     #[test]
     fn who_was_destroyed_does_not_listen_again() {

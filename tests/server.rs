@@ -285,6 +285,34 @@ fn who_closes_a_server_while_it_claims_a_name_ends_that() {
     panic!("the claim was always held up");
 }
 
+/// Whichever of them removes the file.
+#[test]
+fn when_one_of_two_that_close_a_server_has_done_so_the_name_is_free() {
+    const ROUNDS: usize = 2000;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("name");
+    let server = Server::new(ServerOptions::default());
+    let meeting = Barrier::new(2);
+    let close = || {
+        meeting.wait();
+        server.close().unwrap();
+        let is_free = !path.exists();
+        meeting.wait();
+        is_free
+    };
+    let free = thread::scope(|scope| {
+        let other = scope.spawn(|| (0..ROUNDS).filter(|_| close()).count());
+        let free = (0..ROUNDS)
+            .filter(|_| {
+                server.listen(&path).unwrap();
+                close()
+            })
+            .count();
+        [free, other.join().unwrap()]
+    });
+    assert_eq!(free, [ROUNDS; 2]);
+}
+
 #[test]
 fn a_link_that_is_turned_all_the_time_costs_no_live_server_its_name() {
     const TRIES: usize = 4000;

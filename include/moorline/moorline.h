@@ -1239,7 +1239,7 @@ moorline_status moorline_server_descriptor(moorline_server *server,
 /**
  * Stops listening and gives the name back. Calls that wait or are just making it listen end with MOORLINE_CLOSED,
  * connections that nobody accepted are reset, accepted ones live on. The server may listen again. That it does not listen
- * is fine.
+ * is fine. While another thread closes it, this waits until that is done, so that the name is free afterwards.
  *
  * @param server  any server
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT; the system's reason when the
@@ -1251,7 +1251,7 @@ MOORLINE_NODISCARD
 moorline_status moorline_server_close(moorline_server *server);
 
 /**
- * Closes the server and makes its handle stale. Calls that wait end with MOORLINE_CLOSED.
+ * Closes the server, as moorline_server_close does, and makes its handle stale. Calls that wait end with MOORLINE_CLOSED.
  *
  * @param server  any server
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT

@@ -287,7 +287,7 @@ pub unsafe extern "C" fn moorline_server_descriptor(
 
 /// Stops listening and gives the name back. Calls that wait or are just making it listen end with MOORLINE_CLOSED,
 /// connections that nobody accepted are reset, accepted ones live on. The server may listen again. That it does not listen
-/// is fine.
+/// is fine. While another thread closes it, this waits until that is done, so that the name is free afterwards.
 ///
 /// @param server  any server
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT; the system's reason when the
@@ -299,7 +299,7 @@ pub unsafe extern "C" fn moorline_server_close(server: *mut moorline_server) -> 
     guard(|| handle::get::<Server>(server)?.close())
 }
 
-/// Closes the server and makes its handle stale. Calls that wait end with MOORLINE_CLOSED.
+/// Closes the server, as moorline_server_close does, and makes its handle stale. Calls that wait end with MOORLINE_CLOSED.
 ///
 /// @param server  any server
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
