@@ -24,6 +24,9 @@ const ATTEMPTS: u32 = 100;
 /// How often, in all, a claim pauses for the lock that recovering needs, and how long. A holder has it for microseconds.
 const LOCK_PAUSES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
+/// As often, and as long, do those pause that go on without it.
+const SHORT_LOCK_PAUSES: u32 = 100;
+const SHORT_LOCK_PAUSE: Duration = Duration::from_micros(200);
 /// A server made without this library binds first and can be asked an instant later. What looks dead is asked again.
 const SETTLE: Duration = Duration::from_millis(2);
 
@@ -105,6 +108,8 @@ impl Claim {
     /// before the listening socket is closed, so that nobody sees the name dead.
     pub fn release(self) -> Result<()> {
         if self.process == sys::process_id() {
+            // Between the look at the file and its removal nobody shall take the name over. Others that give theirs back may.
+            let _lock = lock_if_possible(|| self.directory.try_share());
             self.directory.remove_same(&self.file, self.identity)?;
         }
         Ok(())
@@ -144,6 +149,8 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
         Err(error) if error.status() == Status::NotFound => return Ok(()),
         parts => parts?,
     };
+    // Its server may be just about to remove the file, and must not have seen it before and remove another's afterwards; nor must this.
+    let _lock = lock_if_possible(|| directory.try_lock());
     match directory.look(&file)? {
         None => Ok(()),
         Some((FileKind::Other(what), _)) => Err(in_use(&format!("remove {}: it is {what}", path.display()))),
@@ -309,6 +316,17 @@ fn lock(directory: &Directory, patience: &mut Patience) -> Result<impl Drop + us
     }
 }
 
+/// The lock, for what must not fail without it: another user may keep it, and the directory may not be readable.
+fn lock_if_possible<L>(try_lock: impl Fn() -> Result<Option<L>>) -> Option<L> {
+    for _ in 0..SHORT_LOCK_PAUSES {
+        match try_lock() {
+            Ok(None) => std::thread::sleep(SHORT_LOCK_PAUSE),
+            answer => return answer.ok().flatten(),
+        }
+    }
+    None
+}
+
 fn in_use(why: &str) -> Error {
     Error::new(Status::NameInUse, why)
 }
@@ -430,6 +448,31 @@ mod tests {
         assert_eq!(status(take(&path)), Status::NameInUse);
         claim.release().unwrap();
         assert_eq!((state(&path).unwrap(), listed()), (NameState::Absent, 0));
+    }
+
+    /// Else a server that is just about to remove its file may remove that of who has taken its name over.
+    #[test]
+    fn who_gives_a_name_back_and_who_takes_it_over_keep_out_of_each_others_way_if_they_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("name");
+        let locks = Directory::open(directory.path()).unwrap();
+        let waits = |act: &dyn Fn() -> Result<()>| {
+            let begun = Instant::now();
+            act().unwrap();
+            assert!(begun.elapsed() >= SHORT_LOCK_PAUSE * SHORT_LOCK_PAUSES, "{:?}", begun.elapsed());
+            assert!(!path.exists());
+        };
+        let claim = Mutex::new(Some(take(&path).unwrap()));
+        let give_back = || claim.lock().take().map_or(Ok(()), |(claim, _listener)| claim.release());
+        let held = locks.try_lock().unwrap().unwrap();
+        waits(&give_back);
+        drop(held);
+        let held = locks.try_share().unwrap().unwrap();
+        // Those who give names back do not wait for each other.
+        *claim.lock() = Some(take(&path).unwrap());
+        assert!(locks.try_share().unwrap().is_some());
+        waits(&|| remove(&path));
+        drop(held);
     }
 
     #[test]

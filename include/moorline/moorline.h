@@ -1083,7 +1083,7 @@ moorline_status moorline_name_state(const char *name,
  *         as moorline_name_resolve; MOORLINE_PERMISSION_DENIED; MOORLINE_NOT_SUPPORTED for an abstract name;
  *         MOORLINE_LIMIT_REACHED
  *
- * Does not block. Any thread.
+ * Does not block, except for milliseconds while others take or give back names of the directory. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_name_remove(const char *name,
@@ -1245,7 +1245,7 @@ moorline_status moorline_server_descriptor(moorline_server *server,
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT; the system's reason when the
  *         file could not be removed, and even then it does not listen any more
  *
- * Does not block. Any thread.
+ * Does not block, except for milliseconds while a name of the same directory is recovered or taken over. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_server_close(moorline_server *server);

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn moorline_name_state(
 ///         as moorline_name_resolve; MOORLINE_PERMISSION_DENIED; MOORLINE_NOT_SUPPORTED for an abstract name;
 ///         MOORLINE_LIMIT_REACHED
 ///
-/// Does not block. Any thread.
+/// Does not block, except for milliseconds while others take or give back names of the directory. Any thread.
 ///
 /// # Safety
 ///

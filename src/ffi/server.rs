@@ -293,7 +293,7 @@ pub unsafe extern "C" fn moorline_server_descriptor(
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT; the system's reason when the
 ///         file could not be removed, and even then it does not listen any more
 ///
-/// Does not block. Any thread.
+/// Does not block, except for milliseconds while a name of the same directory is recovered or taken over. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_server_close(server: *mut moorline_server) -> moorline_status {
     guard(|| handle::get::<Server>(server)?.close())

@@ -162,10 +162,19 @@ impl Directory {
     /// Tries to lock the directory against others that do so too; None while another has it. The lock is flock(2) on
     /// the directory itself: it leaves no file, and ends with its process. It takes a directory that this user may read.
     pub fn try_lock(&self) -> Result<Option<DirectoryLock>, Error> {
+        self.try_lock_by(FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// As `try_lock`, but others may share it.
+    pub fn try_share(&self) -> Result<Option<DirectoryLock>, Error> {
+        self.try_lock_by(FlockOperation::NonBlockingLockShared)
+    }
+
+    fn try_lock_by(&self, operation: FlockOperation) -> Result<Option<DirectoryLock>, Error> {
         let lock = || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = rustix::fs::openat(&self.descriptor, ".", flags, Mode::empty())?;
-            match rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+            match rustix::fs::flock(&opened, operation) {
                 Ok(()) => Ok(Some(DirectoryLock(opened))),
                 Err(Errno::WOULDBLOCK) => Ok(None),
                 Err(errno) => Err(errno),

@@ -214,6 +214,10 @@ impl Directory {
         match self.0 {}
     }
 
+    pub fn try_share(&self) -> Result<Option<DirectoryLock>, Error> {
+        match self.0 {}
+    }
+
     pub fn probe(&self, _file: &OsStr) -> Result<Option<Liveness>, Error> {
         match self.0 {}
     }
