@@ -21,7 +21,8 @@ pub struct ServerOptions {
     /// Where a plain name lives.
     pub scope: Scope,
     /// The permission bits of the socket file, exactly, whatever the umask; whoever may write may connect: unix(7).
-    /// None: 0600, this user only. Abstract names have no permissions.
+    /// None: 0600, this user only. Abstract names have no permissions. Without the owner's right to write, a name whose server was
+    /// killed is not recovered.
     pub mode: Option<u32>,
     /// Connections that may wait to be accepted, exactly, at least one. None: as many as the system allows.
     pub backlog: Option<u32>,
@@ -103,11 +104,12 @@ impl Server {
 
     /// Listens under a name. When this returns, the name leads here.
     ///
-    /// A name whose server died is taken over; a live server's never.
+    /// A name whose server died is taken over, if this user may write to its file; a live server's never.
     ///
     /// # Errors
     ///
-    /// Of the name, as [`Name::resolve`] says. `NameInUse`: a server has it, or something that is no socket. `NotFound`:
+    /// Of the name, as [`Name::resolve`] says. `NameInUse`: a server has it, or something that is no socket; or a socket file that
+    /// this user may not write to, of which nobody can tell whether its server is alive. `NotFound`:
     /// its directory is missing. `PermissionDenied`, also if the name is dead and this user may not remove it, or not read
     /// its directory, as recovering takes. `InvalidState`: it listens already, or another thread is just making it listen. `Closed`: another thread closed it meanwhile. `InvalidArgument`: the mode has other bits than permissions.
     /// `LimitReached`: no descriptors left.

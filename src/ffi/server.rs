@@ -21,7 +21,8 @@ pub struct moorline_server_options {
     /// MOORLINE_SCOPE_*: where plain names live.
     pub scope: u32,
     /// Permission bits of the socket file, exactly these whatever the umask; who may write may connect. 0: 0600, this user
-    /// only. Abstract names have no permissions.
+    /// only. Abstract names have no permissions. Without the owner's right to write, a name whose server was killed is not
+    /// recovered.
     pub mode: u32,
     /// Connections that may wait to be accepted, exactly. 0: as many as the system allows.
     pub backlog: u32,
@@ -75,12 +76,13 @@ pub unsafe extern "C" fn moorline_server_create(
     })
 }
 
-/// Listens under a name. When this returns, the name leads here. A name whose server died is taken over; a live server's
-/// never.
+/// Listens under a name. When this returns, the name leads here. A name whose server died is taken over, if this user may
+/// write to its file; a live server's never.
 ///
 /// @param server  a server that does not listen
 /// @param name    a plain name, or an absolute path
-/// @return MOORLINE_OK; MOORLINE_NAME_IN_USE (a server has it, or something that is no socket); MOORLINE_NAME_INVALID;
+/// @return MOORLINE_OK; MOORLINE_NAME_IN_USE (a server has it, or something that is no socket; or a socket file that this user
+///         may not write to, of which nobody can tell whether its server is alive); MOORLINE_NAME_INVALID;
 ///         MOORLINE_NAME_TOO_LONG; MOORLINE_NOT_FOUND (its directory is missing); MOORLINE_PERMISSION_DENIED (also: the
 ///         name is dead, and this user may not remove it or not read the directory, as recovering takes);
 ///         MOORLINE_INVALID_STATE (it listens already, or another thread is just making it listen); MOORLINE_CLOSED (another

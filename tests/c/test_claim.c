@@ -258,6 +258,39 @@ static void test_a_dead_name_of_another_user(void)
     CHECK_SYSTEM(unlink(file.text));
 }
 
+static void listen_on_what_may_not_be_asked(int line, void *context)
+{
+    (void)line;
+    CHECK_SYSTEM(setgid(65534));
+    CHECK_SYSTEM(setuid(65534));
+    moorline_server *server = new_server();
+    CHECK_STATUS(moorline_server_listen(server, context), MOORLINE_NAME_IN_USE);
+    struct path own = in_test_directory("own");
+    CHECK_SYSTEM(close(raw_listen(own.text)));
+    CHECK_SYSTEM(chmod(own.text, 0060));
+    CHECK_STATUS(moorline_server_listen(server, own.text), MOORLINE_NAME_IN_USE);
+    CHECK_SYSTEM(chmod(own.text, 0200));
+    CHECK_OK(moorline_server_listen(server, own.text));
+    CHECK_OK(moorline_server_destroy(server));
+}
+
+/* Whether a server is alive is told to those who may write to its file. */
+static void test_a_dead_name_that_may_not_be_asked(void)
+{
+    if (getuid() != 0) {
+        skip("only root can be two users");
+        return;
+    }
+    struct path file = in_test_directory("name");
+    CHECK_SYSTEM(chmod(test_directory(), 01777));
+    CHECK_SYSTEM(close(raw_listen(file.text)));
+    CHECK_SYSTEM(chmod(file.text, 0600));
+    struct child child = child_start(listen_on_what_may_not_be_asked, file.text);
+    child_expect_success(&child);
+    CHECK_NUMBER(files_in(test_directory()), 1);
+    CHECK_SYSTEM(unlink(file.text));
+}
+
 /* The first of the names under which a claim of this one binds: FNV-1a of the name. */
 static struct path private_name_of(const char *name)
 {
@@ -415,6 +448,7 @@ int main(void)
     RUN(test_remove_is_the_explicit_take_over);
     RUN(test_plain_c_servers);
     RUN(test_a_dead_name_of_another_user);
+    RUN(test_a_dead_name_that_may_not_be_asked);
     RUN(test_what_another_user_left_half_way);
     RUN(test_a_directory_that_may_not_be_read);
     RUN(test_a_private_name_that_cannot_be_removed);
