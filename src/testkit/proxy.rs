@@ -3,7 +3,7 @@
 use super::faults::{Direction, FaultPlan};
 use super::tap::Tap;
 use super::text::visible;
-use super::wire::{Link, Wire};
+use super::wire::{Link, Want, Wire};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result, Status};
 use crate::gate::Gate;
@@ -54,7 +54,7 @@ impl Default for ProxyOptions {
 pub struct ProxyStatistics {
     /// Clients accepted, those included that could not be connected to the target.
     pub accepted: u64,
-    /// Of these, those that could not be connected to the target.
+    /// Of these, those that could not be connected to the target, or that the proxy has broken for want of descriptors or memory.
     pub not_connected: u64,
     /// Bytes passed on to the server.
     pub to_server: u64,
@@ -82,7 +82,13 @@ struct Shared {
     wire: Wire,
     /// Shut when it stops.
     open: Gate,
-    failures: Mutex<Vec<String>>,
+    failures: Arc<Failures>,
+}
+
+/// What has failed, of which the connections tell as well.
+#[derive(Default)]
+struct Failures {
+    lines: Mutex<Vec<String>>,
     not_connected: AtomicU64,
 }
 
@@ -111,8 +117,7 @@ impl Proxy {
             options,
             wire: Wire::new()?,
             open: Gate::default(),
-            failures: Mutex::default(),
-            not_connected: AtomicU64::new(0),
+            failures: Arc::default(),
         });
         shared.server.listen_on(name.clone())?;
         // Only now is there something that a link can lead to.
@@ -143,21 +148,22 @@ impl Proxy {
     pub fn statistics(&self) -> ProxyStatistics {
         ProxyStatistics {
             accepted: self.shared.server.statistics().accepted,
-            not_connected: self.shared.not_connected.load(Ordering::Relaxed),
+            not_connected: self.shared.failures.not_connected.load(Ordering::Relaxed),
             to_server: self.shared.wire.passed(Direction::ToServer),
             to_client: self.shared.wire.passed(Direction::ToClient),
         }
     }
 
-    /// What failed, a line each, which are taken with this: clients that could not be connected to the target, and accepts, each of
-    /// these once, however often it was tried again. At most ten thousand are kept.
+    /// What failed, a line each, which are taken with this: clients that could not be connected to the target; what came on a connection
+    /// and could not be received for want of descriptors or memory, which breaks it, or passed on, which is tried again; and accepts. What
+    /// is tried again is told once, however often that is. At most ten thousand are kept.
     pub fn take_failures(&self) -> Vec<String> {
-        std::mem::take(&mut *self.shared.failures.lock())
+        std::mem::take(&mut *self.shared.failures.lines.lock())
     }
 
     /// Takes the failures if `take` does, and gives its answer.
     pub(crate) fn take_failures_by(&self, take: impl FnOnce(&[String]) -> Result<()>) -> Result<()> {
-        let mut failures = self.shared.failures.lock();
+        let mut failures = self.shared.failures.lines.lock();
         take(&failures)?;
         failures.clear();
         Ok(())
@@ -210,7 +216,7 @@ impl Shared {
                     // Told before the client is closed, which is when somebody may ask.
                     match self.connect() {
                         Ok(server) => self.carry(client, server),
-                        Err(error) => self.could_not_connect(&error),
+                        Err(error) => self.failures.could_not_connect(&error),
                     }
                 }
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
@@ -218,7 +224,7 @@ impl Shared {
                 Err(error) => {
                     let failure = error.to_string();
                     if told.as_ref() != Some(&failure) {
-                        self.tell(&failure);
+                        self.failures.tell(&failure);
                         told = Some(failure);
                     }
                     pause();
@@ -246,21 +252,31 @@ impl Shared {
     fn carry(&self, client: Socket, server: Socket) {
         let conversation = self.options.tap.as_ref().map(|tap| tap.open(client.peer_credentials().ok()));
         let schedules = self.options.faults.as_ref().map(FaultPlan::schedules).unwrap_or_default();
-        if let Err(error) = self.wire.carry(Link::new([client, server], schedules, conversation)) {
-            self.could_not_connect(&error);
+        let number = self.server.statistics().accepted;
+        let failures = self.failures.clone();
+        let wanting = Box::new(move |want, error: &Error| {
+            if want == Want::Breaks {
+                failures.not_connected.fetch_add(1, Ordering::Relaxed);
+            }
+            failures.tell(&format!("connection {number}: {error}"));
+        });
+        if let Err(error) = self.wire.carry(Link::new([client, server], schedules, conversation, wanting)) {
+            self.failures.could_not_connect(&error);
         }
     }
+}
 
+impl Failures {
     fn could_not_connect(&self, error: &Error) {
         self.not_connected.fetch_add(1, Ordering::Relaxed);
         self.tell(&error.to_string());
     }
 
     fn tell(&self, failure: &str) {
-        let mut failures = self.failures.lock();
-        if failures.len() < FAILURES {
+        let mut lines = self.lines.lock();
+        if lines.len() < FAILURES {
             // It has names in it, with which it stays one line.
-            failures.push(visible(failure));
+            lines.push(visible(failure));
         }
     }
 }

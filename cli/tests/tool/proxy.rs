@@ -1,10 +1,14 @@
 //! `proxy`: each fault, when it happens and when it does not.
 
-use crate::support::{Ended, Place, Running, converse, read_exactly, read_to_end};
+use crate::support::{Ended, Place, Running, converse, may_exceed_limits, read_exactly, read_to_end};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 /// An echo and a proxy before it.
@@ -339,4 +343,65 @@ fn faults_that_are_only_counted_are_said_to_be_so() {
         (ended.errors.lines().count(), ended.errors.lines().last()),
         (10_000, Some(&*format!("moorline: {last}")))
     );
+}
+
+/// A proxy that may have so many descriptors.
+fn limited(place: &Place, descriptors: &str) -> Running {
+    let line = "ulimit -n \"$1\"; exec \"$0\" proxy wire server --json";
+    let mut command = place.any_command("sh");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_moorline"), descriptors]);
+    Running::of(command)
+}
+
+/// Sends a byte, and so many duplicates of a descriptor with it.
+fn send_descriptors(peer: &UnixStream, count: usize) {
+    let file = tempfile::tempfile().unwrap();
+    let descriptors = vec![file.as_fd(); count];
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(count))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    sendmsg(peer, &[IoSlice::new(b"x")], &mut control, SendFlags::NOSIGNAL).unwrap();
+}
+
+#[test]
+fn descriptors_that_it_cannot_receive_break_the_connection_and_are_told() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.path("server")).unwrap();
+    let proxy = limited(&place, "60");
+    let client = place.connect("wire");
+    let mut accepted = server.accept().unwrap().0;
+    send_descriptors(&client, 100);
+    assert_eq!(read_to_end(&mut accepted), b"");
+    let ended = proxy.interrupt();
+    let report = ended.json();
+    assert_eq!((ended.code, &report["not_connected"]), (Some(1), &1.into()));
+    let told = "connection 1: receive descriptors: a limit is reached";
+    assert!(ended.errors.contains(told), "{}", ended.errors);
+    assert!(report["failures"][0].as_str().unwrap().starts_with(told), "{report}");
+}
+
+/// As unix(7) says of ETOOMANYREFS.
+#[test]
+fn descriptors_that_it_cannot_pass_on_yet_are_told_and_passed_on_later() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.path("server")).unwrap();
+    let proxy = limited(&place, "60");
+    if may_exceed_limits(&proxy.id().to_string()) {
+        eprintln!("left out: this user's processes may have any number of descriptors on their way");
+        return;
+    }
+    let on_their_way = UnixStream::pair().unwrap();
+    send_descriptors(&on_their_way.0, 100);
+    let client = place.connect("wire");
+    let mut accepted = server.accept().unwrap().0;
+    send_descriptors(&client, 1);
+    let told = proxy.error();
+    assert!(told.contains("connection 1: pass on what came: a limit is reached"), "{told}");
+    drop(on_their_way);
+    assert_eq!(read_exactly(&mut accepted, 1), b"x");
+    drop((client, accepted));
+    let ended = proxy.interrupt();
+    let report = ended.json();
+    assert_eq!((ended.code, &report["to_server"]), (Some(0), &1.into()), "{}", ended.errors);
+    assert_eq!(report["failures"].as_array().unwrap().len(), 1, "{report}");
 }

@@ -100,8 +100,18 @@ impl Place {
 
 /// The signals that a process ignores, a bit each from the first on.
 pub fn ignored_signals(process: &str) -> u64 {
+    mask_of(process, "SigIgn")
+}
+
+/// Whether a process may have more than its limits: CAP_SYS_ADMIN or CAP_SYS_RESOURCE of capabilities(7).
+pub fn may_exceed_limits(process: &str) -> bool {
+    mask_of(process, "CapEff") & (1 << 21 | 1 << 24) != 0
+}
+
+/// A line of proc_pid_status(5) that is a mask.
+fn mask_of(process: &str, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(":\t")).unwrap();
     u64::from_str_radix(mask, 16).unwrap()
 }
 

@@ -68,8 +68,9 @@ public:
         });
     }
 
-    /// Clients that could not be connected to the target, and accepts that failed, each of these once, however often it was tried
-    /// again; a line each, which is taken with this. Never blocks. Errors: invalid_argument (empty), stale_handle.
+    /// Clients that could not be connected to the target; what came on a connection and could not be received for want of descriptors
+    /// or memory, which breaks it, or passed on, which is tried again; and accepts that failed. What is tried again is told once,
+    /// however often that is; a line each, which is taken with this. Never blocks. Errors: invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<std::string> take_failures() noexcept {
         return detail::text([this](char* buffer, std::size_t capacity, std::size_t* needed) {
             return moorline_proxy_take_failures(native_handle(), buffer, capacity, needed);

@@ -128,8 +128,9 @@ pub unsafe extern "C" fn moorline_proxy_full_name(
     })
 }
 
-/// Clients that could not be connected to the target, and accepts that failed, each of these once, however often it was tried again;
-/// a line each, at most ten thousand. They are taken with this, if there is room for all. Also of a stopped proxy.
+/// Clients that could not be connected to the target; what came on a connection and could not be received for want of descriptors or
+/// memory, which breaks it, or passed on, which is tried again; and accepts that failed. What is tried again is told once, however often
+/// that is; a line each, at most ten thousand. They are taken with this, if there is room for all. Also of a stopped proxy.
 ///
 /// @param proxy     any proxy
 /// @param buffer    room for the text and a NUL; may be NULL if capacity is 0

@@ -40,6 +40,16 @@ struct Log {
 /// There are at most so many lines, the last of which says so.
 const LINES: usize = 10_000;
 
+impl Log {
+    fn add(&mut self, line: impl FnOnce() -> String) {
+        match LINES - self.lines.len() {
+            0 => {}
+            1 => self.lines.push("what else happens is only counted".to_owned()),
+            _ => self.lines.push(line()),
+        }
+    }
+}
+
 impl FaultLog {
     pub fn count(&self, counter: impl Fn(&mut FaultCounts) -> &mut u64) {
         *counter(&mut self.0.lock().counts) += 1;
@@ -47,13 +57,14 @@ impl FaultLog {
 
     /// Counts it, and says it with a line.
     pub fn note(&self, counter: impl Fn(&mut FaultCounts) -> &mut u64, line: impl FnOnce() -> String) {
-        let Log { counts, lines } = &mut *self.0.lock();
-        *counter(counts) += 1;
-        match LINES - lines.len() {
-            0 => {}
-            1 => lines.push("what else happens is only counted".to_owned()),
-            _ => lines.push(line()),
-        }
+        let mut log = self.0.lock();
+        *counter(&mut log.counts) += 1;
+        log.add(line);
+    }
+
+    /// Says what was not planned, with a line.
+    pub fn tell(&self, line: &str) {
+        self.0.lock().add(|| line.to_owned());
     }
 
     pub fn lines(&self) -> Vec<String> {

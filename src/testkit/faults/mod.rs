@@ -157,7 +157,8 @@ impl FaultPlan {
         self.0.log.counts()
     }
 
-    /// What went wrong so far, a line each: which connection, in which direction, at which byte. Of ten thousand lines the last says
+    /// What went wrong so far, a line each: which connection, in which direction, at which byte. That there were too few descriptors, or
+    /// too little memory, for what came on a connection is told as well, although it was not planned. Of ten thousand lines the last says
     /// that what else happens is only counted.
     pub fn happened(&self) -> Vec<String> {
         self.0.log.lines()
@@ -203,7 +204,10 @@ impl FaultPlan {
             Role::Server => [stream, inner],
         };
         let schedules = schedules(faults, number, log);
-        wire.carry(Link::new(sides, schedules, None))?;
+        let failing = log.clone();
+        let wanting =
+            Box::new(move |_, error: &Error| failing.tell(&format!("connection {number}: {error}")));
+        wire.carry(Link::new(sides, schedules, None, wanting))?;
         log.count(|counts| &mut counts.connections);
         Ok(outer)
     }

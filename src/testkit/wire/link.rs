@@ -1,7 +1,7 @@
 //! Two sockets whose bytes go to each other, and whatever a schedule makes of them.
 
 use crate::deadline::Timeout;
-use crate::error::Status;
+use crate::error::{Error, Result, Status};
 use crate::socket::{self, Socket, is_would_block};
 use crate::sys::{self, BorrowedDescriptor, Descriptor};
 use crate::testkit::faults::Direction;
@@ -21,11 +21,24 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes passed on, to the server and to the client.
 pub(super) type Passed = [AtomicU64; 2];
 
+/// What this process, or its system, lacked descriptors or memory for, which neither side of a link is to blame for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// It is tried again until there are enough.
+    Waits,
+    /// What came is lost, so the link breaks.
+    Breaks,
+}
+
+/// Told of it, before the sides of the link see any of it.
+pub(crate) type Wanting = Box<dyn Fn(Want, &Error) + Send>;
+
 /// Two sockets whose bytes go to each other: the client's side and the server's.
 pub(crate) struct Link {
     pub(super) sides: [Socket; 2],
     flows: [Flow; 2],
     tap: Option<Conversation>,
+    wanting: Wanting,
     /// When it is looked at again, whatever its sides do.
     pub(super) alarm: Option<Instant>,
 }
@@ -41,27 +54,29 @@ struct Flow {
     descriptors: Vec<Descriptor>,
     /// The piece is held back until then.
     held: Option<Instant>,
-    receipt: Receipt,
+    retry: Retry,
+    /// It was told that it waits for want of something.
+    wants: bool,
     /// The sender will send no more, or is not listened to any more.
     ended: bool,
     /// The receiver has been told so.
     told: bool,
 }
 
-/// When it is asked again whether the piece before was received.
-struct Receipt {
+/// When it is asked again whether the piece before was received, or whether the system has what it takes to pass this one on.
+struct Retry {
     again: Option<Instant>,
     pause: Duration,
 }
 
-impl Default for Receipt {
+impl Default for Retry {
     fn default() -> Self {
-        Receipt { again: None, pause: FIRST_PAUSE }
+        Retry { again: None, pause: FIRST_PAUSE }
     }
 }
 
-impl Receipt {
-    /// When, as it was not by now. Each time it is waited for longer, as somebody may not read for a long time.
+impl Retry {
+    /// When, as it was not so by now. Each time it is waited for longer, as somebody may not read for a long time.
     fn ask_again(&mut self, now: Instant) -> Instant {
         if let Some(again) = self.again.filter(|again| *again > now) {
             return again;
@@ -84,7 +99,12 @@ pub(super) enum State {
 }
 
 impl Link {
-    pub fn new(sides: [Socket; 2], schedules: [Option<Schedule>; 2], tap: Option<Conversation>) -> Link {
+    pub fn new(
+        sides: [Socket; 2],
+        schedules: [Option<Schedule>; 2],
+        tap: Option<Conversation>,
+        wanting: Wanting,
+    ) -> Link {
         let flows = schedules.map(|schedule| Flow {
             schedule,
             taken: 0,
@@ -92,16 +112,22 @@ impl Link {
             passed: 0,
             descriptors: Vec::new(),
             held: None,
-            receipt: Receipt::default(),
+            retry: Retry::default(),
+            wants: false,
             ended: false,
             told: false,
         });
-        Link { sides, flows, tap, alarm: None }
+        Link { sides, flows, tap, wanting, alarm: None }
+    }
+
+    /// Tells what it breaks by.
+    pub(super) fn breaks_by(&self, error: &Error) {
+        (self.wanting)(Want::Breaks, error);
     }
 
     /// Something happened at one of its sides: a piece was received, perhaps, or will be in a moment.
     pub(super) fn notice(&mut self) {
-        self.flows.iter_mut().for_each(|flow| flow.receipt = Receipt::default());
+        self.flows.iter_mut().for_each(|flow| flow.retry = Retry::default());
     }
 
     /// Carries what can be carried now.
@@ -145,6 +171,14 @@ impl Link {
                 match flow.pass(to, passed) {
                     Ok(None) => continue,
                     Ok(Some(waiting)) => return waiting,
+                    // Too many descriptors are on their way to receivers, or there is no memory, for now; nothing tells when that is over.
+                    // A receiver that leaves meanwhile is another error.
+                    Err(error) if error.status() == Status::LimitReached => {
+                        if !std::mem::replace(&mut flow.wants, true) {
+                            (self.wanting)(Want::Waits, &error);
+                        }
+                        return State::Waiting(Some(flow.retry.ask_again(Instant::now())));
+                    }
                     // The receiver has left. The sender is to see that as it would without us.
                     Err(_) => {
                         flow.drop_piece();
@@ -181,9 +215,16 @@ impl Link {
                     }
                 }
                 Ok(Verdict::Reset) => return State::Over,
-                Err(Status::WouldBlock) => return State::Waiting(None),
-                // What it sent before has been taken.
-                Err(_) => flow.ended = true,
+                Err(error) => match error.status() {
+                    Status::WouldBlock => return State::Waiting(None),
+                    // What it sent before has been taken.
+                    Status::Disconnected => flow.ended = true,
+                    // What the receiver would miss from here on is not the sender's doing: an end would say that it were.
+                    _ => {
+                        self.breaks_by(&error);
+                        return State::Over;
+                    }
+                },
             }
         }
     }
@@ -191,16 +232,16 @@ impl Link {
 
 impl Flow {
     /// Passes on what the receiver takes of the piece; and tells what the rest waits for, unless that is all of it.
-    fn pass(&mut self, to: &Socket, passed: &AtomicU64) -> Result<Option<State>, Status> {
-        let endpoint = to.endpoint().map_err(|error| error.status())?;
+    fn pass(&mut self, to: &Socket, passed: &AtomicU64) -> Result<Option<State>> {
+        let endpoint = to.endpoint()?;
         let cut = self.schedule.as_ref().is_some_and(Schedule::is_cut);
         if self.passed == 0 && cut && !endpoint.source().is_drained() {
-            return Ok(Some(State::Waiting(Some(self.receipt.ask_again(Instant::now())))));
+            return Ok(Some(State::Waiting(Some(self.retry.ask_again(Instant::now())))));
         }
-        self.receipt = Receipt::default();
         let descriptors: Vec<BorrowedDescriptor<'_>> = self.descriptors.iter().map(sys::lend).collect();
         match endpoint.source().send_pieces([&self.piece[self.passed..]], &descriptors) {
             Ok(sent) => {
+                self.retry = Retry::default();
                 self.passed += sent;
                 passed.fetch_add(sent as u64, Ordering::Relaxed);
                 self.descriptors.clear();
@@ -213,29 +254,27 @@ impl Flow {
                 self.descriptors.clear();
                 self.pass(to, passed)
             }
-            Err(_) => Err(Status::Disconnected),
+            Err(errno) => Err(Error::os(errno, "pass on what came")),
         }
     }
 
     /// Takes the next piece from the sender.
-    fn take(&mut self, from: &Socket, buffer: &mut [u8]) -> Result<Verdict, Status> {
+    fn take(&mut self, from: &Socket, buffer: &mut [u8]) -> Result<Verdict> {
         self.drop_piece();
         let room = match &mut self.schedule {
             Some(schedule) => match schedule.room(self.taken, buffer.len()) {
                 Some(room) => room,
                 // Nothing more is taken from it; that it has left is seen all the same.
-                None if from.is_gone() => return Err(Status::Disconnected),
-                None => return Err(Status::WouldBlock),
+                None if from.is_gone() => return Err(Status::Disconnected.into()),
+                None => return Err(Status::WouldBlock.into()),
             },
             None => buffer.len(),
         };
-        let endpoint = from.endpoint().map_err(|error| error.status())?;
-        let (received, descriptors, _) = endpoint
-            .source()
-            .receive_with(&mut buffer[..room], sys::DESCRIPTORS_LIMIT)
-            .map_err(|error| error.status())?;
+        let endpoint = from.endpoint()?;
+        let (received, descriptors, _) =
+            endpoint.source().receive_with(&mut buffer[..room], sys::DESCRIPTORS_LIMIT)?;
         if received == 0 {
-            return Err(Status::Disconnected);
+            return Err(Status::Disconnected.into());
         }
         self.piece.extend_from_slice(&buffer[..received]);
         self.descriptors = descriptors;
@@ -272,7 +311,7 @@ pub(super) mod tests {
         let ((client, near), (far, server)) = (pair(), pair());
         let faults = Faults { direction: Some(Direction::ToServer), ..faults };
         let schedules = FaultPlan::new(faults).unwrap().schedules();
-        (Link::new([near, far], schedules, None), client, server)
+        (Link::new([near, far], schedules, None, Box::new(|_, _| {})), client, server)
     }
 
     /// Each byte comes with a descriptor, and the system ends a read at each of those, so that there are many pieces to take at once.
@@ -323,7 +362,7 @@ pub(super) mod tests {
         let mut now = carry(&mut link) + Duration::from_secs(3600);
         let mut pauses = Vec::new();
         for _ in 0..7 {
-            let again = link.flows[0].receipt.ask_again(now);
+            let again = link.flows[0].retry.ask_again(now);
             pauses.push((again - now).as_millis());
             now = again;
         }

@@ -2,7 +2,7 @@
 
 mod link;
 
-pub(crate) use link::Link;
+pub(crate) use link::{Link, Want};
 
 use super::faults::Direction;
 use crate::deadline::{Deadline, Timeout, wait_until};
@@ -227,8 +227,11 @@ impl Runner {
                         Ok(()) => self.carry(slot),
                         // The poller was closed meanwhile: it is looked at once more, as those are that were there before.
                         Err(_) if self.shared.ended.load(Ordering::SeqCst) => {}
-                        // Only for want of memory or descriptors: it breaks, as it would without us.
-                        Err(_) => self.drop_link(slot),
+                        // Only for want of memory or descriptors.
+                        Err(error) => {
+                            self.links[slot].breaks_by(&error);
+                            self.drop_link(slot);
+                        }
                     }
                 }
                 Order::At(at, call) => self.calls.push((at, call)),
