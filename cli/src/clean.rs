@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Answer {
         match dead_names_in(directory) {
             Ok(names) => dead.extend(names),
             Err(error) => {
-                diagnostics::tell(&format!("moorline: {}: {error}", output::visible(directory)));
+                diagnostics::complain(&format!("{}: {error}", output::visible(directory)));
                 failed = true;
             }
         }
@@ -67,7 +67,7 @@ fn clean(dead: &BTreeSet<PathBuf>, arguments: &Arguments) -> Answer<bool> {
             return Err(Failure::Error("interrupted before all were removed".to_owned()));
         }
         if let Err(reason) = remove(path) {
-            diagnostics::tell(&format!("moorline: {}", output::visible(&reason)));
+            diagnostics::complain(&reason);
             failed = true;
         }
     }

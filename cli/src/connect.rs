@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Answer {
         Err(Unsent::Failed(failure)) => Err(failure),
         Err(Unsent::Unread(error)) => {
             let file = arguments.file.as_deref();
-            let what = file.map_or("the input".to_owned(), |file| file.display().to_string());
+            let what = file.map_or("the input".to_owned(), output::visible);
             Err(Failure::system(format!("read {what}"))(error))
         }
     }
@@ -99,7 +99,7 @@ impl Input {
     /// The file, or the standard input; and what to close when the server has left.
     fn open(file: Option<&Path>) -> Answer<(Input, PipeWriter)> {
         let source = match file {
-            Some(path) => File::open(path).map_err(Failure::system(path.display().to_string()))?,
+            Some(path) => File::open(path).map_err(Failure::system(output::visible(path)))?,
             // Without a buffer before it: what is there is asked of the system.
             None => {
                 io::stdin().as_fd().try_clone_to_owned().map_err(Failure::system("read the input"))?.into()

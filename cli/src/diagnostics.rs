@@ -1,6 +1,7 @@
 //! What is said on the standard error: nobody waits for whoever reads it, but at the end.
 
 use crate::interrupt;
+use crate::output::visible;
 use crate::pipe::{PIECE, write};
 use std::io;
 use std::mem;
@@ -80,6 +81,11 @@ pub fn tell(text: &str) {
             write_said();
         }
     }
+}
+
+/// Says what is the matter, as one line: it has names in it, and words of files and of the system, that others chose.
+pub fn complain(what: &str) {
+    tell(&format!("moorline: {}", visible(what)));
 }
 
 fn write_said() {

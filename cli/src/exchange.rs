@@ -103,7 +103,7 @@ impl Page<'_> {
 
     fn create(path: &Path) -> Answer<Page<'_>> {
         let (file, made) =
-            create_or_open(path).map_err(Failure::system(format!("create {}", path.display())))?;
+            create_or_open(path).map_err(Failure::system(format!("create {}", output::visible(path))))?;
         Ok(Page { path, file, made })
     }
 
@@ -113,7 +113,7 @@ impl Page<'_> {
             self.file.metadata().and_then(|it| if it.is_file() { self.file.set_len(0) } else { Ok(()) });
         prepared
             .and_then(|()| self.file.write_all(text.as_bytes()))
-            .map_err(Failure::system(format!("write {}", self.path.display())))?;
+            .map_err(Failure::system(format!("write {}", output::visible(&self.path))))?;
         self.made = None;
         Ok(())
     }

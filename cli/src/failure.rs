@@ -18,7 +18,7 @@ impl Failure {
     /// Says it on the standard error, unless the output says it already.
     pub fn say(&self) {
         if let Failure::Error(text) = self {
-            diagnostics::tell(&format!("moorline: {text}"));
+            diagnostics::complain(text);
         }
     }
 

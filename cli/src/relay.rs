@@ -115,7 +115,7 @@ fn begin(name: Name, target: &Name, options: ProxyOptions) -> Answer<Proxy> {
 /// A server may come later, and a client is told then that it does not: but most likely the name is wrong.
 fn warn_of(target: &Name) {
     if let Some(what) = obstacle(target) {
-        diagnostics::tell(&format!("moorline: warning: {target}: {what}; clients will be turned away"));
+        diagnostics::complain(&format!("warning: {target}: {what}; clients will be turned away"));
     }
 }
 
@@ -175,17 +175,14 @@ impl Relay<'_> {
         let new = happened.get(self.told..).unwrap_or_default().iter().cloned();
         let failures = self.proxy.take_failures();
         if !self.quiet {
-            new.chain(failures.iter().cloned())
-                .for_each(|line| diagnostics::tell(&format!("moorline: {line}")));
+            new.chain(failures.iter().cloned()).for_each(|line| diagnostics::complain(&line));
         }
         self.told = happened.len();
         self.failures.extend(failures);
         if self.record_failure.is_none()
             && let Some(Err(error)) = self.tap.map(Tap::check)
         {
-            diagnostics::tell(&format!(
-                "moorline: {error}; the recording ends here, and the conversations go on"
-            ));
+            diagnostics::complain(&format!("{error}; the recording ends here, and the conversations go on"));
             self.record_failure = Some(error.to_string());
         }
     }

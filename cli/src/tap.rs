@@ -61,7 +61,7 @@ fn show(arguments: &Show) -> Answer {
     if let Some(connection) = arguments.connection
         && !recording.connections().contains(&connection)
     {
-        let file = arguments.file.display();
+        let file = output::visible(&arguments.file);
         return Err(Failure::Error(format!("{file}: there is no connection {connection} in it")));
     }
     let shown = recording

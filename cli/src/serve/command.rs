@@ -33,7 +33,7 @@ pub fn serve(arguments: &Arguments, ending: &Ending) -> Answer {
         return Err(Failure::Error("there is no command".to_owned()));
     };
     if !can_be_run(program) {
-        return Err(Failure::Error(format!("{}: there is no such command", program.display())));
+        return Err(Failure::Error(format!("{}: there is no such command", output::visible(program))));
     }
     interrupt::keep_children()?;
     let server = Server::new(ServerOptions { scope: arguments.scope.into(), ..ServerOptions::default() });
@@ -156,7 +156,7 @@ impl Report {
         self.failed += 1;
         let whose = process.map_or(String::new(), |process| format!("process {process}: "));
         // Whoever has the state locked does not wait here.
-        diagnostics::tell(&format!("moorline: connection {connection}: {whose}{how}"));
+        diagnostics::complain(&format!("connection {connection}: {whose}{how}"));
         if self.failures.len() < FAILURES {
             self.failures.push(json!({ "connection": connection, "pid": process, "text": how }));
         }
@@ -190,7 +190,7 @@ impl Commands {
                 }
                 Err(error) if matches!(error.status(), Status::Closed | Status::InvalidState) => return,
                 Err(error) => {
-                    diagnostics::tell(&format!("moorline: {error}"));
+                    diagnostics::complain(&error.to_string());
                     // A command that ends frees descriptors.
                     drop(self.wait(self.state(), REST));
                 }
@@ -263,7 +263,7 @@ impl Commands {
         }
         // A group of its own: Ctrl-C at the terminal is for us, and what it starts can be ended with it.
         command.process_group(0);
-        command.spawn().map_err(|error| format!("start {}: {error}", program.display()))
+        command.spawn().map_err(|error| format!("start {}: {error}", output::visible(program)))
     }
 
     /// Waits until the command has ended, and tells how it did.

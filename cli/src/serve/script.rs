@@ -92,6 +92,6 @@ fn read(file: &Path) -> Answer<Script> {
         Some("-") => io::stdin().read_to_end(&mut text).map(|_| text),
         _ => fs::read(file),
     };
-    let text = read.map_err(Failure::system(format!("read {}", file.display())))?;
-    Script::parse(&text).map_err(|error| Failure::in_text(error).within(file.display()))
+    let text = read.map_err(Failure::system(format!("read {}", output::visible(file))))?;
+    Script::parse(&text).map_err(|error| Failure::in_text(error).within(output::visible(file)))
 }

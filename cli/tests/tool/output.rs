@@ -230,3 +230,33 @@ fn a_standard_error_that_is_read_slowly_is_read_whole() {
     // A machine may hold a reader up for so long that nobody seems to read.
     assert!((0..5).any(|_| is_read_whole()));
 }
+
+#[test]
+fn what_is_the_matter_is_told_in_one_line_whatever_names_are_in_it() {
+    let place = Place::new();
+    let file = place.file("a\nfile\u{1b}[2J", "nothing of the kind\n");
+    let file = file.as_str();
+    let shown = "a\\nfile\\u{1b}[2J";
+    let recording = place.file("recording", "moorline-tap 1\n0 1 open\n0 1 close\n");
+    let _server = Running::serve(&place, &["echo"]);
+    for arguments in [
+        &["tap", "show", file][..],
+        &["tap", "wire", "echo", file],
+        &["replay", file, "--server", "echo"],
+        &["replay", &recording, "--server", file],
+        &["serve", "--script", file],
+        &["serve", "--", file],
+        &["connect", file],
+        &["connect", "echo", "--file", &format!("{file}/")],
+        &["exchange", file, "--connections", "1"],
+        &["exchange", "echo", "--connections", "1", "--report", &format!("{file}/")],
+    ] {
+        let (code, text) = place.fails(arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {text}");
+        assert!(text.lines().all(|line| line.starts_with("moorline: ")), "{arguments:?}: {text}");
+        assert!(text.contains(shown) && !text.contains('\u{1b}'), "{arguments:?}: {text}");
+    }
+    let proxy = Running::start(&place, &["proxy", "wire", place.path("no\nbody").to_str().unwrap()]);
+    assert!(proxy.error().ends_with("clients will be turned away"));
+    assert_eq!(proxy.interrupt().code, Some(0));
+}
