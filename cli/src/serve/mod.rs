@@ -8,7 +8,8 @@ use crate::diagnostics;
 use crate::failure::Answer;
 use crate::interrupt::{self, Ending};
 use crate::output;
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, ValueEnum};
 use moorline::{Connection, Handler, Service, ServiceOptions};
 use serde_json::json;
 use std::ffi::OsString;
@@ -21,7 +22,6 @@ const FAILURES: usize = 1000;
 
 #[derive(Args)]
 #[command(
-    group = ArgGroup::new("program").args(["script", "command"]),
     after_help = "A script expects bytes or messages and answers them; docs/script-language.md describes it. A missed expectation \
                   prints the transcript of its connection, and the exit code is 1.\n\n\
                   A command runs once for each connection, with the connection as its standard input and output and these \
@@ -46,7 +46,7 @@ pub struct Arguments {
     #[command(flatten)]
     messages: MessageArguments,
     /// End when so many connections have ended, with a script or a command; with a script also when an expectation was missed
-    #[arg(long, value_name = "NUMBER", requires = "program", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     connections: Option<u64>,
     /// Connections at once; others are refused
     #[arg(long, value_name = "NUMBER", value_parser = count())]
@@ -68,6 +68,14 @@ impl Arguments {
     pub fn runs_commands(&self) -> bool {
         !self.command.is_empty()
     }
+
+    /// Ends the process where the arguments do not go together, as the parser does, which would say so in words of its own.
+    fn check(&self) {
+        if self.connections.is_some() && self.script.is_none() && !self.runs_commands() {
+            let text = "--connections needs a script, --script FILE, or a command, -- COMMAND\n";
+            clap::Error::raw(ErrorKind::MissingRequiredArgument, text).exit();
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -87,6 +95,7 @@ impl Handler for Sink {
 }
 
 pub fn run(arguments: &Arguments) -> Answer {
+    arguments.check();
     if let Some(file) = &arguments.script {
         return script::serve(arguments, file);
     }

@@ -154,13 +154,15 @@ fn what_does_not_go_together_is_refused() {
         assert!(text.contains("--script") && text.contains("cannot be used with"), "{text}");
     }
     for wrong in [
-        &["serve", "--connections", "1"][..],
-        &["serve", "--connections", "0", "--script", &file],
+        &["serve", "--connections", "0", "--script", &file][..],
         &["serve", "--mode", "sink", "--", "cat"],
         &["serve", "--framing", "lines", "--", "cat"],
     ] {
         assert_eq!(place.fails(wrong).0, Some(2), "{wrong:?}");
     }
+    let alone = place.fails(&["serve", "--connections", "1"]);
+    let text = "error: --connections needs a script, --script FILE, or a command, -- COMMAND\n".to_owned();
+    assert_eq!(alone, (Some(2), text));
 }
 
 #[test]
