@@ -10,7 +10,7 @@ import re
 from conan import ConanFile
 from conan.errors import ConanInvalidConfiguration
 from conan.tools.cmake import CMake, CMakeToolchain, cmake_layout
-from conan.tools.files import copy, load, rmdir
+from conan.tools.files import copy, load, rm
 
 required_conan_version = ">=2.0"
 
@@ -31,7 +31,7 @@ class MoorlineConan(ConanFile):
     default_options = {"shared": True, "with_qt": False, "with_tool": False}
     exports_sources = (
         "CMakeLists.txt", "Cargo.toml", "Cargo.lock", "LICENSE-*", "README.md", "CHANGELOG.md", "build.rs",
-        "src/*", "include/*", "cmake/*", "qt/*", "cli/*",
+        "src/*", "include/*", "cmake/*", "qt/*", "cli/*", "docs/*",
     )
 
     def set_version(self):
@@ -70,8 +70,10 @@ class MoorlineConan(ConanFile):
 
     def package(self):
         CMake(self).install()
-        copy(self, "*", os.path.join(self.package_folder, "share", "doc", "moorline"), os.path.join(self.package_folder, "licenses"))
-        rmdir(self, os.path.join(self.package_folder, "share", "doc"))
+        # The pages stay, to which headers and the tool's help lead.
+        documentation = os.path.join(self.package_folder, "share", "doc", "moorline")
+        copy(self, "*", documentation, os.path.join(self.package_folder, "licenses"), excludes="docs/*")
+        rm(self, "*", documentation)
 
     def package_info(self):
         # The package's own CMake files are what find_package(Moorline) reads.

@@ -38,6 +38,10 @@ set(notices_library library)
 set(notices_development library)
 set(notices_tool tool)
 
+# Whose headers or help lead to the pages. Not compressed, as they lead to each other.
+set(pages_development TRUE)
+set(pages_tool TRUE)
+
 # The changelog of the packaging itself.
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 set(debian_changelog "moorline (${CPACK_PACKAGE_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}) unstable; urgency=medium
@@ -73,6 +77,10 @@ ${notices}
     file(GLOB standard_library ${CPACK_MOORLINE_NOTICES_DIR}/rust-standard-library*)
     file(COPY ${standard_library} DESTINATION ${documentation})
     list(TRANSFORM standard_library REPLACE "^.*/" "${documentation}/")
+  endif()
+  if(pages_${component})
+    file(COPY ${CPACK_MOORLINE_SOURCE_DIR}/docs DESTINATION ${documentation}
+      FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ DIRECTORY_PERMISSIONS ${CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS})
   endif()
   file(WRITE ${documentation}/changelog.Debian "${debian_changelog}")
   configure_file(${CPACK_MOORLINE_SOURCE_DIR}/CHANGELOG.md ${documentation}/changelog COPYONLY)

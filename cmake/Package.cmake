@@ -62,3 +62,5 @@ install(FILES
 install(FILES ${package_build_dir}/moorline.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 # In no component's package, which has them by another name; in every whole install.
 install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/moorline COMPONENT licences)
+# What headers and the tool's help lead to. Debian.cmake has it in Debian's packages, in each one's own directory.
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/moorline COMPONENT documentation)

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "The file is a new one that only this user may read: conversations have secrets. docs/tap-format.md describes it. \
+    after_help = "The file is a new one that only this user may read: conversations have secrets. \
+                  share/doc/moorline/docs/tap-format.md, where it is installed, describes it. \
                   Exit code 1: not everything was recorded, or clients could not be connected to the server."
 )]
 pub struct Arguments {

@@ -22,7 +22,8 @@ const FAILURES: usize = 1000;
 
 #[derive(Args)]
 #[command(
-    after_help = "A script expects bytes or messages and answers them; docs/script-language.md describes it. A missed expectation \
+    after_help = "A script expects bytes or messages and answers them; share/doc/moorline/docs/script-language.md, where it is \
+                  installed, describes it. A missed expectation \
                   prints the transcript of its connection, and the exit code is 1.\n\n\
                   A command runs once for each connection, with the connection as its standard input and output and these \
                   variables: MOORLINE_NAME, the full name of the server; MOORLINE_CONNECTION, the number of the connection, from \
