@@ -80,9 +80,10 @@ template <class Call>
     return static_cast<NameState>(state);
 }
 
-/// Removes the socket file at a name, a live server's too: the deliberate take-over. Succeeds if there is none. Never
-/// blocks; any thread. Errors: as resolve_name(), name_in_use (it is no socket and was left alone),
-/// permission_denied, not_supported (an abstract name), limit_reached.
+/// Removes the socket file at a name, a live server's too: the deliberate take-over. Succeeds if there is none. Does
+/// not block, except for milliseconds while others take or give back names of the directory; any thread. Errors: as
+/// resolve_name(), name_in_use (it is no socket and was left alone), permission_denied, not_supported (an abstract name),
+/// limit_reached.
 [[nodiscard]] inline Result<void> remove_name(const std::string& name, Scope scope = Scope::temporary) noexcept {
     return detail::with_name(name,
                              [&](const char* text) { return moorline_name_remove(text, static_cast<std::uint32_t>(scope)); });

@@ -65,7 +65,8 @@ public:
 
     /// Takes `name` and listens: whoever finds the name from now on can connect. A name whose server has died is
     /// taken over, which takes milliseconds, or a second if somebody keeps its directory locked. Errors:
-    /// name_invalid, name_too_long, name_in_use (a live server, or something that is no socket; left alone),
+    /// name_invalid, name_too_long, name_in_use (a live server, something that is no socket, or a socket file that this
+    /// user may not write to, of which nobody can tell; left alone),
     /// permission_denied, not_found (no such directory), invalid_state (listening already), closed (another thread
     /// closed or destroyed it meanwhile), limit_reached, stale_handle, invalid_argument (empty), os_error.
     [[nodiscard]] Result<void> listen(const std::string& name) noexcept {
@@ -148,7 +149,8 @@ public:
     [[nodiscard]] std::exception_ptr take_exception() noexcept { return exception_ ? exception_->take() : nullptr; }
 
     /// Stops listening and gives the name back; blocked calls end with closed, connections that nobody accepted are
-    /// reset. It may listen again. Does nothing if it does not listen. Never blocks. Errors: stale_handle,
+    /// reset. It may listen again. Does nothing if it does not listen. Does not block, except for milliseconds while a
+    /// name of the same directory is recovered or taken over, and while another thread closes it. Errors: stale_handle,
     /// invalid_argument (empty), the system's reason why the file could not be removed (it does not listen even
     /// then).
     [[nodiscard]] Result<void> close() noexcept { return detail::done(moorline_server_close(native_handle())); }
