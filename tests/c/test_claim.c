@@ -240,24 +240,6 @@ static void listen_as_nobody(int line, void *context)
     CHECK_OK(moorline_server_destroy(server));
 }
 
-/* In a directory like /tmp only the owner may remove a dead name; the others are told so. */
-static void test_a_dead_name_of_another_user(void)
-{
-    if (getuid() != 0) {
-        skip("only root can be two users");
-        return;
-    }
-    struct path file = in_test_directory("name");
-    CHECK_SYSTEM(chmod(test_directory(), 01777));
-    CHECK_SYSTEM(close(raw_listen(file.text)));
-    CHECK_SYSTEM(chmod(file.text, 0777));
-    struct child child = child_start(listen_as_nobody, file.text);
-    child_expect_success(&child);
-    CHECK(exists(file.text));
-    CHECK_NUMBER(files_in(test_directory()), 1);
-    CHECK_SYSTEM(unlink(file.text));
-}
-
 static void listen_on_what_may_not_be_asked(int line, void *context)
 {
     (void)line;
@@ -274,8 +256,8 @@ static void listen_on_what_may_not_be_asked(int line, void *context)
     CHECK_OK(moorline_server_destroy(server));
 }
 
-/* Whether a server is alive is told to those who may write to its file. */
-static void test_a_dead_name_that_may_not_be_asked(void)
+/* A dead name of this user's with this mode, in a directory like /tmp, stays, and is all that there is after somebody else's try. */
+static void expect_to_stay(mode_t mode, void (*tries)(int line, void *context))
 {
     if (getuid() != 0) {
         skip("only root can be two users");
@@ -284,11 +266,24 @@ static void test_a_dead_name_that_may_not_be_asked(void)
     struct path file = in_test_directory("name");
     CHECK_SYSTEM(chmod(test_directory(), 01777));
     CHECK_SYSTEM(close(raw_listen(file.text)));
-    CHECK_SYSTEM(chmod(file.text, 0600));
-    struct child child = child_start(listen_on_what_may_not_be_asked, file.text);
+    CHECK_SYSTEM(chmod(file.text, mode));
+    struct child child = child_start(tries, file.text);
     child_expect_success(&child);
+    CHECK(exists(file.text));
     CHECK_NUMBER(files_in(test_directory()), 1);
     CHECK_SYSTEM(unlink(file.text));
+}
+
+/* Only the owner may remove it there; the others are told so. */
+static void test_a_dead_name_of_another_user(void)
+{
+    expect_to_stay(0777, listen_as_nobody);
+}
+
+/* Whether a server is alive is told to those who may write to its file. */
+static void test_a_dead_name_that_may_not_be_asked(void)
+{
+    expect_to_stay(0600, listen_on_what_may_not_be_asked);
 }
 
 /* The first of the names under which a claim of this one binds: FNV-1a of the name. */
