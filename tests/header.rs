@@ -229,6 +229,18 @@ fn nothing_is_declared_twice() {
     assert_eq!(ours.intersection(&kits).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
+#[test]
+fn the_fuzzer_calls_every_function() {
+    let folder = root().join("fuzz/fuzz_targets");
+    let target = ["calls.rs", "c_abi.rs"].map(|file| fs::read_to_string(folder.join(file)).unwrap()).concat();
+    let called: BTreeSet<&str> = target.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    let forgotten: Vec<String> = declared_functions(&HEADERS[0])
+        .into_iter()
+        .filter(|function| !called.contains(function.as_str()))
+        .collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
 /// The shared library that cargo built along with this test.
 #[cfg(target_os = "linux")]
 fn shared_library() -> PathBuf {

@@ -188,8 +188,22 @@ fn check(status: moorline_status) {
 }
 
 unsafe extern "C" fn connected(_: *mut c_void, connection: *mut moorline_connection) {
+    ask_for_peer(connection);
     // SAFETY: the data is there.
     check(unsafe { c::moorline_connection_send(connection, b"hello".as_ptr().cast(), 5, 0, null_mut()) });
+}
+
+fn ask_for_peer(connection: *mut moorline_connection) {
+    let (mut process, mut credentials) = (0, sized_out::<moorline_credentials>());
+    // SAFETY: handles may be anything, and the outputs are there.
+    unsafe {
+        check(c::moorline_connection_peer_credentials(connection, credentials.as_mut_ptr().cast()));
+        let status = c::moorline_connection_peer_process(connection, &mut process);
+        check(status);
+        if status == 0 {
+            close(process as i32);
+        }
+    }
 }
 
 unsafe extern "C" fn received(
@@ -210,6 +224,29 @@ unsafe extern "C" fn message(
 ) {
     // SAFETY: the data is there until this returns.
     check(unsafe { c::moorline_connection_send_message(connection, data, length, 1) });
+}
+
+/// Sends the descriptors back, and closes them, which are its own.
+unsafe extern "C" fn message_with_descriptors(
+    _: *mut c_void,
+    connection: *mut moorline_connection,
+    data: *const c_void,
+    length: usize,
+    descriptors: *const i32,
+    count: usize,
+) {
+    // SAFETY: data and descriptors are there until this returns.
+    unsafe {
+        check(c::moorline_connection_send_message_with_descriptors(
+            connection,
+            data,
+            length,
+            descriptors,
+            count,
+            1,
+        ));
+        (0..count).for_each(|index| close(*descriptors.add(index)));
+    }
 }
 
 unsafe extern "C" fn finished(_: *mut c_void, connection: *mut moorline_connection) {
@@ -351,7 +388,7 @@ fn callbacks(options: &Options) -> Vec<u64> {
         admits: has(5).then_some(admits),
         message: has(6).then_some(message),
         finished: has(7).then_some(finished),
-        message_with_descriptors: None,
+        message_with_descriptors: has(9).then_some(message_with_descriptors),
     };
     sized(value, &Options { size: options.size.filter(|_| has(8)), ..*options })
 }
@@ -390,8 +427,7 @@ impl Call {
                     check(c::moorline_server_listen_unique(handles.get(server), name.text().as_ptr()));
                 }
                 Call::ServerListenAbstract(server, length) => {
-                    let name = format!("moorline-fuzz-{}-{:>200}", std::process::id(), "x");
-                    let length = usize::from(length) % name.len();
+                    let (name, length) = abstract_name(length);
                     check(c::moorline_server_listen_abstract(
                         handles.get(server),
                         name.as_ptr().cast(),
@@ -432,8 +468,16 @@ impl Call {
                     let pointed = Pointed::new(&options);
                     let value = socket_options(&options, &pointed);
                     let mut socket = null_mut();
-                    let (name, ms) = (name.text(), timeout(ms));
-                    check(c::moorline_socket_connect(name.as_ptr(), value.as_ptr().cast(), ms, &mut socket));
+                    let (text, value, ms) = (name.text(), value.as_ptr().cast(), timeout(ms));
+                    check(match name {
+                        // For each plain name there is an abstract one.
+                        Name::Plain(length) if options.tail => {
+                            let (name, length) = abstract_name(length);
+                            let name = name.as_ptr().cast();
+                            c::moorline_socket_connect_abstract(name, length, value, ms, &mut socket)
+                        }
+                        _ => c::moorline_socket_connect(text.as_ptr(), value, ms, &mut socket),
+                    });
                     handles.put(place, socket);
                 }
                 Call::Pair(options, first_place, second_place) => {
@@ -645,7 +689,16 @@ impl Call {
                         &mut number,
                     ));
                     check(c::moorline_connection_try_send(connection, data, room(length)));
+                    check(c::moorline_connection_send_message_with_descriptors(
+                        connection,
+                        data,
+                        room(length),
+                        [0, 1].as_ptr(),
+                        usize::from(ms % 3),
+                        timeout(ms),
+                    ));
                     check(c::moorline_connection_statistics(connection, null_mut()));
+                    ask_for_peer(connection);
                 }
                 Call::ConnectionEnd(connection, at_once) => {
                     let connection = handles.get(connection);
@@ -696,6 +749,9 @@ impl Call {
                     check(c::moorline_live_handles_report(text, room(wanted), &mut number));
                     check(c::moorline_last_error(text, room(wanted), &mut number));
                     let _ = c::moorline_last_os_error();
+                    let _ = c::moorline_abi_version();
+                    let (name, version) = (c::moorline_status_name(i32::from(wanted)), c::moorline_version());
+                    assert!(!name.is_null() && !version.is_null());
                 }
             }
         }
@@ -706,6 +762,13 @@ fn sized_out<T>() -> Vec<u64> {
     let mut words = vec![0; size_of::<T>().div_ceil(8)];
     words[0] = size_of::<T>() as u64;
     words
+}
+
+/// One of the abstract names, and how much of it is meant: few, so that they meet, with those that are just short enough or too long.
+fn abstract_name(length: u8) -> (String, usize) {
+    let name = format!("moorline-fuzz-{}-{:>200}", std::process::id(), "x");
+    let lengths = [0, 30, 107, 108, name.len()];
+    (name, lengths[usize::from(length) % lengths.len()])
 }
 
 /// A descriptor to give away: of a socket of some kind, of a file that is none, or no descriptor.
