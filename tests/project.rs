@@ -303,6 +303,57 @@ fn faults_of_named_tests(text: &str) -> Vec<String> {
     faults
 }
 
+/// What a document leads to that is not there: other pages by links, targets of make, and files of the sources by names in backticks
+/// that begin with a folder's.
+fn dead_leads(document: &str, text: &str, targets: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join(document).parent().unwrap().to_owned();
+    let in_text = |before: &str, end: &[char]| -> Vec<String> {
+        let parts = text.split(before).skip(1);
+        parts.map(|part| part.split(|c| end.contains(&c)).next().unwrap().to_owned()).collect()
+    };
+    // With a colon it leads elsewhere, or is code.
+    let links = in_text("](", &[')', '#']).into_iter().filter(|link| !link.contains(':'));
+    let pages = links.filter(|link| !link.is_empty() && !folder.join(link).exists());
+    let rules = targets.lines().filter_map(|line| line.split_once(':')).map(|(rule, _)| rule);
+    let known: Vec<&str> = rules.flat_map(str::split_whitespace).collect();
+    let no_target = |target: &String| !known.contains(&target.as_str());
+    let commands = in_text("`make ", &['`', ' ']).into_iter().filter(no_target);
+    let folders = [
+        "src/",
+        "include/moorline/",
+        "qt/",
+        "cli/",
+        "tests/",
+        "proof/",
+        "fuzz/",
+        "benches/",
+        "cmake/",
+        "tools/",
+    ];
+    let code = text.split('`').skip(1).step_by(2);
+    let files = code.filter(|name| folders.iter().any(|folder| name.starts_with(folder)));
+    let files = files.filter(|name| !name.contains([' ', '*', '<', ':', '{']) && !root.join(name).exists());
+    pages.chain(commands).chain(files.map(str::to_owned)).collect()
+}
+
+#[test]
+fn documents_lead_to_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let targets = ["Makefile", "tools/packages.mk", "proof/proof.mk"].map(read).concat();
+    let pages = files_below(&root.join("docs"));
+    let pages = pages.iter().filter_map(|page| page.strip_prefix(root).ok()?.to_str());
+    let pages: Vec<&str> =
+        pages.filter(|page| page.ends_with(".md")).chain(["README.md", "CONTRIBUTING.md"]).collect();
+    assert!(pages.len() > 10, "the documents were not found");
+    for page in pages {
+        assert_eq!(dead_leads(page, &read(page), &targets), Vec::<String>::new(), "{page}");
+    }
+    let dead =
+        "[a page](none.md#part), `make none` and `make test`, `src/none.rs`, `src/lib.rs`, [here](#part)";
+    assert_eq!(dead_leads("docs/wire.md", dead, &targets), ["none.md", "none", "src/none.rs"]);
+}
+
 /// Lines move, and then others are left out than were meant.
 #[test]
 fn no_mutant_is_left_out_by_the_number_of_its_line() {
