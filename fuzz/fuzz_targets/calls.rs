@@ -1,8 +1,9 @@
 //! A call of the C ABI: which, with what.
 
+use crate::run::Make;
 use arbitrary::Arbitrary;
 use moorline::fuzzing::c::{self, *};
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
@@ -10,7 +11,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const PLACES: usize = 12;
-const ROOM: usize = 300;
+pub const ROOM: usize = 300;
 
 /// Handles that the threads share. One that was destroyed stays, stale, until its place is used again.
 #[derive(Default)]
@@ -29,7 +30,7 @@ pub enum Handle {
 }
 
 impl Handles {
-    fn get<T>(&self, handle: Handle) -> *mut T {
+    pub fn get<T>(&self, handle: Handle) -> *mut T {
         std::ptr::without_provenance_mut(match handle {
             Handle::At(place) => self.places[usize::from(place) % PLACES].load(Relaxed),
             Handle::Null => 0,
@@ -37,7 +38,7 @@ impl Handles {
         })
     }
 
-    fn put<T>(&self, place: u8, handle: *mut T) {
+    pub fn put<T>(&self, place: u8, handle: *mut T) {
         if !handle.is_null() {
             self.made.lock().expect("not poisoned").push(handle.addr());
             self.places[usize::from(place) % PLACES].store(handle.addr(), Relaxed);
@@ -53,6 +54,14 @@ impl Handles {
                 let _ = c::moorline_server_destroy(std::ptr::without_provenance_mut(handle));
                 let _ = c::moorline_poller_destroy(std::ptr::without_provenance_mut(handle));
                 let _ = c::moorline_service_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_fixture_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_proxy_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_tap_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_recording_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_verdicts_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_leak_guard_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_clock_destroy(std::ptr::without_provenance_mut(handle));
+                let _ = c::moorline_fault_plan_destroy(std::ptr::without_provenance_mut(handle));
             }
         }
     }
@@ -69,7 +78,7 @@ pub enum Name {
 }
 
 impl Name {
-    fn text(self) -> CString {
+    pub fn text(self) -> CString {
         let text = match self {
             Name::Plain(which) => format!("n{}", which % 3).into_bytes(),
             Name::Upwards => b"../n0".to_vec(),
@@ -95,14 +104,14 @@ pub struct Messages {
 /// What any of the option structs is filled from.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Options {
-    size: Option<u16>,
-    tail: bool,
-    scope: u8,
-    trust: u8,
-    numbers: [u16; 6],
-    messages: Option<Messages>,
-    rule: Option<u8>,
-    callbacks: u16,
+    pub size: Option<u16>,
+    pub tail: bool,
+    pub scope: u8,
+    pub trust: u8,
+    pub numbers: [u16; 6],
+    pub messages: Option<Messages>,
+    pub rule: Option<u8>,
+    pub callbacks: u16,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -155,7 +164,7 @@ pub enum Call {
 }
 
 /// A struct as a caller of any version has it: as long as it says, and with something behind what this version knows or not.
-fn sized<T: Copy>(value: T, options: &Options) -> Vec<u64> {
+pub fn sized<T: Copy>(value: T, options: &Options) -> Vec<u64> {
     const WORDS: usize = 1024;
     let mut bytes = vec![0_u64; WORDS];
     if options.tail {
@@ -167,13 +176,13 @@ fn sized<T: Copy>(value: T, options: &Options) -> Vec<u64> {
     bytes
 }
 
-/// What options name of the test kit's: mostly nothing, else what never was a handle.
-fn of_the_test_kit<T>(options: &Options) -> *const T {
-    std::ptr::without_provenance(if options.trust < 0xf0 { 0 } else { usize::from(options.trust) })
+/// What options name of the test kit's: mostly nothing, else any handle.
+pub fn of_the_test_kit<T>(handles: &Handles, selector: u8) -> *const T {
+    if selector < 0xc0 { null() } else { handles.get::<T>(Handle::At(selector)) }
 }
 
 /// Most calls don't wait, others do for a moment.
-fn timeout(ms: u8) -> i64 {
+pub fn timeout(ms: u8) -> i64 {
     match ms {
         0..=150 => 0,
         151..=200 => i64::from(ms % 4),
@@ -183,7 +192,7 @@ fn timeout(ms: u8) -> i64 {
 }
 
 /// A bug that was caught is one all the same.
-fn check(status: moorline_status) {
+pub fn check(status: moorline_status) {
     assert!((0..=24).contains(&status) && status != 23, "status {status}");
 }
 
@@ -336,21 +345,21 @@ impl Pointed {
     }
 }
 
-fn socket_options(options: &Options, pointed: &Pointed) -> Vec<u64> {
+fn socket_options(handles: &Handles, options: &Options, pointed: &Pointed) -> Vec<u64> {
     let value = moorline_socket_options {
         struct_size: 0,
         scope: u32::from(options.scope % 4),
         trust: u32::from(options.trust % 3),
         send_queue_limit: usize::from(options.numbers[0]),
         messages: pointed.messages(),
-        faults: of_the_test_kit(options),
+        faults: of_the_test_kit(handles, options.trust),
         busy_poll_us: u32::from(options.numbers[1] % 50),
         reserved: 0,
     };
     sized(value, options)
 }
 
-fn service_options(options: &Options, pointed: &Pointed) -> Vec<u64> {
+fn service_options(handles: &Handles, options: &Options, pointed: &Pointed) -> Vec<u64> {
     let [queue, high, low, connections, rate, times] = options.numbers;
     let value = moorline_service_options {
         struct_size: 0,
@@ -369,8 +378,8 @@ fn service_options(options: &Options, pointed: &Pointed) -> Vec<u64> {
         reserved: 0,
         messages: pointed.messages(),
         policy: pointed.policy(),
-        faults: of_the_test_kit(options),
-        clock: of_the_test_kit(options),
+        faults: of_the_test_kit(handles, options.trust),
+        clock: of_the_test_kit(handles, options.scope),
     };
     sized(value, options)
 }
@@ -393,8 +402,8 @@ fn callbacks(options: &Options) -> Vec<u64> {
     sized(value, &Options { size: options.size.filter(|_| has(8)), ..*options })
 }
 
-impl Call {
-    pub fn make(&self, handles: &Handles) {
+impl Make for Call {
+    fn make(&self, handles: &Handles) {
         let mut buffer = [0_u8; ROOM];
         let mut number = 0;
         let mut word = 0_u32;
@@ -414,7 +423,7 @@ impl Call {
                         send_queue_limit: usize::from(options.numbers[0]),
                         messages: pointed.messages(),
                         policy: pointed.policy(),
-                        faults: of_the_test_kit(&options),
+                        faults: of_the_test_kit(handles, options.trust),
                     };
                     let mut server = null_mut();
                     check(c::moorline_server_create(sized(value, &options).as_ptr().cast(), &mut server));
@@ -464,25 +473,22 @@ impl Call {
                 }
                 Call::ServerClose(server) => check(c::moorline_server_close(handles.get(server))),
                 Call::ServerDestroy(server) => check(c::moorline_server_destroy(handles.get(server))),
-                Call::Connect(name, options, ms, place) => {
+                Call::Connect(Name::Plain(length), options, ms, place) if options.tail => {
+                    // For each plain name there is an abstract one.
+                    let (name, length) = abstract_name(length);
                     let pointed = Pointed::new(&options);
-                    let value = socket_options(&options, &pointed);
+                    let value = socket_options(handles, &options, &pointed);
+                    let (name, value, ms) = (name.as_ptr().cast(), value.as_ptr().cast(), timeout(ms));
                     let mut socket = null_mut();
-                    let (text, value, ms) = (name.text(), value.as_ptr().cast(), timeout(ms));
-                    check(match name {
-                        // For each plain name there is an abstract one.
-                        Name::Plain(length) if options.tail => {
-                            let (name, length) = abstract_name(length);
-                            let name = name.as_ptr().cast();
-                            c::moorline_socket_connect_abstract(name, length, value, ms, &mut socket)
-                        }
-                        _ => c::moorline_socket_connect(text.as_ptr(), value, ms, &mut socket),
-                    });
+                    check(c::moorline_socket_connect_abstract(name, length, value, ms, &mut socket));
                     handles.put(place, socket);
+                }
+                Call::Connect(name, options, ms, place) => {
+                    connect(handles, &name.text(), &options, ms, place);
                 }
                 Call::Pair(options, first_place, second_place) => {
                     let pointed = Pointed::new(&options);
-                    let value = socket_options(&options, &pointed);
+                    let value = socket_options(handles, &options, &pointed);
                     let (mut first, mut second) = (null_mut(), null_mut());
                     check(c::moorline_socket_pair(value.as_ptr().cast(), &mut first, &mut second));
                     handles.put(first_place, first);
@@ -490,7 +496,7 @@ impl Call {
                 }
                 Call::Adopt(options, kind, place) => {
                     let pointed = Pointed::new(&options);
-                    let value = socket_options(&options, &pointed);
+                    let value = socket_options(handles, &options, &pointed);
                     let mut socket = null_mut();
                     let foreign = foreign(kind);
                     let status =
@@ -606,7 +612,7 @@ impl Call {
                     let value = moorline_poller_options {
                         struct_size: 0,
                         busy_poll_us: u32::from(options.numbers[0] % 50),
-                        clock: of_the_test_kit(&options),
+                        clock: of_the_test_kit(handles, options.scope),
                     };
                     let value = sized(value, &options);
                     let mut poller = null_mut();
@@ -647,7 +653,7 @@ impl Call {
                 Call::PollerDestroy(poller) => check(c::moorline_poller_destroy(handles.get(poller))),
                 Call::ServiceCreate(options, place) => {
                     let pointed = Pointed::new(&options);
-                    let value = service_options(&options, &pointed);
+                    let value = service_options(handles, &options, &pointed);
                     let mut service = null_mut();
                     let callbacks = callbacks(&options);
                     let (value, callbacks) = (value.as_ptr().cast(), callbacks.as_ptr().cast());
@@ -758,7 +764,18 @@ impl Call {
     }
 }
 
-fn sized_out<T>() -> Vec<u64> {
+pub fn connect(handles: &Handles, name: &CStr, options: &Options, ms: u8, place: u8) {
+    let pointed = Pointed::new(options);
+    let value = socket_options(handles, options, &pointed);
+    let mut socket = null_mut();
+    // SAFETY: name and options are there.
+    check(unsafe {
+        c::moorline_socket_connect(name.as_ptr(), value.as_ptr().cast(), timeout(ms), &mut socket)
+    });
+    handles.put(place, socket);
+}
+
+pub fn sized_out<T>() -> Vec<u64> {
     let mut words = vec![0; size_of::<T>().div_ceil(8)];
     words[0] = size_of::<T>() as u64;
     words

@@ -26,7 +26,7 @@ mod status;
 mod table;
 mod testkit;
 
-/// All of it but the test kit's, for the fuzzers, which call it as C does.
+/// All of it, for the fuzzers, which call it as C does.
 #[cfg(fuzzing)]
 pub mod all {
     pub use super::connection::*;
@@ -42,4 +42,5 @@ pub mod all {
     pub use super::socket::*;
     pub use super::statistics::*;
     pub use super::status::*;
+    pub use super::testkit::all::*;
 }

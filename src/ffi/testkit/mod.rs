@@ -12,3 +12,16 @@ mod verdicts;
 
 pub(super) use clock::clock;
 pub(super) use faults::faults;
+
+/// All of it, for the fuzzers.
+#[cfg(fuzzing)]
+pub mod all {
+    pub use super::clock::*;
+    pub use super::faults::*;
+    pub use super::fixture::*;
+    pub use super::leaks::*;
+    pub use super::proxy::*;
+    pub use super::recording::*;
+    pub use super::tap::*;
+    pub use super::verdicts::*;
+}
