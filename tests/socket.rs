@@ -126,6 +126,26 @@ fn a_queue_is_flushed_by_close_and_what_stays_is_counted() {
 }
 
 #[test]
+fn all_or_nothing_is_taken_by_who_only_tries() {
+    let (near, far) = pair(1 << 20);
+    let data: Vec<u8> = (0..1 << 20).map(|index| (index % 251) as u8).collect();
+    near.try_send(&data).unwrap();
+    let queued = near.queued();
+    assert!(queued > 0);
+    assert_eq!(status(near.try_send(&data)), Status::WouldBlock);
+    assert_eq!(status(near.try_send(&[data.as_slice(), b"x"].concat())), Status::InvalidArgument);
+    near.try_send(&data[queued..]).unwrap();
+    assert_eq!(near.queued(), 1 << 20);
+    thread::scope(|scope| {
+        scope.spawn(|| near.flush(WATCHDOG).unwrap());
+        let all = [&data, &data[queued..]].concat();
+        assert!(receive_exactly(&far, all.len()) == all);
+    });
+    let (near, _far) = pair(0);
+    assert_eq!(status(near.try_send(b"x")), Status::InvalidArgument);
+}
+
+#[test]
 fn an_abort_ends_a_close_that_flushes() {
     let (near, _far) = pair(1 << 20);
     near.send(&vec![5; 1 << 20], Timeout::None).unwrap();

@@ -519,6 +519,7 @@ impl Make for Call {
                 Call::Send(socket, length, ms) => {
                     let (socket, data) = (handles.get(socket), data.as_ptr().cast());
                     check(c::moorline_socket_send(socket, data, room(length), timeout(ms), &mut number));
+                    check(c::moorline_socket_try_send(socket, data, room(length)));
                 }
                 Call::Receive(socket, wanted, ms) => {
                     let (socket, buffer) = (handles.get(socket), buffer.as_mut_ptr().cast());

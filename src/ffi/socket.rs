@@ -366,6 +366,34 @@ pub unsafe extern "C" fn moorline_socket_send(
     })
 }
 
+/// Sends or queues all the data or nothing, and does not wait. There must be room for all of it in the queue of
+/// options.send_queue_limit.
+///
+/// @param socket  any socket
+/// @param data    what to send; may be NULL if length is 0
+/// @param length  bytes
+/// @return MOORLINE_OK; MOORLINE_WOULD_BLOCK (there is no room for all of it now, or another thread's send is under way);
+///         MOORLINE_INVALID_ARGUMENT (also: more than options.send_queue_limit); MOORLINE_DISCONNECTED (the peer has gone);
+///         MOORLINE_CLOSED; MOORLINE_INVALID_STATE (the socket has messages); MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
+///
+/// Does not block. Any thread. Raises no SIGPIPE.
+///
+/// # Safety
+///
+/// The pointer is as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn moorline_socket_try_send(
+    socket: *mut moorline_socket,
+    data: *const c_void,
+    length: usize,
+) -> moorline_status {
+    guard(|| {
+        // SAFETY: as the caller says.
+        let data = unsafe { bytes(data, length) }?;
+        handle::get::<Socket>(socket)?.try_send(data)
+    })
+}
+
 /// Receives what is there, at least one byte. What is queued to be sent when it begins goes out while it waits.
 ///
 /// @param socket      any socket

@@ -47,13 +47,15 @@ impl Socket {
         }
     }
 
-    /// Sends or queues all of `data` or nothing, without waiting.
+    /// Sends or queues all of `data` or nothing, and does not wait. Any room is not enough: there must be enough for all of it in the
+    /// queue, which [`crate::SocketOptions::send_queue_limit`] gives the socket.
     ///
     /// # Errors
     ///
-    /// `WouldBlock`: the queue has no room for all of it now. `InvalidArgument`: nor has it when it is empty. `Closed`.
-    /// `Disconnected`. `InvalidState`: the socket has messages, not a stream.
-    pub(crate) fn try_send(&self, data: &[u8]) -> Result<()> {
+    /// `WouldBlock`: the queue has no room for all of it now, or another thread's send is under way. `InvalidArgument`: it has no room
+    /// for so much when it is empty either. `Closed`. `Disconnected`. `InvalidState`: the socket has messages, of which none is ever sent
+    /// in part.
+    pub fn try_send(&self, data: &[u8]) -> Result<()> {
         self.check_unframed()?;
         self.outgoing.check_can_hold(data.len())?;
         let mut turn = self.outgoing.turn_to_send(Deadline::Now)?;

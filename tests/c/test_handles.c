@@ -98,6 +98,7 @@ static moorline_status socket_peer_credentials(void *handle)
     return status;
 }
 
+CALLER(socket_try_send, moorline_socket_try_send(handle, "x", 1))
 CALLER(socket_send_message, moorline_socket_send_message(handle, "x", 1, 0))
 CALLER(socket_send_message_with_descriptors, moorline_socket_send_message_with_descriptors(handle, "x", 1, NULL, 0, 0))
 CALLER(socket_set_validator, moorline_socket_set_validator(handle, NULL, NULL))
@@ -273,6 +274,7 @@ static const struct function core_functions[] = {
     {"moorline_socket_release_descriptor", SOCKET, socket_release_descriptor},
     {"moorline_socket_descriptor", SOCKET, socket_descriptor},
     {"moorline_socket_send", SOCKET, socket_send},
+    {"moorline_socket_try_send", SOCKET, socket_try_send},
     {"moorline_socket_receive", SOCKET, socket_receive},
     {"moorline_socket_flush", SOCKET, socket_flush},
     {"moorline_socket_wait", SOCKET, socket_wait},

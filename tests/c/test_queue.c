@@ -31,6 +31,26 @@ static void test_the_queue_takes_what_the_kernel_does_not(void)
     destroy_pair(first, second);
 }
 
+static void test_all_or_nothing_is_taken(void)
+{
+    moorline_socket *first = NULL;
+    moorline_socket *second = NULL;
+    make_queued_pair(&first, &second, MIB);
+    CHECK_OK(moorline_socket_try_send(first, NULL, 0));
+    CHECK_OK(moorline_socket_try_send(first, block, MIB)); /* more than the kernel takes */
+    CHECK_STATUS(moorline_socket_try_send(first, block, MIB), MOORLINE_WOULD_BLOCK);
+    CHECK_STATUS(moorline_socket_try_send(first, block, MIB + 1), MOORLINE_INVALID_ARGUMENT);
+    moorline_close_report report = close_report(first, 0, MOORLINE_WOULD_BLOCK);
+    CHECK_NUMBER(report.sent + report.unsent, MIB);
+    CHECK_STATUS(moorline_socket_try_send(first, "x", 1), MOORLINE_CLOSED);
+    destroy_pair(first, second);
+
+    /* Without a queue there is nowhere for what the kernel does not take. */
+    CHECK_OK(moorline_socket_pair(NULL, &first, &second));
+    CHECK_STATUS(moorline_socket_try_send(first, "x", 1), MOORLINE_INVALID_ARGUMENT);
+    destroy_pair(first, second);
+}
+
 static void fill_with_counter(uint32_t *numbers, size_t count)
 {
     static uint32_t next;
@@ -208,6 +228,7 @@ static void test_the_report_counts_what_was_sent_meanwhile(void)
 int main(void)
 {
     RUN(test_the_queue_takes_what_the_kernel_does_not);
+    RUN(test_all_or_nothing_is_taken);
     RUN(test_flush_and_close_deliver_the_queue_in_order);
     RUN(test_receive_moves_the_queue_on);
     RUN(test_close_keeps_its_deadline);

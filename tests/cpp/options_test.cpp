@@ -90,6 +90,9 @@ TEST_F(OptionsTest, SocketSendQueueLimit) {
     options.send_queue_limit = 2 * much;
     auto pair = must(Socket::pair(options));
     EXPECT_OK(pair.first.send(std::string(much, 'x'), Timeout::none()));
+    EXPECT_OK(pair.first.try_send("x"));
+    EXPECT_FAILS(pair.first.try_send(std::string(2 * much, 'x')), Status::would_block);
+    EXPECT_FAILS(pair.first.try_send(std::string(2 * much + 1, 'x')), Status::invalid_argument);
 
     Server server = must(Server::create());
     must(server.listen("queue"));

@@ -167,6 +167,14 @@ public:
         return send(BytesView(data, size), timeout);
     }
 
+    /// Sends or queues all of `data` or nothing; there must be room for all of it in the queue, which
+    /// SocketOptions::send_queue_limit gives the socket. Never blocks. Raises no SIGPIPE. Errors: would_block (there is no room
+    /// for all of it now, or another thread's send is under way), invalid_argument (more than the limit; or empty owner),
+    /// disconnected, closed, invalid_state (it has messages), stale_handle.
+    [[nodiscard]] Result<void> try_send(BytesView data) noexcept {
+        return detail::done(moorline_socket_try_send(native_handle(), data.data(), data.size()));
+    }
+
     /// Receives what is there, at least one byte, into the front of `buffer`, and returns how many bytes. Blocks
     /// until there is something or the timeout is over. Errors: would_block, timed_out, disconnected (the peer has
     /// gone, or sends no more, and all that it sent was read), closed, invalid_state (it has messages), limit_reached,
