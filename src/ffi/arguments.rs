@@ -245,6 +245,22 @@ pub(super) fn timeout(milliseconds: i64) -> Result<Timeout> {
     }
 }
 
+/// Milliseconds of an option; zero stands for the default.
+pub(super) fn milliseconds(count: u32) -> Option<Duration> {
+    unless_zero(count).map(|count| Duration::from_millis(count.into()))
+}
+
+/// A duration as C is told it, in microseconds.
+pub(super) fn microseconds(duration: Duration) -> u64 {
+    duration.as_micros().try_into().unwrap_or(u64::MAX)
+}
+
+/// How many there are to be of something.
+pub(super) fn count(number: u32) -> Result<usize> {
+    usize::try_from(number)
+        .map_err(|_| Error::new(Status::InvalidArgument, format!("{number}: more than the system can count")))
+}
+
 /// Sleep at once: a value of busy_poll_us.
 pub const MOORLINE_BUSY_POLL_NEVER: u32 = u32::MAX;
 

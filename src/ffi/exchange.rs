@@ -1,10 +1,9 @@
 //! The exchange.
 
-use super::arguments::{OutStruct, Versioned, busy_poll, options, scope, string, timeout};
+use super::arguments::{OutStruct, Versioned, busy_poll, count, options, scope, string, timeout};
 use super::guard::guard;
 use super::socket::trust;
 use super::status::moorline_status;
-use crate::error::{Error, Status};
 use crate::exchange::{self, ExchangeOptions, Progress};
 use crate::socket::SocketOptions;
 use std::ffi::{c_char, c_void};
@@ -90,7 +89,6 @@ pub unsafe extern "C" fn moorline_exchange_run(
                 self::options(options, "exchange options")?,
             )
         };
-        let many = |_| Error::new(Status::InvalidArgument, "more connections than the system can count");
         let connections = given.connections.max(1);
         let wanted = ExchangeOptions {
             socket: SocketOptions {
@@ -98,7 +96,7 @@ pub unsafe extern "C" fn moorline_exchange_run(
                 trust: trust(given.trust)?,
                 ..SocketOptions::default()
             },
-            connections: connections.try_into().map_err(many)?,
+            connections: count(connections)?,
             chunk: given.chunk.max(1),
             round_trips: if given.round_trips == 0 { connections.into() } else { given.round_trips },
             busy_poll: busy_poll(given.busy_poll_us),

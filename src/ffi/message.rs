@@ -1,7 +1,8 @@
 //! Messages on `moorline_socket`.
 
 use super::arguments::{
-    Out, OutText, Versioned, bytes, bytes_mut, check_reserved, options, string, timeout, unless_zero,
+    Out, OutText, Versioned, bytes, bytes_mut, check_reserved, count, milliseconds, options, string, timeout,
+    unless_zero,
 };
 use super::guard::guard;
 use super::handle::{self, moorline_socket};
@@ -13,7 +14,6 @@ use crate::socket::{MessageOptions, Socket, Validator};
 use crate::sys::{self, BorrowedDescriptor};
 use std::ffi::{OsString, c_char, c_int, c_void};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The length first, as four bytes, most significant first: what QDataStream does with a QByteArray.
 pub const MOORLINE_FRAMING_BIG_ENDIAN: u32 = 1;
@@ -85,15 +85,13 @@ pub(super) unsafe fn message_options(
             .ok_or_else(|| Error::new(Status::InvalidArgument, "the application's name is not UTF-8"))?
             .to_owned()
     };
-    let milliseconds = |count: u32| unless_zero(count).map(|count| Duration::from_millis(count.into()));
     let defaults = MessageOptions::new(framing);
-    let many = |_| Error::new(Status::InvalidArgument, "more descriptors than the system can count");
     Ok(Some(Arc::new(MessageOptions {
         max_message: unless_zero(given.max_message).unwrap_or(DEFAULT_MAX_MESSAGE),
         message_timeout: milliseconds(given.message_timeout_ms),
         handshake_timeout: milliseconds(given.handshake_timeout_ms).unwrap_or(defaults.handshake_timeout),
         application: Application { name, version: given.application_version },
-        max_descriptors: given.max_descriptors.try_into().map_err(many)?,
+        max_descriptors: count(given.max_descriptors)?,
         ..defaults
     })))
 }

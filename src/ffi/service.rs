@@ -1,8 +1,8 @@
 //! `moorline_service`.
 
 use super::arguments::{
-    Out, OutStruct, OutText, Versioned, busy_poll, check_reserved, options, scope, string, timeout,
-    unless_zero,
+    Out, OutStruct, OutText, Versioned, busy_poll, check_reserved, count, milliseconds, options, scope,
+    string, timeout, unless_zero,
 };
 use super::guard::guard;
 use super::handle::{self, moorline_clock, moorline_connection, moorline_fault_plan, moorline_service};
@@ -15,7 +15,6 @@ use crate::service::{Connection, Echo, Handler, Service, ServiceOptions, Service
 use crate::sys::{self, Descriptor};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How a service runs. Begin with MOORLINE_SERVICE_OPTIONS_INIT; zero in a field is its default.
 #[allow(non_camel_case_types)]
@@ -322,23 +321,18 @@ unsafe fn service_options(given: moorline_service_options) -> Result<ServiceOpti
     let queue_limit = unless_zero(given.queue_limit).unwrap_or(defaults.queue_limit);
     let high_water = unless_zero(given.high_water).unwrap_or(queue_limit / 2);
     let low_water = unless_zero(given.low_water).unwrap_or(high_water / 4);
-    let milliseconds = |count: u32| unless_zero(count).map(|count| Duration::from_millis(count.into()));
-    let too_many = |_| Error::new(Status::InvalidArgument, "more than the system can count");
     Ok(ServiceOptions {
         clock: clock(given.clock)?,
         faults: faults(given.faults)?,
         scope: scope(given.scope)?,
         mode: unless_zero(given.mode),
         backlog: unless_zero(given.backlog),
-        workers: given.workers.max(1).try_into().map_err(too_many)?,
+        workers: count(given.workers.max(1))?,
         queue_limit,
         high_water,
         low_water,
         busy_poll: busy_poll(given.busy_poll_us),
-        max_connections: unless_zero(given.max_connections)
-            .map(usize::try_from)
-            .transpose()
-            .map_err(too_many)?,
+        max_connections: unless_zero(given.max_connections).map(count).transpose()?,
         // SAFETY: as the caller says.
         messages: unsafe { message_options(given.messages) }?,
         policy,

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::ffi::arguments::Out;
+use crate::ffi::arguments::{Out, microseconds};
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, kind, moorline_clock};
 use crate::ffi::status::moorline_status;
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn moorline_clock_passed(
         // SAFETY: as the caller says.
         let passed_us = unsafe { Out::zeroed(passed_us) }.required("passed_us")?;
         let passed = handle::get::<Clock>(clock)?.passed();
-        passed_us.set(passed.as_micros().try_into().unwrap_or(u64::MAX));
+        passed_us.set(microseconds(passed));
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 
 use super::text::{Kept, kept};
 use crate::error::{Error, Result, Status};
-use crate::ffi::arguments::{Out, OutStruct, OutText, Versioned, timeout};
+use crate::ffi::arguments::{Out, OutStruct, OutText, Versioned, microseconds, timeout};
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, Kind, kind};
 use crate::ffi::status::moorline_status;
@@ -280,7 +280,7 @@ pub unsafe extern "C" fn moorline_leak_guard_leak(
             struct_size: 0,
             kind: FLAGS.iter().find(|(one, _)| *one == kind).map_or(0, |(_, flag)| *flag),
             age_is_exact,
-            age_us: age.as_micros().try_into().unwrap_or(u64::MAX),
+            age_us: microseconds(age),
             name,
             file: if known { file } else { std::ptr::null() },
             line,

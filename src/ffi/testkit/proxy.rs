@@ -5,7 +5,7 @@ use super::tap::{moorline_tap, tap};
 use super::text::lines;
 use crate::deadline::Timeout;
 use crate::ffi::arguments::{
-    Out, OutText, Versioned, check_reserved, options, scope, string, timeout, unless_zero,
+    Out, OutText, Versioned, check_reserved, milliseconds, options, scope, string, timeout, unless_zero,
 };
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, kind, moorline_fault_plan};
@@ -14,7 +14,6 @@ use crate::ffi::status::moorline_status;
 use crate::name::Name;
 use crate::testkit::proxy::{Proxy, ProxyOptions};
 use std::ffi::{OsString, c_char};
-use std::time::Duration;
 
 /// A faulty wire between two names. Any thread may use it at any time.
 #[allow(non_camel_case_types)]
@@ -84,8 +83,8 @@ pub unsafe extern "C" fn moorline_proxy_start(
         };
         check_reserved(given.reserved, "proxy options")?;
         let scope = scope(given.scope)?;
-        let connect_timeout = unless_zero(given.connect_timeout_ms)
-            .map_or(ProxyOptions::default().connect_timeout, |limit| Duration::from_millis(limit.into()));
+        let connect_timeout =
+            milliseconds(given.connect_timeout_ms).unwrap_or(ProxyOptions::default().connect_timeout);
         let options = ProxyOptions {
             faults: faults(given.faults)?,
             tap: tap(given.tap)?,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::ffi::arguments::{
-    Out, OutStruct, OutText, Versioned, options, scope, string, timeout, unless_zero,
+    Out, OutStruct, OutText, Versioned, milliseconds, options, scope, string, timeout,
 };
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, kind, moorline_server};
@@ -13,7 +13,6 @@ use crate::server::Server;
 use crate::testkit::replay::{Replay, ReplayOptions, Stage};
 use crate::testkit::tap::Recording;
 use std::ffi::{OsString, c_char};
-use std::time::Duration;
 
 /// A recorded conversation. Any thread may use it at any time.
 #[allow(non_camel_case_types)]
@@ -72,8 +71,7 @@ pub struct moorline_replay_report {
 unsafe impl Versioned for moorline_replay_report {}
 
 fn replay_options(given: &moorline_replay_options) -> Result<ReplayOptions> {
-    let patience = unless_zero(given.patience_ms)
-        .map_or(ReplayOptions::default().patience, |patience| Duration::from_millis(patience.into()));
+    let patience = milliseconds(given.patience_ms).unwrap_or(ReplayOptions::default().patience);
     Ok(ReplayOptions { real_time: given.real_time != 0, patience, trust: trust(given.trust)? })
 }
 

@@ -2,7 +2,7 @@
 
 use super::text::{Kept, kept};
 use crate::error::{Error, Result, Status};
-use crate::ffi::arguments::{Out, OutStruct, Versioned, string, timeout};
+use crate::ffi::arguments::{Out, OutStruct, Versioned, microseconds, string, timeout};
 use crate::ffi::guard::guard;
 use crate::ffi::handle::{self, kind};
 use crate::ffi::status::moorline_status;
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn moorline_verdicts_take_first(
         let Failure { file, line, text, thread, after } =
             handle::get::<Verdicts>(verdicts)?.take_first().ok_or_else(none)?;
         let [file, text, thread] = kept(&FAILURE, [file, text, thread])?;
-        let after_us = after.as_micros().try_into().unwrap_or(u64::MAX);
+        let after_us = microseconds(after);
         out.set(moorline_failure { struct_size: 0, file, line, reserved: 0, text, thread, after_us });
         Ok(())
     })
