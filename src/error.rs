@@ -1,5 +1,6 @@
 //! What can go wrong, as a value: [`Error`] with its numbered [`Status`].
 
+use std::any::Any;
 use std::{fmt, io};
 
 /// The kind of an outcome, numbered for the C ABI. Values are only ever appended.
@@ -243,6 +244,11 @@ impl Error {
             },
         }
     }
+}
+
+/// What a panic that was caught has said, if that was a text.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
 impl From<Status> for Error {

@@ -1,8 +1,7 @@
 //! The guard around every exported function.
 
 use super::status::moorline_status;
-use crate::error::{Error, Result, Status};
-use std::any::Any;
+use crate::error::{Error, Result, Status, panic_text};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,7 +15,10 @@ pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> moorline_status {
     let error = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return Status::Ok.code(),
         Ok(Err(error)) => error,
-        Err(panic) => Error::new(Status::Internal, message(&*panic)),
+        Err(panic) => {
+            let text = panic_text(&*panic).unwrap_or("no message");
+            Error::new(Status::Internal, format!("the library panicked: {text}"))
+        }
     };
     let status = error.status().code();
     // Fails only while the thread ends, when there is nobody left to ask.
@@ -32,15 +34,6 @@ pub(super) fn guard_or<T>(fallback: T, body: impl FnOnce() -> Option<T>) -> T {
 /// Asks the thread's last error something.
 pub(super) fn last_error<T>(ask: impl FnOnce(Option<&Error>) -> T) -> T {
     LAST_ERROR.with(|last| ask(last.borrow().as_ref()))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    format!("the library panicked: {text}")
 }
 
 #[cfg(test)]

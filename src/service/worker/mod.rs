@@ -11,7 +11,7 @@ use super::mailbox::{Mailbox, Order, enter_thread};
 use super::running::Shared;
 use crate::clock::Clock;
 use crate::deadline::{Deadline, Timeout};
-use crate::error::{Result, Status};
+use crate::error::{Result, Status, panic_text};
 use crate::poller::{Event, Interest, Waiter};
 use crate::server::Server;
 use crate::socket::Socket;
@@ -374,14 +374,9 @@ impl Worker {
     }
 
     fn record(&self, panic: &(dyn Any + Send)) {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without a message".to_owned());
         let mut failures = self.shared.failures.lock();
         if failures.len() < FAILURES {
-            failures.push(text);
+            failures.push(panic_text(panic).unwrap_or("a panic without a message").to_owned());
         }
     }
 }
