@@ -1,5 +1,6 @@
 //! The bounded queue of what a socket has yet to send.
 
+use crate::socket::is_would_block;
 use crate::sys::Stream;
 use std::collections::VecDeque;
 use std::io;
@@ -71,7 +72,7 @@ impl Outbox {
                     bytes.drain(..sent);
                     flushed += sent;
                 }
-                Err(errno) if io::Error::from(errno).kind() == io::ErrorKind::WouldBlock => break,
+                Err(errno) if is_would_block(errno) => break,
                 Err(errno) => return Err(errno.into()),
             }
         }

@@ -245,14 +245,13 @@ impl Socket {
 
     /// What it has done so far. Also of a closed socket.
     pub fn statistics(&self) -> SocketStatistics {
-        let queue = self.outgoing.queue();
         SocketStatistics {
             sent: self.sent(),
             received: self.received(),
             messages_sent: self.count_messages(|messaging| &messaging.sent),
             messages_received: self.messages_received(),
-            queued: queue.length as u64,
-            queue_peak: queue.peak as u64,
+            queued: self.queued() as u64,
+            queue_peak: self.outgoing.queue_peak() as u64,
         }
     }
 

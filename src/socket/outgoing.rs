@@ -38,12 +38,6 @@ struct State {
     outbox: Outbox,
 }
 
-/// What is queued, and was, at most.
-pub(super) struct Queue {
-    pub length: usize,
-    pub peak: usize,
-}
-
 impl Outgoing {
     /// A sending side that has something to say first.
     pub fn new(endpoint: Arc<Endpoint<Stream>>, limit: usize, first_words: &[u8]) -> Outgoing {
@@ -130,9 +124,9 @@ impl Outgoing {
         self.drop_queue_of(&mut state)
     }
 
-    pub fn queue(&self) -> Queue {
-        let state = self.state.lock();
-        Queue { length: state.outbox.len(), peak: state.outbox.peak() }
+    /// The most bytes that were ever queued.
+    pub fn queue_peak(&self) -> usize {
+        self.state.lock().outbox.peak()
     }
 
     /// Bytes queued.
@@ -357,6 +351,11 @@ mod tests {
         }
     }
 
+    /// What [`Outgoing::queued`] is to tell without the lock.
+    fn queue_length(outgoing: &Outgoing) -> usize {
+        outgoing.state.lock().outbox.len()
+    }
+
     #[test]
     fn what_the_kernel_does_not_take_is_queued_and_goes_out_in_order() {
         let (outgoing, far) = outgoing(1000, b"first");
@@ -364,8 +363,7 @@ mod tests {
         assert_eq!((outgoing.queued(), outgoing.flush().unwrap()), (5, 0));
         let data = numbered(MUCH);
         let mut taken = send(&outgoing, &data).unwrap();
-        let Queue { length, peak } = outgoing.queue();
-        assert_eq!((length, peak, outgoing.queued()), (1000, 1000, 1000));
+        assert_eq!((queue_length(&outgoing), outgoing.queue_peak(), outgoing.queued()), (1000, 1000, 1000));
         assert_eq!(outgoing.sent(), 5 + taken as u64 - 1000);
         // There is no room anywhere.
         assert_eq!(send(&outgoing, &data).unwrap(), 0);
@@ -375,7 +373,7 @@ mod tests {
         let mut received = receive(&far);
         // What is queued comes before what is new.
         taken += send(&outgoing, &data[taken..taken + 10]).unwrap();
-        assert_eq!((outgoing.queued(), outgoing.queue().peak), (0, 1000));
+        assert_eq!((outgoing.queued(), outgoing.queue_peak()), (0, 1000));
         assert!(turn(&outgoing).has_sent_all());
         assert_eq!(turn(&outgoing).flush().unwrap(), 0);
         received.extend(receive(&far));
@@ -390,7 +388,7 @@ mod tests {
         for given_up in [1000, 2000] {
             send(&outgoing, &data).unwrap();
             assert_eq!(outgoing.drop_queue(), given_up);
-            assert_eq!((outgoing.unsent(), outgoing.queued(), outgoing.queue().length), (given_up, 0, 0));
+            assert_eq!((outgoing.unsent(), outgoing.queued(), queue_length(&outgoing)), (given_up, 0, 0));
         }
         send(&outgoing, &data).unwrap();
         assert_eq!((outgoing.end(), outgoing.unsent()), (3000, 3000));

@@ -128,7 +128,7 @@ fn add_locked(counter: &AtomicU64, more: usize) {
     counter.store(counter.load(Ordering::Relaxed) + more as u64, Ordering::Relaxed);
 }
 
-fn is_would_block(error: impl Into<io::Error>) -> bool {
+pub(crate) fn is_would_block(error: impl Into<io::Error>) -> bool {
     error.into().kind() == io::ErrorKind::WouldBlock
 }
 
