@@ -102,7 +102,7 @@ fn interest(wanted: Readiness) -> Interest {
     match (wanted.readable, wanted.writable) {
         (true, true) => Interest::READABLE | Interest::WRITABLE,
         (false, true) => Interest::WRITABLE,
-        // mio has no empty interest; a caller that wants neither is refused before.
+        // mio has no empty interest, and of what nothing is wanted a poller does not tell the system.
         _ => Interest::READABLE,
     }
 }
