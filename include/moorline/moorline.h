@@ -1258,7 +1258,7 @@ moorline_status moorline_server_close(moorline_server *server);
  * @param server  any server
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
  *
- * Does not block. Any thread.
+ * Blocks as little as moorline_server_close. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_server_destroy(moorline_server *server);

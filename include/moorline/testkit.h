@@ -835,7 +835,7 @@ moorline_status moorline_fixture_wait_received(moorline_fixture *fixture,
  * @param fixture  any fixture
  * @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
  *
- * Does not block otherwise. Any thread.
+ * Otherwise it blocks as little as moorline_server_close. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_fixture_stop(moorline_fixture *fixture);
@@ -846,7 +846,7 @@ moorline_status moorline_fixture_stop(moorline_fixture *fixture);
  * @param fixture  any fixture
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
  *
- * Does not block otherwise. Any thread.
+ * Otherwise it blocks as little as moorline_server_close. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_fixture_destroy(moorline_fixture *fixture);
@@ -1043,7 +1043,7 @@ moorline_status moorline_proxy_stop(moorline_proxy *proxy,
  * @param proxy  any proxy
  * @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
  *
- * Does not block. Any thread.
+ * Blocks as little as moorline_server_close. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_proxy_destroy(moorline_proxy *proxy);

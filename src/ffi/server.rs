@@ -306,7 +306,7 @@ pub unsafe extern "C" fn moorline_server_close(server: *mut moorline_server) -> 
 /// @param server  any server
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
 ///
-/// Does not block. Any thread.
+/// Blocks as little as moorline_server_close. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_server_destroy(server: *mut moorline_server) -> moorline_status {
     guard(|| {

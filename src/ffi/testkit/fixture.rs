@@ -250,7 +250,7 @@ pub unsafe extern "C" fn moorline_fixture_wait_received(
 /// @param fixture  any fixture
 /// @return MOORLINE_OK; MOORLINE_INVALID_ARGUMENT; MOORLINE_STALE_HANDLE; MOORLINE_WRONG_KIND
 ///
-/// Does not block otherwise. Any thread.
+/// Otherwise it blocks as little as moorline_server_close. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_fixture_stop(fixture: *mut moorline_fixture) -> moorline_status {
     guard(|| {
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn moorline_fixture_stop(fixture: *mut moorline_fixture) -
 /// @param fixture  any fixture
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
 ///
-/// Does not block otherwise. Any thread.
+/// Otherwise it blocks as little as moorline_server_close. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_fixture_destroy(fixture: *mut moorline_fixture) -> moorline_status {
     guard(|| handle::destroy_or_leave::<Fixture>(fixture, Fixture::stop, Fixture::leave_to_parent))

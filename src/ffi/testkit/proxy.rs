@@ -176,7 +176,7 @@ pub unsafe extern "C" fn moorline_proxy_stop(proxy: *mut moorline_proxy, timeout
 /// @param proxy  any proxy
 /// @return MOORLINE_OK; MOORLINE_STALE_HANDLE (as when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
 ///
-/// Does not block. Any thread.
+/// Blocks as little as moorline_server_close. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_proxy_destroy(proxy: *mut moorline_proxy) -> moorline_status {
     guard(|| {
