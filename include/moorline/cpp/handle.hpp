@@ -104,8 +104,8 @@ private:
     std::atomic<Handle*> handle_{nullptr};
 };
 
-/// How many servers, sockets, pollers and services of this process are not destroyed, whoever made them. Never
-/// blocks; any thread. Errors: none in practice.
+/// How many handles of this process are not destroyed, of every type, those of the test kit too, whoever made them. Not
+/// connections, which are their service's. Never blocks; any thread. Errors: none in practice.
 [[nodiscard]] inline Result<std::size_t> live_handles() noexcept {
     std::size_t count = 0;
     const moorline_status status = moorline_live_handles(&count);

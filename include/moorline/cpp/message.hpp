@@ -42,7 +42,8 @@ struct MessageOptions {
     Application application;                            ///< what the handshake compares; both sides need the same; only
                                                         ///< with Framing::checked
     std::uint32_t max_descriptors = 0;                  ///< taken with one message; more end the connection; 0: none is
-                                                        ///< taken, the kernel closes what comes
+                                                        ///< taken, the kernel turns away who sends some (Linux 6.16 and
+                                                        ///< newer, but for adopted sockets) or closes what comes
 };
 
 /// A received message and the descriptors that came with it, which are close-on-exec.

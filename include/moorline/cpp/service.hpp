@@ -125,8 +125,8 @@ public:
         return make(nullptr, std::make_unique<State>(Handler()), options, where);
     }
 
-    /// Takes `name` and serves: whoever finds the name from now on is served. Waits for its threads to be up. Errors:
-    /// as Server::listen(), where invalid_state means started already, and closed (another thread stopped or destroyed it
+    /// Takes `name` and serves: whoever finds the name from now on is served. Blocks as little as Server::listen(). Errors:
+    /// as that, where invalid_state means started already, and closed (another thread stopped or destroyed it
     /// meanwhile).
     [[nodiscard]] Result<void> start(const std::string& name) noexcept {
         return detail::with_name(name, [&](const char* text) { return moorline_service_start(native_handle(), text); });

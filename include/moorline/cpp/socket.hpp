@@ -196,9 +196,10 @@ public:
     /// Sends a message, whole or not at all; messages of several threads never mix. What the kernel does not take at
     /// once is queued, beyond the limit if need be; close() counts what never went out. Errors: would_block and
     /// timed_out (nothing could be sent in time), message_too_large (more than either side takes; nothing is sent),
-    /// invalid_argument (a line with a line feed in it, or empty), invalid_state (no framing), mismatch and malformed (the
-    /// peer's part of the handshake was wrong), disconnected, closed (also, without a queue, while the rest of it goes out,
-    /// which the close that ends this still sends, and counts if it does not), limit_reached, stale_handle.
+    /// invalid_argument (a line with a line feed in it, or a carriage return at its end; or empty), invalid_state (no
+    /// framing), mismatch and malformed (the peer's part of the handshake was wrong), disconnected, closed (also, without a
+    /// queue, while the rest of it goes out, which the close that ends this still sends, and counts if it does not),
+    /// limit_reached, stale_handle.
     [[nodiscard]] Result<void> send_message(BytesView message, Timeout timeout) noexcept {
         return detail::done(
             moorline_socket_send_message(native_handle(), message.data(), message.size(), timeout.milliseconds()));
@@ -407,8 +408,8 @@ public:
 
     /// Sends what is queued until the timeout is over, closes, and reports in either case. Calls of other threads
     /// that wait end with closed. Closing again only reports; while another call sends what is queued, it ends that at its own
-    /// timeout. Errors: would_block, timed_out and disconnected (closed all the same; CloseReport::unsent says what was lost),
-    /// closed (destroyed meanwhile, or closed by a call that waited less), stale_handle, invalid_argument (empty).
+    /// timeout. Errors: would_block, timed_out, disconnected and limit_reached (closed all the same; CloseReport::unsent says what
+    /// was lost), closed (destroyed meanwhile, or closed by a call that waited less), stale_handle, invalid_argument (empty).
     [[nodiscard]] Outcome<CloseReport> close(Timeout timeout) noexcept {
         moorline_close_report raw = {};
         raw.struct_size = sizeof raw;

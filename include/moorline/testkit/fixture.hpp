@@ -115,8 +115,8 @@ public:
         return FixtureStatistics{raw.connections, raw.finished, raw.missed, raw.received, raw.sent};
     }
 
-    /// What happened on its connections so far, a line each, also when it has stopped. Of a long run the oldest lines are left out,
-    /// with a line that says how many. Never blocks. Errors: invalid_argument (empty), stale_handle.
+    /// What happened on its connections so far, a line each, also when it has stopped. Of a long run the first thousand lines and the
+    /// last thousand, and how many were left out between. Never blocks. Errors: invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<std::string> transcript() const noexcept {
         return detail::text([this](char* buffer, std::size_t capacity, std::size_t* needed) {
             return moorline_fixture_transcript(native_handle(), buffer, capacity, needed);
@@ -126,20 +126,20 @@ public:
     /// Waits until so many connections, since it was started, have come to the ends of their scripts. Blocks until then, until an
     /// expectation is missed, or until the timeout, which is of the system's clock. Errors: mismatch (an expectation was missed; the
     /// message has the whole transcript of its connection), would_block, timed_out, closed (it was stopped or destroyed before),
-    /// invalid_argument (empty), stale_handle.
+    /// invalid_state (in a forked child), invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<void> wait(std::uint64_t connections, Timeout timeout) const noexcept {
         return detail::done(moorline_fixture_wait(native_handle(), connections, timeout.milliseconds()));
     }
 
     /// Waits until so many bytes, since it was started, have come over all connections. Blocks until then or until the timeout, which
-    /// is of the system's clock. Errors: would_block, timed_out, closed (it was stopped or destroyed before), invalid_argument
-    /// (empty), stale_handle.
+    /// is of the system's clock. Errors: would_block, timed_out, closed (it was stopped or destroyed before), invalid_state (in a
+    /// forked child), invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<void> wait_received(std::uint64_t bytes, Timeout timeout) const noexcept {
         return detail::done(moorline_fixture_wait_received(native_handle(), bytes, timeout.milliseconds()));
     }
 
-    /// Ends its connections, its thread and its name; waits end with closed. Doing so again does nothing. Never blocks, unless nobody
-    /// reads what the thread writes to stderr. Errors: invalid_argument (empty), stale_handle.
+    /// Ends its connections, its thread and its name; waits end with closed. Doing so again does nothing. Blocks as little as
+    /// Server::close(), unless nobody reads what the thread writes to stderr. Errors: invalid_argument (empty), stale_handle.
     [[nodiscard]] Result<void> stop() noexcept { return detail::done(moorline_fixture_stop(native_handle())); }
 
 private:

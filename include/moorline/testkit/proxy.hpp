@@ -79,7 +79,8 @@ public:
 
     /// Stops listening, waits until the conversations have ended by themselves, and at the deadline breaks them. Blocks until the
     /// timeout. Errors: would_block and timed_out (some were broken), closed (destroyed or stopped before, which broke some),
-    /// invalid_argument (empty), stale_handle, the system's reason why the socket file could not be removed.
+    /// invalid_state (in a forked child), invalid_argument (empty), stale_handle, the system's reason why the socket file could not
+    /// be removed.
     [[nodiscard]] Result<void> stop(Timeout timeout) noexcept {
         return detail::done(moorline_proxy_stop(native_handle(), timeout.milliseconds()));
     }
