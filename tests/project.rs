@@ -247,6 +247,34 @@ fn every_module_is_on_its_map_and_no_other_is() {
     );
 }
 
+/// The texts between the quotes of a part of a file.
+fn quoted<'text>(text: &'text str, begin: &str, end: &str, quote: char) -> BTreeSet<&'text str> {
+    let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("there is no {begin:?}"));
+    let (part, _) = rest.split_once(end).unwrap_or_else(|| panic!("there is no {end:?} behind {begin:?}"));
+    part.split(quote).skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_document_of_the_proofs_names_the_files_that_they_take() {
+    let document = read("docs/proofs.md");
+    let script = read("proof/mutants");
+    let (_, core) = script.split_once("core=(").unwrap();
+    let changed: BTreeSet<String> =
+        core.split(')').next().unwrap().split(' ').map(|file| format!("{file}.rs")).collect();
+    let said = quoted(&document, "has cargo-mutants change ", ", one small change", '`');
+    assert_eq!(said, changed.iter().map(String::as_str).collect());
+
+    let build = read("proof/models/build.rs");
+    let compiled = quoted(&build, "const SOURCES", "];", '"');
+    assert!(compiled.len() > 10, "the models were not understood");
+    let said = quoted(&document, "own files of waiting, closing and waking (", ") with loom", '`');
+    let is_said = |file: &&str| said.iter().any(|it| it == file || it.ends_with('/') && file.starts_with(it));
+    assert_eq!(compiled.iter().filter(|file| !is_said(file)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    let is_compiled =
+        |it: &&str| compiled.iter().any(|file| file == it || it.ends_with('/') && file.starts_with(it));
+    assert_eq!(said.iter().filter(|it| !is_compiled(it)).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
 /// The files below a folder.
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
