@@ -275,6 +275,31 @@ fn the_document_of_the_proofs_names_the_files_that_they_take() {
     assert_eq!(said.iter().filter(|it| !is_compiled(it)).collect::<Vec<_>>(), Vec::<&&str>::new());
 }
 
+/// The functions that a part of a file declares, in whatever block.
+fn functions(text: &str) -> impl Iterator<Item = &str> {
+    text.split("fn ")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap())
+}
+
+/// Those of the backend that does nothing are those that there have to be.
+#[test]
+fn what_a_backend_has_is_in_its_contract() {
+    let contract = read("src/sys/mod.rs");
+    let contract: String = contract.lines().take_while(|line| line.starts_with("//!")).collect();
+    let backend = read("src/sys/windows/mod.rs");
+    let closed = read("src/sys/windows/closed.rs");
+    let (_, sockets) = closed.split_once("impl Stream {").unwrap();
+    let (sockets, _) = sockets.split_once("impl Directory {").unwrap();
+    let needed: Vec<&str> = functions(&backend)
+        .chain(functions(sockets))
+        .filter(|name| !["not_supported", "as_handle"].contains(name))
+        .collect();
+    assert!(needed.len() > 40, "the backend was not understood");
+    let missing: Vec<&&str> = needed.iter().filter(|name| !contract.contains(&format!("`{name}`"))).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
+}
+
 /// The files below a folder.
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -7,9 +7,11 @@
 //!   `send_pieces`, `receive`, `receive_to_stop`, `receive_pieces` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
 //!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `look` whether it is ready; `shut_down` of a direction; `is_gone`;
-//!   `release` to the caller; `refuse_descriptors`, which may do nothing.
-//! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `adopt` takes over a
-//!   descriptor and tells the [`Place`] it is bound to; `refuse_descriptors` for those it accepts.
+//!   `release` to the caller; `refuse_descriptors`, which may do nothing; its `descriptor` as a number.
+//! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `bind_abstract` makes one of an abstract
+//!   name, where there are any, and a `Directory` one of a file; `adopt` takes over a descriptor and tells the [`Place`] it is bound
+//!   to; `refuse_descriptors` for those it accepts; its `descriptor` as a number.
+//! - `Source`: what both of these are. `turns_calls_away`, as a plan of faults may have it; `glance`: what is ready at this moment.
 //! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one
 //!   opened directory, so that renaming or replacing the path meanwhile changes nothing; and `probe`: whether somebody
 //!   listens at a file there, without disturbing a server.
@@ -17,10 +19,11 @@
 //! - `Selector` and `Selection`: readiness of many sockets, edge-triggered, with a wake-up and a pollable descriptor.
 //! - `is_refusal_of_descriptors`: whether a send with descriptors failed because the receiver takes none.
 //! - `status_of`: the [`crate::Status`] that an error of the system means.
-//! - `borrow`, `lend` and `give_away`: descriptors as numbers, from the caller and to the caller, and our own for a call.
+//! - `borrow`, `lend` and `give_away`: descriptors as numbers, from the caller and to the caller, and our own for a call; `raw`: the
+//!   number of our own.
 //! - `vacate`: lets go of what a descriptor is open on, but not of its number.
 //! - `no_descriptors`: the error of a process that has none left.
-//! - `create_private_file`: a new file that only this user can use.
+//! - `create_private_file`: a new file that only this user can use; `is_private_directory`: whether a directory is such a one.
 //! - `resources`: the descriptors and threads of this process.
 //! - `spawn_without_signals`: threads that leave the program's signals to the program.
 //! - small facts: `process_id`, by which a process knows what it was forked with, `process_number`, `user_id`, `random`,
