@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[command(
     after_help = "What goes wrong is told on the standard error as it does, and counted at the end. Programs are used unchanged: \
                         clients are given NAME instead of TARGET. Exit code 1: clients could not be connected to the server, or \
-                        the recording is not whole."
+                        had their connections broken for want of descriptors or memory, or the recording is not whole."
 )]
 pub struct Arguments {
     #[command(flatten)]

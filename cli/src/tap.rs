@@ -16,7 +16,8 @@ use std::path::PathBuf;
     subcommand_negates_reqs = true,
     after_help = "The file is a new one that only this user may read: conversations have secrets. \
                   share/doc/moorline/docs/tap-format.md, where it is installed, describes it. \
-                  Exit code 1: not everything was recorded, or clients could not be connected to the server."
+                  Exit code 1: not everything was recorded, or clients could not be connected to the server, or had their \
+                  connections broken for want of descriptors or memory."
 )]
 pub struct Arguments {
     #[command(subcommand)]

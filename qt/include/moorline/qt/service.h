@@ -54,7 +54,7 @@ public:
     bool start(const QString &name);
     /// Whether it is started.
     bool isRunning() const;
-    /// The full path, or the abstract name, that it was started under.
+    /// The full path that it was started under.
     QString fullServerName() const;
     /// Why the last start() failed; empty if it did not.
     QString errorString() const;
