@@ -275,6 +275,16 @@ fn the_document_of_the_proofs_names_the_files_that_they_take() {
     assert_eq!(said.iter().filter(|it| !is_compiled(it)).collect::<Vec<_>>(), Vec::<&&str>::new());
 }
 
+#[test]
+fn valgrind_runs_the_qt_tests_or_its_script_says_why_not() {
+    let script = read("proof/valgrind/run");
+    let tests = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/qt"));
+    let names = tests.iter().filter_map(|file| file.file_stem()?.to_str());
+    let unnamed: Vec<&str> =
+        names.filter(|name| name.starts_with("tst_") && !script.contains(name)).collect();
+    assert_eq!(unnamed, Vec::<&str>::new());
+}
+
 /// The functions that a part of a file declares, in whatever block.
 fn functions(text: &str) -> impl Iterator<Item = &str> {
     text.split("fn ")
