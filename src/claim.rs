@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ const SETTLE: Duration = Duration::from_millis(2);
 
 /// A published name, until it is given back.
 pub(crate) struct Claim {
-    directory: Directory,
+    directory: Arc<Directory>,
     file: OsString,
     identity: FileIdentity,
     process: u32,
@@ -73,26 +74,43 @@ impl Drop for Listed {
 
 impl Claim {
     /// Claims a path for a new listening socket with exactly these permissions.
-    pub fn take(path: &Path, mode: u32, backlog: Option<u32>) -> Result<(Claim, Listener)> {
-        Self::try_take(path, mode, backlog)
+    ///
+    /// `go_on` is asked before the name is published, and whenever this has waited; what it answers is kept while the name is
+    /// published, and given to the caller. Its error ends the claim.
+    pub fn take<G>(
+        path: &Path,
+        mode: u32,
+        backlog: Option<u32>,
+        go_on: impl Fn() -> Result<G>,
+    ) -> Result<Taken<G>> {
+        Self::try_take(path, mode, backlog, &go_on)
             .map_err(|error| error.within(&format!("listen on {}", path.display())))
     }
 
-    fn try_take(path: &Path, mode: u32, backlog: Option<u32>) -> Result<(Claim, Listener)> {
+    fn try_take<G>(
+        path: &Path,
+        mode: u32,
+        backlog: Option<u32>,
+        go_on: &impl Fn() -> Result<G>,
+    ) -> Result<Taken<G>> {
         let (directory, file) = split(path)?;
-        let mut patience = Patience::default();
+        let check = || go_on().map(drop);
+        let mut patience = Patience { pauses: LOCK_PAUSES, go_on: &check };
         for _ in 0..ATTEMPTS {
             let (private, listener, identity) =
                 bind_private(&directory, &file, mode, backlog, &mut patience)?;
-            let published = publish(&directory, &private, &file, &mut patience);
+            let published = publish(&directory, &private, &file, go_on, &mut patience);
             let removed = directory.remove_same(&private, identity);
-            if published? {
+            if let Some(permission) = published? {
                 // The name leads to this server now. That the private one stays, as after an input/output error, is no reason to leave it
                 // behind dead: a later claim removes both.
-                sweep(&directory, &file, &mut patience);
+                let directory = Arc::new(directory);
+                let sweep =
+                    Sweep { directory: directory.clone(), file: file.clone(), pauses: patience.pauses };
                 let process = sys::process_id();
                 let _listed = Listed::new(path);
-                return Ok((Claim { directory, file, identity, process, _listed }, listener));
+                let claim = Claim { directory, file, identity, process, _listed };
+                return Ok(Taken { claim, listener, permission, sweep });
             }
             removed?;
         }
@@ -113,6 +131,39 @@ impl Claim {
             self.directory.remove_same(&self.file, self.identity)?;
         }
         Ok(())
+    }
+}
+
+/// What taking a name gives.
+pub(crate) struct Taken<G> {
+    pub claim: Claim,
+    pub listener: Listener,
+    /// What the claim was allowed with.
+    pub permission: G,
+    /// To be done when nobody waits for the claim any more.
+    pub sweep: Sweep,
+}
+
+/// What processes killed half-way through claiming a name may have left.
+pub(crate) struct Sweep {
+    directory: Arc<Directory>,
+    file: OsString,
+    /// What the claim has left of its pauses.
+    pauses: u32,
+}
+
+impl Sweep {
+    /// Removes it.
+    pub fn run(self) {
+        let mut patience = Patience { pauses: self.pauses, ..Patience::default() };
+        for index in 1..PRIVATE_NAMES {
+            let private = private_name(&self.file, index);
+            // Nothing there does not mean nothing behind it: of several that raced, one may have been killed that was not the first.
+            if let Ok(Some(_)) = self.directory.look(&private) {
+                // What can't be removed now is no reason to give up the name that was won.
+                let _ = recover(&self.directory, &private, &mut patience);
+            }
+        }
     }
 }
 
@@ -182,7 +233,7 @@ fn bind_private(
     file: &OsStr,
     mode: u32,
     backlog: Option<u32>,
-    patience: &mut Patience,
+    patience: &mut Patience<'_>,
 ) -> Result<(OsString, Listener, FileIdentity)> {
     for index in 0..PRIVATE_NAMES {
         let private = private_name(file, index);
@@ -207,18 +258,6 @@ fn bind_private(
     Err(in_use("all its private names are in use"))
 }
 
-/// Removes what processes killed half-way through claiming this name have left.
-fn sweep(directory: &Directory, file: &OsStr, patience: &mut Patience) {
-    for index in 1..PRIVATE_NAMES {
-        let private = private_name(file, index);
-        // Nothing there does not mean nothing behind it: of several that raced, one may have been killed that was not the first.
-        if let Ok(Some(_)) = directory.look(&private) {
-            // What can't be removed now is no reason to give up the name that was won.
-            let _ = recover(directory, &private, patience);
-        }
-    }
-}
-
 /// A short name, so that long file names have private names too.
 fn private_name(file: &OsStr, index: u32) -> OsString {
     OsString::from(format!(".moorline-{:016x}-{index}", fnv1a(file.as_encoded_bytes())))
@@ -232,13 +271,24 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Publishes the private file under its real name, recovering that from a dead server. False if the private file was
+/// Publishes the private file under its real name, recovering that from a dead server. None if the private file was
 /// gone and must be made anew.
-fn publish(directory: &Directory, private: &OsStr, file: &OsStr, patience: &mut Patience) -> Result<bool> {
+fn publish<G>(
+    directory: &Directory,
+    private: &OsStr,
+    file: &OsStr,
+    go_on: &impl Fn() -> Result<G>,
+    patience: &mut Patience<'_>,
+) -> Result<Option<G>> {
     for _ in 0..ATTEMPTS {
-        match directory.publish(private, file)? {
-            Published::Yes => return Ok(true),
-            Published::SourceGone => return Ok(false),
+        let permission = go_on()?;
+        let published = directory.publish(private, file)?;
+        if let Published::Yes = published {
+            return Ok(Some(permission));
+        }
+        drop(permission);
+        match published {
+            Published::Yes | Published::SourceGone => return Ok(None),
             Published::Taken => match recover(directory, file, patience)? {
                 Found::Free => {}
                 Found::Live => return Err(in_use("a server has it")),
@@ -246,7 +296,7 @@ fn publish(directory: &Directory, private: &OsStr, file: &OsStr, patience: &mut 
             },
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 enum Found {
@@ -264,7 +314,7 @@ enum Seen {
 }
 
 /// Removes a dead socket file, and nothing else.
-fn recover(directory: &Directory, file: &OsStr, patience: &mut Patience) -> Result<Found> {
+fn recover(directory: &Directory, file: &OsStr, patience: &mut Patience<'_>) -> Result<Found> {
     if let Seen::Found(found) = examine(directory, file)? {
         return Ok(found);
     }
@@ -293,17 +343,19 @@ fn examine(directory: &Directory, file: &OsStr) -> Result<Seen> {
 }
 
 /// What a claim has left of its pauses for the lock, however much it has to recover.
-struct Patience {
+struct Patience<'claim> {
     pauses: u32,
+    /// Asked after each of them.
+    go_on: &'claim dyn Fn() -> Result<()>,
 }
 
-impl Default for Patience {
+impl Default for Patience<'_> {
     fn default() -> Self {
-        Patience { pauses: LOCK_PAUSES }
+        Patience { pauses: LOCK_PAUSES, go_on: &|| Ok(()) }
     }
 }
 
-fn lock(directory: &Directory, patience: &mut Patience) -> Result<impl Drop + use<>> {
+fn lock(directory: &Directory, patience: &mut Patience<'_>) -> Result<impl Drop + use<>> {
     loop {
         if let Some(lock) = directory.try_lock()? {
             return Ok(lock);
@@ -313,6 +365,7 @@ fn lock(directory: &Directory, patience: &mut Patience) -> Result<impl Drop + us
         }
         patience.pauses -= 1;
         std::thread::sleep(LOCK_PAUSE);
+        (patience.go_on)()?;
     }
 }
 
@@ -352,7 +405,7 @@ mod tests {
             let left = directory.path().join(private_name(OsStr::new("name"), index));
             drop(std::os::unix::net::UnixListener::bind(left).unwrap());
         }
-        let (claim, listener) = Claim::take(&path, 0o600, None).unwrap();
+        let (claim, listener) = take(&path).unwrap();
         let files: Vec<_> =
             directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(files, ["name"]);
@@ -374,7 +427,7 @@ mod tests {
             });
             let statuses: Vec<Status> = (0..1000)
                 .map(|_| {
-                    let taken = Claim::take(&directory.path().join("name"), 0o600, None);
+                    let taken = take(&directory.path().join("name"));
                     status(taken.and_then(|(claim, _listener)| claim.release()))
                 })
                 .collect();
@@ -393,13 +446,13 @@ mod tests {
         }
         let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
         let begun = Instant::now();
-        let (claim, listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        let (claim, listener) = take(&directory.path().join("name")).unwrap();
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
         drop(held);
         // What stayed goes the next time.
         claim.release().unwrap();
         drop(listener);
-        let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        let (claim, _listener) = take(&directory.path().join("name")).unwrap();
         assert_eq!(directory.path().read_dir().unwrap().count(), 1);
         claim.release().unwrap();
     }
@@ -410,11 +463,11 @@ mod tests {
         let left = directory.path().join(private_name(OsStr::new("name"), 0));
         drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
         let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
-        let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        let (claim, _listener) = take(&directory.path().join("name")).unwrap();
         claim.release().unwrap();
         assert!(left.exists());
         drop(held);
-        let (claim, _listener) = Claim::take(&directory.path().join("name"), 0o600, None).unwrap();
+        let (claim, _listener) = take(&directory.path().join("name")).unwrap();
         assert!(!left.exists());
         claim.release().unwrap();
     }
@@ -423,13 +476,15 @@ mod tests {
     fn a_lock_held_elsewhere_delays_recovery_but_not_a_claim() {
         let directory = tempfile::tempdir().unwrap();
         let held = Directory::open(directory.path()).unwrap().try_lock().unwrap().unwrap();
-        let (claim, _listener) = Claim::take(&directory.path().join("fresh"), 0o600, None).unwrap();
+        let (claim, _listener) = take(&directory.path().join("fresh")).unwrap();
         claim.release().unwrap();
         drop(held);
     }
 
     fn take(path: &Path) -> Result<(Claim, Listener)> {
-        Claim::take(path, 0o600, None)
+        let Taken { claim, listener, sweep, .. } = Claim::take(path, 0o600, None, || Ok(()))?;
+        sweep.run();
+        Ok((claim, listener))
     }
 
     fn status<T>(result: Result<T>) -> Status {

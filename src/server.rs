@@ -1,6 +1,6 @@
 //! A server: listens under a name, accepts connections.
 
-use crate::claim::Claim;
+use crate::claim::{Claim, Sweep, Taken};
 use crate::deadline::{Deadline, Timeout};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -60,7 +60,8 @@ pub struct Server {
     accepted_count: AtomicU64,
     refused_count: AtomicU64,
     listening: Slot<Listening>,
-    ending: Turns,
+    /// To publish the name and to give it back.
+    turns: Turns,
 }
 
 struct Listening {
@@ -86,7 +87,7 @@ impl Server {
             accepted_count: AtomicU64::new(0),
             refused_count: AtomicU64::new(0),
             listening: Slot::default(),
-            ending: Turns::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -140,15 +141,23 @@ impl Server {
             let context = format!("listen on {name} with mode {mode:#o}: 0777 at most");
             return Err(Error::new(Status::InvalidArgument, context));
         }
-        let (claim, mut listener) = match name.place() {
+        // Who closes the server waits for what is done in turn. So when that is done, the name does not come any more.
+        let in_turn = || {
+            let turn = self.turns.take();
+            filling.check().map_err(|_| closed_meanwhile())?;
+            Ok(turn)
+        };
+        let (claim, mut listener, turn, sweep) = match name.place() {
             Place::Path(path) => {
-                let (claim, listener) = Claim::take(path, mode, self.options.backlog)?;
-                (Some(claim), listener)
+                let Taken { claim, listener, permission, sweep } =
+                    Claim::take(path, mode, self.options.backlog, in_turn)?;
+                (Some(claim), listener, permission, Some(sweep))
             }
             Place::Abstract(bytes) => {
+                let turn = in_turn()?;
                 let listener = Listener::bind_abstract(bytes, self.options.backlog)
                     .map_err(|error| Error::os(error, format!("listen on {name}")))?;
-                (None, listener)
+                (None, listener, turn, None)
             }
         };
         if self.refuses_descriptors {
@@ -160,10 +169,13 @@ impl Server {
         {
             return claim.map_or(Ok(()), Claim::release).and(Err(error));
         }
-        filling.finish(Listening { endpoint, name: Some(name), claim }).or_else(|in_vain| {
+        let finished = filling.finish(Listening { endpoint, name: Some(name), claim }).or_else(|in_vain| {
             in_vain.end()?;
-            Err(Error::new(Status::Closed, "listen: another thread closed the server meanwhile"))
-        })
+            Err(closed_meanwhile())
+        });
+        drop(turn);
+        sweep.into_iter().for_each(Sweep::run);
+        finished
     }
 
     /// Listens with a socket that somebody else made to listen, and takes it over; it becomes non-blocking and
@@ -289,13 +301,15 @@ impl Server {
 
     /// Stops listening and gives the name back; calls that wait end with `Closed`, and so does one that is just making it
     /// listen. Connections that nobody accepted are reset; accepted ones live on. The server may listen again. That it does
-    /// not listen is fine. While another thread closes it, this waits until that is done, so that the name is free afterwards.
+    /// not listen is fine. While another thread closes it, or just has its name appear, this waits until that is done, so that the
+    /// name is free afterwards, and stays so unless somebody takes it anew.
     ///
     /// # Errors
     ///
     /// Of the system, when the file could not be removed. It does not listen any more even so.
     pub fn close(&self) -> Result<()> {
-        let _turn = self.ending.take();
+        self.listening.interrupt();
+        let _turn = self.turns.take();
         self.listening.take().map_or(Ok(()), Listening::end)
     }
 
@@ -361,6 +375,10 @@ impl Drop for Server {
         // Nobody is left to tell. Who wants to know calls close.
         let _ = self.close();
     }
+}
+
+fn closed_meanwhile() -> Error {
+    Error::new(Status::Closed, "another thread closed the server meanwhile")
 }
 
 fn not_listening() -> Error {

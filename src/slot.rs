@@ -105,6 +105,11 @@ impl<T> State<T> {
 }
 
 impl<T> Filling<'_, T> {
+    /// Whether it can still be filled. `Closed`: it was emptied meanwhile.
+    pub fn check(&self) -> Result<(), Status> {
+        if self.slot.0.lock().is_filled_by(&self.token) { Ok(()) } else { Err(Status::Closed) }
+    }
+
     /// Fills it; or gives back what was made in vain, because the slot was emptied meanwhile.
     pub fn finish(self, made: T) -> Result<(), T> {
         let mut state = self.slot.0.lock();
@@ -156,8 +161,10 @@ mod tests {
     fn what_was_emptied_meanwhile_is_not_filled_by_who_began_before() {
         let slot = Slot::default();
         let early = slot.begin().unwrap();
+        assert_eq!(early.check(), Ok(()));
         assert_eq!(slot.take(), None);
         let late = slot.begin().unwrap();
+        assert_eq!((early.check(), late.check()), (Err(Status::Closed), Ok(())));
         assert_eq!(early.finish(1), Err(1));
         assert_eq!(late.finish(2), Ok(()));
         assert_eq!((content(&slot), slot.take(), content(&slot)), (Some(2), Some(2), None));

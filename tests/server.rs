@@ -285,6 +285,64 @@ fn who_closes_a_server_while_it_claims_a_name_ends_that() {
     panic!("the claim was always held up");
 }
 
+/// Whatever keeps the claim, which somebody else holds up here until the end.
+#[test]
+fn who_makes_a_server_listen_that_is_closed_does_not_wait_for_the_name_any_longer() {
+    for _ in 0..ATTEMPTS {
+        let contended = Contended::new();
+        let server = Server::new(ServerOptions::default());
+        let (was_over, listened) = thread::scope(|scope| {
+            let listens = scope.spawn(|| status(server.listen(contended.name())));
+            contended.until_claimed(|| listens.is_finished());
+            let was_over = listens.is_finished();
+            server.close().unwrap();
+            (was_over, listens.join().unwrap())
+        });
+        if !was_over {
+            assert_eq!((listened, contended.files()), (Status::Closed, 1));
+            return;
+        }
+    }
+    panic!("the claim was always held up");
+}
+
+#[test]
+fn when_a_server_is_closed_that_another_thread_makes_listen_its_name_does_not_come_any_more() {
+    const ROUNDS: usize = 2000;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("name");
+    let server = Server::new(ServerOptions::default());
+    let meeting = Barrier::new(2);
+    thread::scope(|scope| {
+        let listening = scope.spawn(|| {
+            for _ in 0..ROUNDS {
+                meeting.wait();
+                let listened = status(server.listen(&path));
+                meeting.wait();
+                // Who came after the close has the name still.
+                meeting.wait();
+                assert!([Status::Ok, Status::Closed].contains(&listened), "{listened:?}");
+                server.close().unwrap();
+            }
+        });
+        let mut late = 0;
+        for round in 0..ROUNDS {
+            meeting.wait();
+            // What listens does so in the middle of this, sooner or later.
+            for _ in 0..round % 50 {
+                let _ = path.exists();
+            }
+            server.close().unwrap();
+            let seen = (0..20).filter(|_| path.exists()).count();
+            meeting.wait();
+            late += usize::from(seen > 0 && server.full_name().is_err());
+            meeting.wait();
+        }
+        listening.join().unwrap();
+        assert_eq!(late, 0);
+    });
+}
+
 /// Whichever of them removes the file.
 #[test]
 fn when_one_of_two_that_close_a_server_has_done_so_the_name_is_free() {
