@@ -228,7 +228,9 @@ impl Server {
     /// next call goes on. `LimitReached`: no descriptor left; it listens still, and the connection waits.
     pub fn accept(&self, timeout: Timeout) -> Result<Socket> {
         let deadline = Deadline::from(timeout);
-        let endpoint = self.endpoint()?;
+        // Who destroys it while this is called may be first.
+        let why_not = |error| if self.listening.is_shut() { Status::Closed.into() } else { error };
+        let endpoint = self.endpoint().map_err(why_not)?;
         loop {
             endpoint.check_open()?;
             if let Some(faults) = &self.accept_faults {
@@ -407,5 +409,16 @@ mod tests {
             assert!(error.to_string().contains("destroyed"), "{error}");
         }
         assert_eq!(server.full_name().map_err(|error| error.status()), Err(Status::InvalidState));
+    }
+
+    /// In whatever order their threads come.
+    #[test]
+    fn who_accepts_from_what_another_thread_has_just_destroyed_is_told_that_it_is_closed() {
+        let server = Server::new(ServerOptions::default());
+        let accept = || server.accept(Timeout::Forever).map_err(|error| error.status()).err();
+        assert_eq!(accept(), Some(Status::InvalidState));
+        server.listen_unique("server").unwrap();
+        server.close_for_good().unwrap();
+        assert_eq!(accept(), Some(Status::Closed));
     }
 }

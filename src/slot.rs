@@ -84,6 +84,11 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Whether nothing is put there any more.
+    pub fn is_shut(&self) -> bool {
+        self.0.lock().shut
+    }
+
     /// Nothing is put there any more. A call that fills it fails; what is there already can be taken.
     pub fn shut(&self) {
         let mut state = self.0.lock();
@@ -174,7 +179,9 @@ mod tests {
     fn what_is_shut_is_emptied_and_never_filled_again() {
         let slot = Slot::default();
         let filling = slot.begin().unwrap();
+        assert!(!slot.is_shut());
         slot.shut();
+        assert!(slot.is_shut());
         assert_eq!((filling.finish(1), refusal(&slot)), (Err(1), Some(Status::Closed)));
         let slot = Slot::default();
         slot.begin().unwrap().finish(1).unwrap();

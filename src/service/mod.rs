@@ -355,7 +355,9 @@ impl Service {
     pub fn stop(&self, timeout: Timeout) -> Result<ServiceReport> {
         let deadline = Deadline::from(timeout);
         self.refuse_own_threads()?;
-        let running = self.running()?;
+        // Who destroys it while this is called may be first.
+        let why_not = |error| if self.running.is_shut() { stopped_by_another() } else { error };
+        let running = self.running().map_err(why_not)?;
         if running.is_inherited() {
             return Err(Error::new(Status::InvalidState, "stop: the service is the parent process's"));
         }
@@ -369,7 +371,7 @@ impl Service {
         running.join();
         // Of several that wait for it to stop, one has stopped it.
         if !self.forget(&running) || running.was_shut_down() {
-            return Err(Error::new(Status::Closed, "stop: another thread has stopped it"));
+            return Err(stopped_by_another());
         }
         Ok(running.report(deadline.expiry()))
     }
@@ -417,6 +419,10 @@ impl Service {
     }
 }
 
+fn stopped_by_another() -> Error {
+    Error::new(Status::Closed, "stop: another thread has stopped it")
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         // It fails in a call of its own handler only, which holds the last reference then: nobody can wait for that
@@ -446,6 +452,15 @@ mod tests {
         service.shut_down_for_good().unwrap();
         assert_eq!(status(service.full_name()), Status::InvalidState);
         assert_eq!(status(service.start_unique("service")), Status::Closed);
+    }
+
+    /// In whatever order their threads come.
+    #[test]
+    fn who_stops_what_another_thread_has_just_destroyed_is_told_that_it_is_closed() {
+        let service = Service::echo(ServiceOptions::default()).unwrap();
+        service.start_unique("service").unwrap();
+        service.shut_down_for_good().unwrap();
+        assert_eq!(status(service.stop(Timeout::Forever)), Status::Closed);
     }
 
     /// A service that another thread may stop, and whose own threads are still to be started.
