@@ -69,7 +69,10 @@ impl Directory {
         match answer {
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::CONNREFUSED) => Ok(Some(Liveness::Dead)),
-            Ok(()) | Err(Errno::PROTOTYPE | Errno::ACCESS | Errno::PERM) => Ok(Some(Liveness::Alive)),
+            Ok(()) | Err(Errno::PROTOTYPE) => Ok(Some(Liveness::Alive)),
+            // Where the directory may not be entered any more, that is what is wrong, and not how long the way to the file is.
+            Err(_) if self.look(file)?.is_none() => Ok(None),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(Some(Liveness::Alive)),
             Err(errno) => Err(self.error(errno, "ask whether somebody listens at", file)),
         }
     }
@@ -279,6 +282,38 @@ mod tests {
         assert_eq!(dead.ask_by_path(OsStr::new(NAME)), Err(Errno::CONNREFUSED));
         let live = Directory::open(&turned.root.path().join("live")).unwrap();
         assert_eq!(live.ask_by_path(OsStr::new(NAME)), Err(Errno::PROTOTYPE));
+    }
+
+    /// As when somebody takes the permissions away between two calls.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn a_directory_that_may_not_be_entered_any_more_says_so_and_nothing_of_its_names() {
+        use std::os::unix::fs::PermissionsExt;
+        let set_mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let answer_of = move |length| {
+            let root = tempfile::tempdir().unwrap();
+            let path = root.path().join("x".repeat(length));
+            std::fs::create_dir(&path).unwrap();
+            let opened = Directory::open(&path).unwrap();
+            let (_listener, _) = opened.bind(OsStr::new(NAME), 0o600, None).unwrap();
+            set_mode(&path, 0);
+            let answer = opened.probe(OsStr::new(NAME));
+            set_mode(&path, 0o700);
+            answer.map_err(|error| error.status())
+        };
+        let answers = std::thread::spawn(move || {
+            // What root may, this thread may no more.
+            let none = rustix::thread::CapabilitySets {
+                effective: rustix::thread::CapabilitySet::empty(),
+                permitted: rustix::thread::CapabilitySet::empty(),
+                inheritable: rustix::thread::CapabilitySet::empty(),
+            };
+            rustix::thread::set_capabilities(None, none).unwrap();
+            [1, 120].map(answer_of)
+        });
+        assert_eq!(answers.join().unwrap(), [Err(Status::PermissionDenied); 2]);
     }
 
     #[test]
