@@ -189,10 +189,11 @@ struct Detail {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error that says what was tried, and on what.
+    /// An error that says what was tried, and on what. Control characters, as a name may have them, become escapes, so that nothing in
+    /// it begins a line of a log or moves the cursor of a terminal.
     #[cold]
     pub fn new(status: Status, context: impl Into<String>) -> Self {
-        let detail = Detail { context: context.into(), os: None };
+        let detail = Detail { context: in_one_line(context.into()), os: None };
         Error { status, detail: Some(Box::new(detail)) }
     }
 
@@ -206,7 +207,7 @@ impl Error {
     /// As [`Error::os`], where the caller knows the status better than the code tells.
     #[cold]
     pub(crate) fn os_as(status: Status, error: impl Into<io::Error>, context: impl Into<String>) -> Self {
-        let detail = Detail { context: context.into(), os: Some(error.into()) };
+        let detail = Detail { context: in_one_line(context.into()), os: Some(error.into()) };
         Error { status, detail: Some(Box::new(detail)) }
     }
 
@@ -225,12 +226,19 @@ impl Error {
         self.detail.as_ref().map(|detail| detail.context.as_str())
     }
 
+    /// As [`Error::new`], with lines of the library's own making, in which all that others chose is escaped already.
+    #[cold]
+    pub(crate) fn in_lines(status: Status, context: String) -> Self {
+        Error { status, detail: Some(Box::new(Detail { context, os: None })) }
+    }
+
     /// The same error with more said in front of it: where it happened.
     #[cold]
     pub(crate) fn within(self, place: &str) -> Self {
+        let place = in_one_line(place.to_owned());
         let (context, os) = match self.detail {
             Some(detail) => (format!("{place}: {}", detail.context), detail.os),
-            None => (place.to_owned(), None),
+            None => (place, None),
         };
         Error { status: self.status, detail: Some(Box::new(Detail { context, os })) }
     }
@@ -249,6 +257,21 @@ impl Error {
 /// What a panic that was caught has said, if that was a text.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+}
+
+fn in_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 impl From<Status> for Error {
@@ -285,6 +308,21 @@ mod tests {
         );
         let text = error.within("test").to_string();
         assert!(text.starts_with("test: connect to /tmp/x: nobody listens ("), "{text}");
+    }
+
+    #[test]
+    fn whatever_names_are_in_it_its_text_is_one_line() {
+        let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+        let name = "/tmp/a\nERROR b\u{1b}[2J\u{e4}\\";
+        for error in [
+            Error::new(Status::ConnectionRefused, format!("connect to {name}")),
+            Error::os(refused, format!("connect to {name}")),
+            Error::from(Status::ConnectionRefused).within(name),
+        ] {
+            let text = error.within(name).to_string();
+            assert!(!text.contains(char::is_control), "{text:?}");
+            assert_eq!(text.matches("/tmp/a\\nERROR b\\u{1b}[2J\u{e4}\\").count(), 2, "{text}");
+        }
     }
 
     #[test]
