@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::slot::{Filling, Slot};
 use crate::socket::{MessageOptions, Socket, SocketOptions};
 use crate::sync::{Condvar, Mutex};
-use crate::sys::{self, Listener, Place, RawDescriptor, Stream};
+use crate::sys::{self, Descriptor, Listener, Place, RawDescriptor, Stream};
 use crate::testkit::faults::{FaultPlan, Role};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -178,16 +178,25 @@ impl Server {
         finished
     }
 
-    /// Listens with a socket that somebody else made to listen, and takes it over; it becomes non-blocking and
-    /// close-on-exec. On failure it stays the caller's. Its name is read back from it; its file, if any, is never removed.
+    /// Listens with a socket that somebody else made to listen, as [`std::os::unix::net::UnixListener`], and takes it over; it becomes
+    /// non-blocking and close-on-exec. On failure it is closed. Its name is read back from it; its file, if any, is never removed.
     ///
     /// # Errors
     ///
     /// `InvalidArgument`: it is not a listening local stream socket. `InvalidState`: the server listens already.
-    pub fn listen_descriptor(&self, descriptor: RawDescriptor) -> Result<()> {
+    pub fn listen_descriptor(&self, descriptor: impl Into<Descriptor>) -> Result<()> {
+        self.adopt(|| Listener::adopt_owned(descriptor.into()))
+    }
+
+    /// As [`Server::listen_descriptor`], of a descriptor that the caller gives away by calling this; on failure it stays the caller's.
+    pub(crate) fn listen_number(&self, descriptor: RawDescriptor) -> Result<()> {
+        self.adopt(|| Listener::adopt(descriptor))
+    }
+
+    fn adopt(&self, take_over: impl FnOnce() -> Result<(Listener, Option<Place>)>) -> Result<()> {
         let filling = self.begin_to_listen()?;
         self.accepted.check()?;
-        let (listener, place) = Listener::adopt(descriptor)?;
+        let (listener, place) = take_over()?;
         let name = place.map(Name::from_place);
         let endpoint = Arc::new(Endpoint::new(listener));
         // If another thread closed the server meanwhile, it is as if it did so afterwards: the socket was taken over.
@@ -403,7 +412,7 @@ mod tests {
         let server = Server::new(ServerOptions::default());
         server.listen_unique("server").unwrap();
         server.close_for_good().unwrap();
-        for refused in [server.listen_unique("server"), server.listen_descriptor(-1)] {
+        for refused in [server.listen_unique("server"), server.listen_number(-1)] {
             let error = refused.unwrap_err();
             assert_eq!(error.status(), Status::Closed);
             assert!(error.to_string().contains("destroyed"), "{error}");

@@ -9,7 +9,7 @@ use moorline::{
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, IntoRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
@@ -90,7 +90,7 @@ fn a_broken_stream_ends_a_socket_with_an_error_that_says_what_came() {
     for (framing, bytes, leaves, expected, texts) in broken_streams() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let options = SocketOptions { messages: Some(Arc::new(small(framing))), ..SocketOptions::default() };
-        let near = Socket::adopt(near.into_raw_fd(), &options).unwrap();
+        let near = Socket::adopt(near, &options).unwrap();
         far.write_all(&bytes).unwrap();
         if leaves {
             far.shutdown(Shutdown::Write).unwrap();

@@ -167,11 +167,10 @@ fn too_large_is_refused_on_both_sides() {
 #[test]
 fn a_limit_of_the_other_side_is_respected_once_it_is_known() {
     let (near, far) = UnixStream::pair().unwrap();
-    use std::os::fd::IntoRawFd;
     let large = socket_options(MessageOptions::new(Framing::Checked));
     let small = socket_options(MessageOptions { max_message: 10, ..MessageOptions::new(Framing::Checked) });
-    let near = Socket::adopt(near.into_raw_fd(), &large).unwrap();
-    let far = Socket::adopt(far.into_raw_fd(), &small).unwrap();
+    let near = Socket::adopt(near, &large).unwrap();
+    let far = Socket::adopt(far, &small).unwrap();
     assert_eq!(near.max_message().unwrap(), MessageOptions::new(Framing::Checked).max_message);
     assert_eq!(far.max_message().unwrap(), 10);
     assert_eq!(status(near.send_message(b"12345678901", WATCHDOG)), Status::MessageTooLarge);
@@ -275,9 +274,8 @@ fn applications_that_differ_are_told_what_each_side_is() {
         ..MessageOptions::new(Framing::Checked)
     };
     let (near, far) = UnixStream::pair().unwrap();
-    use std::os::fd::IntoRawFd;
-    let near = Socket::adopt(near.into_raw_fd(), &socket_options(editor(7))).unwrap();
-    let far = Socket::adopt(far.into_raw_fd(), &socket_options(editor(8))).unwrap();
+    let near = Socket::adopt(near, &socket_options(editor(7))).unwrap();
+    let far = Socket::adopt(far, &socket_options(editor(8))).unwrap();
     let error = near.receive_message(WATCHDOG).unwrap_err();
     assert_eq!(error.status(), Status::Mismatch);
     let text = error.to_string();

@@ -7,7 +7,6 @@ use moorline::{
     Status, Timeout,
 };
 use std::io::Write;
-use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ fn what_is_closed_is_not_reported_although_a_duplicate_keeps_it_open() {
     let poller = Poller::new(PollerOptions::default()).unwrap();
     let (near, mut far) = UnixStream::pair().unwrap();
     let _duplicate = near.try_clone().unwrap();
-    let near = Socket::adopt(near.into_raw_fd(), &SocketOptions::default()).unwrap();
+    let near = Socket::adopt(near, &SocketOptions::default()).unwrap();
     poller.add(&near, Interest::READABLE, 1).unwrap();
     near.close(Timeout::None);
     far.write_all(b"x").unwrap();

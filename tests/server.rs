@@ -5,7 +5,6 @@ mod support;
 use moorline::{
     Framing, MessageOptions, Policy, Scope, Server, ServerOptions, Socket, SocketOptions, Status, Timeout,
 };
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -109,11 +108,26 @@ fn options_of_messages_are_checked_before_anything_is_taken() {
     assert_eq!(status(server.listen(&path)), Status::InvalidArgument);
     assert!(!path.exists());
     let listener = UnixListener::bind(&path).unwrap();
-    assert_eq!(status(server.listen_descriptor(listener.as_raw_fd())), Status::InvalidArgument);
-    // It is still whose it was, who may have it block.
+    let same = listener.try_clone().unwrap();
+    assert_eq!(status(server.listen_descriptor(same)), Status::InvalidArgument);
+    // It may still block.
     let _client = UnixStream::connect(&path).unwrap();
     assert!(listener.accept().is_ok());
     assert_eq!(status(server.full_name()), Status::InvalidState);
+}
+
+#[test]
+fn a_listener_of_the_standard_library_is_taken_over_and_its_file_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("name");
+    let server = Server::new(ServerOptions::default());
+    server.listen_descriptor(UnixListener::bind(&path).unwrap()).unwrap();
+    assert_eq!(server.full_name().unwrap(), path);
+    let client = connect(&server);
+    server.accept(WATCHDOG).unwrap().send(b"x", WATCHDOG).unwrap();
+    assert_eq!(receive_exactly(&client, 1), b"x");
+    server.close().unwrap();
+    assert!(path.exists());
 }
 
 #[test]

@@ -604,8 +604,8 @@ fn a_pair_and_an_adopted_socket_have_the_faults_of_their_options() {
     let options = SocketOptions { faults: Some(lossy.clone()), ..SocketOptions::default() };
     let (first, second) = Socket::pair(&options).unwrap();
     let (plain, descriptor) = std::os::unix::net::UnixStream::pair().unwrap();
-    let adopted = Socket::adopt(std::os::fd::IntoRawFd::into_raw_fd(descriptor), &options).unwrap();
-    let other = Socket::adopt(std::os::fd::IntoRawFd::into_raw_fd(plain), &Default::default()).unwrap();
+    let adopted = Socket::adopt(descriptor, &options).unwrap();
+    let other = Socket::adopt(plain, &Default::default()).unwrap();
     for (from, to) in [(&first, &second), (&second, &first), (&adopted, &other), (&other, &adopted)] {
         from.send(b"abc", WATCHDOG).unwrap();
         assert_eq!(support::receive_exactly(to, 2), b"bc");

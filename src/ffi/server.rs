@@ -199,7 +199,7 @@ pub unsafe extern "C" fn moorline_server_listen_descriptor(
     server: *mut moorline_server,
     descriptor: c_int,
 ) -> moorline_status {
-    guard(|| handle::get::<Server>(server)?.listen_descriptor(descriptor))
+    guard(|| handle::get::<Server>(server)?.listen_number(descriptor))
 }
 
 /// The full name to connect to: the path, or the abstract name. Empty for an adopted socket without a name.

@@ -265,7 +265,7 @@ pub unsafe extern "C" fn moorline_socket_adopt_descriptor(
     guard(|| {
         // SAFETY: as the caller says.
         let (socket, options) = unsafe { (Out::zeroed(socket).required("socket")?, read_options(options)?) };
-        socket.set(handle::create(Socket::adopt(descriptor, &options)?)?);
+        socket.set(handle::create(Socket::adopt_number(descriptor, &options)?)?);
         Ok(())
     })
 }
@@ -300,7 +300,7 @@ pub unsafe extern "C" fn moorline_socket_release_descriptor(
             }
             Err(error) => {
                 // Another thread destroyed the socket meanwhile, so nobody gets the descriptor: taking it over closes it.
-                drop(Socket::adopt(released, &SocketOptions::default()));
+                drop(Socket::adopt_number(released, &SocketOptions::default()));
                 Err(error)
             }
         }

@@ -162,14 +162,43 @@ impl Socket {
         Ok((Socket::client(first, options)?, Socket::new(second, options)?))
     }
 
-    /// Takes over a connected stream socket of the caller's, which becomes non-blocking and close-on-exec. On failure it
-    /// stays the caller's.
+    /// Takes over a connected stream socket, as [`std::os::unix::net::UnixStream`] is one, which becomes non-blocking and close-on-exec.
+    /// On failure it is closed.
+    ///
+    /// ```
+    /// use moorline::{Socket, SocketOptions, Timeout};
+    /// use std::io::Read;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let socket = Socket::adopt(near, &SocketOptions::default())?;
+    /// socket.send(b"hello", Timeout::Forever)?;
+    /// let mut buffer = [0; 5];
+    /// far.read_exact(&mut buffer)?;
+    /// assert_eq!(&buffer, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A number is not enough, as nobody could tell whose the descriptor is:
+    ///
+    /// ```compile_fail
+    /// # use moorline::{Socket, SocketOptions};
+    /// # use std::os::fd::AsRawFd;
+    /// # let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// Socket::adopt(near.as_raw_fd(), &SocketOptions::default());
+    /// ```
     ///
     /// # Errors
     ///
-    /// `InvalidArgument`: it is not a connected local stream socket. `LimitReached`: no descriptors left for its faults, and it is
-    /// closed.
-    pub fn adopt(descriptor: RawDescriptor, options: &SocketOptions) -> Result<Socket> {
+    /// `InvalidArgument`: it is not a connected local stream socket. `LimitReached`: no descriptors left for its faults.
+    pub fn adopt(descriptor: impl Into<Descriptor>, options: &SocketOptions) -> Result<Socket> {
+        options.check()?;
+        Socket::client(Stream::adopt_owned(descriptor.into())?, options)
+    }
+
+    /// As [`Socket::adopt`], of a descriptor that the caller gives away by calling this; on failure it stays the caller's, unless there
+    /// are no descriptors left for its faults.
+    pub(crate) fn adopt_number(descriptor: RawDescriptor, options: &SocketOptions) -> Result<Socket> {
         options.check()?;
         Socket::client(Stream::adopt(descriptor)?, options)
     }

@@ -2,7 +2,6 @@
 
 use super::WATCHDOG;
 use moorline::{Framing, MessageOptions, Socket, SocketOptions};
-use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -20,14 +19,13 @@ pub fn pair(messages: MessageOptions) -> (Socket, Socket) {
 /// A socket with messages, and the plain other end of its stream.
 pub fn against_plain(messages: MessageOptions) -> (Socket, UnixStream) {
     let (near, far) = UnixStream::pair().unwrap();
-    (Socket::adopt(near.into_raw_fd(), &socket_options(messages)).unwrap(), far)
+    (Socket::adopt(near, &socket_options(messages)).unwrap(), far)
 }
 
 /// Two sockets that others made, to which descriptors may be on their way already, so that the system turns none away.
 pub fn adopted_pair(messages: MessageOptions) -> (Socket, Socket) {
     let (near, far) = UnixStream::pair().unwrap();
-    let adopt =
-        |end: UnixStream| Socket::adopt(end.into_raw_fd(), &socket_options(messages.clone())).unwrap();
+    let adopt = |end: UnixStream| Socket::adopt(end, &socket_options(messages.clone())).unwrap();
     (adopt(near), adopt(far))
 }
 

@@ -2,11 +2,11 @@
 
 use super::super::{Place, Readiness};
 use super::address::bound_to;
-use super::{RawDescriptor, Stream, Waker, check_stream_socket, platform, raw, take_over};
+use super::{RawDescriptor, Stream, Waker, check_stream_socket, platform, prepare, raw, take_over};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use interprocess::os::unix::uds_local_socket;
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::SocketType;
 use std::io;
@@ -44,6 +44,13 @@ impl Listener {
             Ok(())
         })?;
         Ok((Listener::from(uds_local_socket::Listener::from(socket)), place))
+    }
+
+    /// As `adopt`; on failure it is closed.
+    pub fn adopt_owned(descriptor: OwnedFd) -> Result<(Listener, Option<Place>), Error> {
+        prepare(descriptor.as_fd(), |socket| check_stream_socket(socket, true))?;
+        let place = bound_to(&descriptor)?;
+        Ok((Listener::from(uds_local_socket::Listener::from(descriptor)), place))
     }
 
     /// Turns away who sends descriptors to the connections to come, where the system can.

@@ -183,14 +183,21 @@ fn take_over(
     check: impl FnOnce(BorrowedFd<'_>) -> Result<(), Error>,
 ) -> Result<OwnedFd, Error> {
     let borrowed = borrow(descriptor).map_err(|error| error.within("adopt"))?;
-    check(borrowed).map_err(|error| error.within(&format!("adopt descriptor {descriptor}")))?;
-    let prepare = || {
-        rustix::io::fcntl_setfd(borrowed, FdFlags::CLOEXEC)?;
-        rustix::io::ioctl_fionbio(borrowed, true)
-    };
-    prepare().map_err(|errno| Error::os(errno, format!("adopt descriptor {descriptor}")))?;
+    prepare(borrowed, check)?;
     // SAFETY: it is an open socket, as `check` saw, and by calling this the caller gives it away.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Makes a descriptor what the library's own are, after `check` accepted it.
+fn prepare(
+    descriptor: BorrowedFd<'_>,
+    check: impl FnOnce(BorrowedFd<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let number = raw(&descriptor);
+    check(descriptor).map_err(|error| error.within(&format!("adopt descriptor {number}")))?;
+    rustix::io::fcntl_setfd(descriptor, FdFlags::CLOEXEC)
+        .and_then(|()| rustix::io::ioctl_fionbio(descriptor, true))
+        .map_err(|errno| Error::os(errno, format!("adopt descriptor {number}")))
 }
 
 /// That a descriptor is a Unix stream socket, listening or not.

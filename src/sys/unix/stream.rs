@@ -3,7 +3,8 @@
 use super::super::{Credentials, Place, Readiness, TurnsAway};
 use super::address::ShortPath;
 use super::{
-    DESCRIPTORS_LIMIT, Descriptor, RawDescriptor, Waker, check_stream_socket, platform, raw, take_over,
+    DESCRIPTORS_LIMIT, Descriptor, RawDescriptor, Waker, check_stream_socket, platform, prepare, raw,
+    take_over,
 };
 use crate::deadline::Deadline;
 use crate::error::{Error, Status};
@@ -76,14 +77,13 @@ impl Stream {
 
     /// Takes over a connected socket of the caller's; on failure it stays the caller's.
     pub fn adopt(descriptor: RawDescriptor) -> Result<Stream, Error> {
-        take_over(descriptor, |socket| {
-            check_stream_socket(socket, false)?;
-            match rustix::net::getpeername(socket) {
-                Ok(_) => Ok(()),
-                Err(errno) => Err(Error::os_as(Status::InvalidArgument, errno, "it is not connected")),
-            }
-        })
-        .map(Stream::from)
+        take_over(descriptor, check_connected).map(Stream::from)
+    }
+
+    /// Takes over a connected socket; on failure it is closed.
+    pub fn adopt_owned(descriptor: OwnedFd) -> Result<Stream, Error> {
+        prepare(descriptor.as_fd(), check_connected)?;
+        Ok(Stream::from(descriptor))
     }
 
     pub fn descriptor(&self) -> RawDescriptor {
@@ -389,6 +389,15 @@ fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Resu
             Err(Errno::INTR) => {}
             answer => return answer,
         }
+    }
+}
+
+/// That a descriptor is a connected Unix stream socket.
+fn check_connected(socket: BorrowedFd<'_>) -> Result<(), Error> {
+    check_stream_socket(socket, false)?;
+    match rustix::net::getpeername(socket) {
+        Ok(_) => Ok(()),
+        Err(errno) => Err(Error::os_as(Status::InvalidArgument, errno, "it is not connected")),
     }
 }
 

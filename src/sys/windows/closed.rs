@@ -61,6 +61,10 @@ impl Stream {
         Err(not_supported(&format!("adopt handle {descriptor}")))
     }
 
+    pub fn adopt_owned(_descriptor: Descriptor) -> Result<Stream, Error> {
+        Err(not_supported("adopt a handle"))
+    }
+
     pub fn descriptor(&self) -> RawDescriptor {
         match self.0 {}
     }
@@ -165,6 +169,10 @@ impl Listener {
 
     pub fn adopt(descriptor: RawDescriptor) -> Result<(Listener, Option<Place>), Error> {
         Err(not_supported(&format!("adopt handle {descriptor}")))
+    }
+
+    pub fn adopt_owned(_descriptor: Descriptor) -> Result<(Listener, Option<Place>), Error> {
+        Err(not_supported("adopt a handle"))
     }
 
     pub fn refuse_descriptors(&mut self) {
