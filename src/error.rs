@@ -243,6 +243,26 @@ impl Error {
         Error { status: self.status, detail: Some(Box::new(Detail { context, os })) }
     }
 
+    fn kind(&self) -> io::ErrorKind {
+        use io::ErrorKind;
+        match self.status {
+            Status::WouldBlock => ErrorKind::WouldBlock,
+            Status::TimedOut => ErrorKind::TimedOut,
+            Status::Closed => ErrorKind::NotConnected,
+            Status::Disconnected => ErrorKind::UnexpectedEof,
+            Status::InvalidArgument | Status::NameInvalid => ErrorKind::InvalidInput,
+            Status::NameTooLong => ErrorKind::InvalidFilename,
+            Status::NameInUse => ErrorKind::AddrInUse,
+            Status::NotFound => ErrorKind::NotFound,
+            Status::PermissionDenied | Status::Refused => ErrorKind::PermissionDenied,
+            Status::ConnectionRefused => ErrorKind::ConnectionRefused,
+            Status::Malformed | Status::Mismatch | Status::MessageTooLarge => ErrorKind::InvalidData,
+            Status::NotSupported => ErrorKind::Unsupported,
+            // Not Interrupted, of Cancelled: who gets that tries again.
+            _ => ErrorKind::Other,
+        }
+    }
+
     fn text(&self) -> String {
         match &self.detail {
             None => self.status.to_string(),
@@ -251,6 +271,15 @@ impl Error {
                 Some(os) => format!("{}: {} ({os})", detail.context, self.status),
             },
         }
+    }
+}
+
+/// For who has to do with errors of the standard library: the kind that is nearest, with this as its inner error. `Disconnected` is what
+/// a read calls an unexpected end. What no kind says is `Other`.
+impl From<Error> for io::Error {
+    #[cold]
+    fn from(error: Error) -> Self {
+        io::Error::new(error.kind(), error)
     }
 }
 

@@ -12,6 +12,8 @@ use crate::sync::{Condvar, Mutex};
 use crate::sys::{self, Descriptor, Listener, Place, RawDescriptor, Stream};
 use crate::testkit::faults::{FaultPlan, Role};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -380,6 +382,17 @@ impl Drop for Turn<'_> {
         self.0.ended.notify_one();
     }
 }
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.listening.try_with(|listening| listening.name.clone()).flatten();
+        f.debug_struct("Server").field("name", &name).finish_non_exhaustive()
+    }
+}
+
+// What it keeps under its locks is whole whenever one of them is released, also by a panic.
+impl UnwindSafe for Server {}
+impl RefUnwindSafe for Server {}
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a plain name lives.
-#[derive(Clone, Copy, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum ScopeName {
     /// The temp directory, as Qt has it
     #[default]
@@ -63,7 +63,7 @@ impl TrustArguments {
 }
 
 /// How messages are told apart.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum FramingName {
     /// A length of four bytes before each: what QDataStream does with a QByteArray
     BigEndian,

@@ -15,6 +15,8 @@ use crate::sources::{Key, Sources};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::{self, RawDescriptor, Readiness, Selector};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use turn::Waiting;
@@ -326,6 +328,17 @@ fn into_slots(events: &mut [Event]) -> impl FnMut(Event) {
     }
 }
 
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_closed = self.shared.closed.load(Ordering::SeqCst);
+        f.debug_struct("Poller").field("is_closed", &is_closed).finish_non_exhaustive()
+    }
+}
+
+// What it keeps under its locks is whole whenever one of them is released, also by a panic.
+impl UnwindSafe for Poller {}
+impl RefUnwindSafe for Poller {}
+
 fn not_here() -> Error {
     Error::new(Status::InvalidState, "it is not in this poller")
 }
@@ -338,6 +351,7 @@ impl Pollable for Socket {}
 pub(crate) mod sealed {
     use super::*;
 
+    #[allow(missing_debug_implementations)] // nobody else can have one
     pub struct Endpoint(pub(crate) Arc<dyn Watched>);
 
     pub trait Sealed {

@@ -6,6 +6,8 @@ use crate::error::{Result, Status};
 use crate::socket::{Credentials, Socket, SocketStatistics};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sys::{BorrowedDescriptor, Descriptor};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
 
 /// A connection of a service. Clones are the same connection. Any thread may use it at any time, also after it has ended.
@@ -36,6 +38,16 @@ pub(super) enum Wish {
     /// At once.
     Abort = 2,
 }
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("tag", &self.tag()).finish_non_exhaustive()
+    }
+}
+
+// What it keeps under its locks is whole whenever one of them is released, also by a panic.
+impl UnwindSafe for Connection {}
+impl RefUnwindSafe for Connection {}
 
 impl Connection {
     pub(super) fn new(socket: Socket, mailbox: &Arc<Mailbox>, slot: usize) -> Connection {

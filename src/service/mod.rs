@@ -21,6 +21,8 @@ use crate::sys::Descriptor;
 use crate::testkit::faults::FaultPlan;
 use running::{Running, stopped_meanwhile};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -97,6 +99,7 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// A handler that sends back what it gets.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Echo;
 
 impl Handler for Echo {
@@ -418,6 +421,17 @@ impl Service {
         self.running.take_if(|running| Arc::ptr_eq(running, finished)).is_some()
     }
 }
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.running.try_with(|running| running.full_name().ok()).flatten();
+        f.debug_struct("Service").field("name", &name).finish_non_exhaustive()
+    }
+}
+
+// What it keeps under its locks is whole whenever one of them is released, also by a panic; those of a handler are caught call by call.
+impl UnwindSafe for Service {}
+impl RefUnwindSafe for Service {}
 
 fn stopped_by_another() -> Error {
     Error::new(Status::Closed, "stop: another thread has stopped it")

@@ -25,8 +25,9 @@ use crate::testkit::faults::{FaultPlan, Role};
 use messaging::Messaging;
 use outgoing::Outgoing;
 use std::ffi::OsStr;
-use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
+use std::{fmt, io};
 
 /// Whose server a socket connects to. Checked by the kernel's word before anything is sent, so that whoever squats on
 /// a name gets nobody's data.
@@ -320,6 +321,18 @@ impl Socket {
         self.busy_poller.get_or_init(|| Box::new(BusyPoller::new(self.busy_poll)))
     }
 }
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without a lock, which whoever shows it may have.
+        let descriptor = self.unlocked.upgrade().map(|endpoint| endpoint.source().descriptor());
+        f.debug_struct("Socket").field("descriptor", &descriptor).finish_non_exhaustive()
+    }
+}
+
+// What it keeps under its locks is whole whenever one of them is released, also by a panic.
+impl UnwindSafe for Socket {}
+impl RefUnwindSafe for Socket {}
 
 fn check_trust(stream: &Stream, name: &Name) -> Result<()> {
     let server = stream.credentials()?;

@@ -96,6 +96,12 @@ pub struct LeakGuard {
 /// How long to wait between two looks at what is still there: nobody tells when a descriptor or a thread goes.
 const PAUSE: Duration = Duration::from_millis(2);
 
+impl fmt::Debug for LeakGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeakGuard").finish_non_exhaustive()
+    }
+}
+
 impl LeakGuard {
     /// What is there from here on is new.
     pub fn new() -> LeakGuard {

@@ -14,10 +14,10 @@ use crate::sys::RawDescriptor;
 use crate::thread::OwnThread;
 use parking_lot::Mutex;
 use std::ffi::OsString;
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 /// How a proxy works.
 #[derive(Clone, Debug)]
@@ -90,6 +90,12 @@ struct Shared {
 struct Failures {
     lines: Mutex<Vec<String>>,
     not_connected: AtomicU64,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").finish_non_exhaustive()
+    }
 }
 
 impl Proxy {

@@ -67,7 +67,7 @@ pub fn use_a_full_disk(place: &Path) {
         files += 1;
     }
     let before = std::fs::read_dir(place).unwrap().count();
-    let error = listen(place).err().expect("there is no room for a name");
+    let error = listen(place).expect_err("there is no room for a name");
     assert_eq!(error.status(), Status::LimitReached, "{error}");
     assert!(error.to_string().contains(&*place.to_string_lossy()), "{error}");
     assert_eq!(std::fs::read_dir(place).unwrap().count(), before, "a file stays");
