@@ -196,3 +196,14 @@ fn the_threads_of_a_service_take_the_signals_that_they_raise_themselves_and_no_o
     expected.sort_unstable();
     assert_eq!(taken, expected);
 }
+
+#[test]
+fn a_service_that_could_never_serve_anybody_is_not_made() {
+    let none = ServiceOptions { workers: 0, ..ServiceOptions::default() };
+    let never = ServiceOptions { connection_rate: Some(0), ..ServiceOptions::default() };
+    for (options, what) in [(none, "workers"), (never, "in a second")] {
+        let error = Service::echo(options).err().unwrap();
+        assert_eq!(error.status(), Status::InvalidArgument);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}

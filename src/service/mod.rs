@@ -249,11 +249,14 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument`: no workers, or the marks are not low < high < limit.
+    /// `InvalidArgument`: no workers, or no connections in a second, or the marks are not low < high < limit.
     pub fn new(options: ServiceOptions, handler: Arc<dyn Handler>) -> Result<Service> {
         let ServiceOptions { workers, queue_limit, high_water, low_water, .. } = options;
         if workers == 0 {
             return Err(Error::new(Status::InvalidArgument, "a service with no workers"));
+        }
+        if options.connection_rate == Some(0) {
+            return Err(Error::new(Status::InvalidArgument, "a service with no connections in a second"));
         }
         if !(low_water < high_water && high_water < queue_limit) {
             let marks = format!("low water {low_water}, high water {high_water}, limit {queue_limit}");

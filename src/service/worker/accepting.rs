@@ -95,7 +95,7 @@ impl Worker {
                 Ok(socket) => {
                     if let Some(rate) = rate {
                         let earliest = now.checked_sub(RATE_BURST).unwrap_or(now);
-                        let interval = Duration::from_secs(1) / rate.max(1);
+                        let interval = Duration::from_secs(1) / rate;
                         acceptor.next_by_rate = acceptor.next_by_rate.max(earliest) + interval;
                     }
                     self.admit(socket);
