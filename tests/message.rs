@@ -33,7 +33,7 @@ fn what_is_closed_says_so_also_to_who_does_not_wait_for_another_receive() {
         thread::scope(|scope| {
             let receiving = scope.spawn(|| status(near.receive_message(Timeout::Forever)));
             (0..20).for_each(|_| thread::yield_now());
-            near.close(Timeout::None);
+            let _ = near.close(Timeout::None);
             assert_eq!(status(near.receive_message(Timeout::None)), Status::Closed);
             assert_eq!(receiving.join().unwrap(), Status::Closed);
         });

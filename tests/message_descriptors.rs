@@ -160,7 +160,7 @@ fn descriptors_of_what_is_never_received_are_closed_with_the_connection() {
                 assert_eq!(receiver.join().unwrap(), Status::Malformed);
             } else {
                 until(|| socket.statistics().received >= 9);
-                socket.close(Timeout::None);
+                let _ = socket.close(Timeout::None);
                 assert_eq!(receiver.join().unwrap(), Status::Closed);
             }
         });
@@ -176,7 +176,7 @@ fn a_close_closes_descriptors_of_what_nobody_is_receiving() {
     send_with(&peer, b"\0\0\0\x06begun", &[handed.as_fd()]).unwrap();
     drop(handed);
     assert_eq!(status(socket.receive_message(Timeout::None)), Status::WouldBlock);
-    socket.close(Timeout::None);
+    let _ = socket.close(Timeout::None);
     assert_eq!(watching.read(&mut [0]).unwrap(), 0);
 }
 

@@ -35,7 +35,7 @@ fn what_is_closed_is_not_reported_although_a_duplicate_keeps_it_open() {
     let _duplicate = near.try_clone().unwrap();
     let near = Socket::adopt(near, &SocketOptions::default()).unwrap();
     poller.add(&near, Interest::READABLE, 1).unwrap();
-    near.close(Timeout::None);
+    let _ = near.close(Timeout::None);
     far.write_all(b"x").unwrap();
     assert_eq!(tokens(&poller, 8, Timeout::None), []);
 }
@@ -99,7 +99,7 @@ fn one_poller_at_a_time_and_gone_when_closed() {
     assert_eq!(tokens(&second, 8, Timeout::None), []);
     second.modify(&near, Interest::READABLE, 3).unwrap();
     assert_eq!(tokens(&second, 8, WATCHDOG), [3]);
-    near.close(Timeout::None);
+    let _ = near.close(Timeout::None);
     assert_eq!(tokens(&second, 8, Timeout::None), []);
     assert_eq!(status(second.add(&near, Interest::READABLE, 2)), Status::Closed);
 }
@@ -230,7 +230,7 @@ fn the_end_of_who_alone_is_ready_is_told_of() {
             let mut events = [Event::default(); 8];
             poller.wait(&mut events, WATCHDOG).map(|count| events[..count].to_vec())
         });
-        far.close(Timeout::None);
+        let _ = far.close(Timeout::None);
         let events = waiting.join().unwrap().unwrap();
         assert!(matches!(events[..], [Event { token: 1, readable: true, hangup: true, .. }]), "{events:?}");
     });

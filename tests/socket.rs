@@ -63,7 +63,7 @@ fn closing_ends_every_call_that_waits() {
             scope.spawn(|| status(near.wait(Interest::READABLE, Timeout::Forever))),
         ];
         thread::yield_now();
-        near.close(Timeout::None);
+        let _ = near.close(Timeout::None);
         for call in calls {
             assert_eq!(call.join().unwrap(), Status::Closed);
         }
@@ -79,7 +79,7 @@ fn what_is_closed_says_so_also_to_who_does_not_wait_for_a_turn() {
         thread::scope(|scope| {
             let sending = scope.spawn(|| status(near.send(b"x", Timeout::Forever)));
             (0..20).for_each(|_| thread::yield_now());
-            near.close(Timeout::None);
+            let _ = near.close(Timeout::None);
             assert_eq!(status(near.send(b"y", Timeout::None)), Status::Closed);
             assert_eq!(status(near.shut_down(Direction::Sending, Timeout::None)), Status::Closed);
             assert_eq!(sending.join().unwrap(), Status::Closed);
@@ -210,7 +210,7 @@ fn what_is_queued_goes_out_with_a_receive_that_does_not_wait_or_does_not_sleep()
 fn what_is_closed_is_gone() {
     let (near, _far) = pair(0);
     assert!(!near.is_gone());
-    near.close(Timeout::None);
+    let _ = near.close(Timeout::None);
     assert!(near.is_gone());
 }
 

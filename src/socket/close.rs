@@ -89,6 +89,28 @@ impl Socket {
     /// Ends calls that wait, with `Closed`; sends what is queued until the deadline; closes. It is closed in any case, and
     /// the report says what was lost. Closing again only reports; while another call sends what is queued, it ends that at its own
     /// deadline.
+    ///
+    /// ```
+    /// use moorline::{Socket, SocketOptions, Timeout};
+    /// use std::time::Duration;
+    ///
+    /// let options = SocketOptions { send_queue_limit: 1 << 20, ..SocketOptions::default() };
+    /// let (near, _far) = Socket::pair(&options)?;
+    /// near.send(&[0; 1 << 20], Timeout::None)?;
+    /// let report = near.close(Timeout::After(Duration::from_millis(1)));
+    /// assert_eq!(report.sent + report.unsent, 1 << 20);
+    /// # Ok::<(), moorline::Error>(())
+    /// ```
+    ///
+    /// Who does not want to know says so, or calls [`Socket::abort`]:
+    ///
+    /// ```compile_fail
+    /// # #![deny(unused_must_use)]
+    /// # use moorline::{Socket, SocketOptions, Timeout};
+    /// # let (near, _far) = Socket::pair(&SocketOptions::default()).unwrap();
+    /// near.close(Timeout::None);
+    /// ```
+    #[must_use = "it says what was lost"]
     pub fn close(&self, timeout: Timeout) -> CloseReport {
         let deadline = Deadline::from(timeout);
         let outcome = self.flush_and_end(deadline).map_or_else(|error| error.status(), |()| Status::Ok);

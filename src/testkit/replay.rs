@@ -271,7 +271,7 @@ impl Player<'_> {
             TapEvent::End(_) => self.receive_end(entry.at),
             TapEvent::Close => {
                 self.keep_time(entry.at)?;
-                self.socket.close(Timeout::None);
+                let _ = self.socket.close(Timeout::None);
                 Ok(())
             }
         }
