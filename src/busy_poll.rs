@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// the processor is offered to others: what is waited for may need it. Where it does, offering it and looking again costs less, too, than
 /// sleeping and being woken. Where somebody else keeps it, nothing is offered for a while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BusyPoll {
     /// For at most 50 µs a wait, as long as that finds something for which it would have been better not to sleep. Each time that it
     /// does not it is left for twice as many waits as the last time, so that it costs next to nothing where it does not pay; an idle

@@ -37,6 +37,7 @@ impl Default for ExchangeOptions {
 
 /// What was exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExchangeReport {
     /// Round trips that came back whole and right.
     pub round_trips: u64,
@@ -50,6 +51,7 @@ pub struct ExchangeReport {
 
 /// How far an exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Round trips done.
     pub done: u64,

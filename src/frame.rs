@@ -9,6 +9,7 @@ use std::ops::Range;
 
 /// How messages are told apart in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Framing {
     /// The length first, as four bytes, most significant first: what QDataStream does with a QByteArray.
     BigEndian,

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Where plain names live. An absolute path is itself in every scope that has paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scope {
     /// The temporary directory: `TMPDIR`, else `/tmp`. Where Qt's QLocalServer has plain names, so both meet.
     #[default]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// This comes after the permissions of the socket file, which are the first line: 0600 unless an option says otherwise. Abstract
 /// names have only this.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub enum Policy {
     /// Whoever could connect.
     #[default]

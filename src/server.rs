@@ -40,6 +40,7 @@ pub struct ServerOptions {
 
 /// What a server has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerStatistics {
     /// Connections accepted.
     pub accepted: u64,

@@ -1,5 +1,7 @@
 //! What the crate's types are to a Rust program, beside what they do.
 
+#![deny(unreachable_patterns)]
+
 mod support;
 
 use moorline::exchange::{ExchangeOptions, ExchangeReport, Progress};
@@ -117,4 +119,30 @@ fn an_error_becomes_one_of_the_standard_library_and_is_in_it() {
     // None may be what the standard library goes on after.
     let kinds = Status::ALL.iter().map(|status| io::Error::from(Error::from(*status)).kind());
     assert!(!kinds.collect::<Vec<_>>().contains(&io::ErrorKind::Interrupted));
+}
+
+/// Who looks at a value says what comes of those that later versions have: the last arms would not be reached otherwise.
+#[allow(clippy::match_like_matches_macro)] // in which the compiler does not look for such arms
+#[test]
+fn what_may_grow_says_so() {
+    let scope = match Scope::default() {
+        Scope::Temporary | Scope::Runtime | Scope::Abstract => true,
+        _ => false,
+    };
+    let trust = match Trust::default() {
+        Trust::SameUser | Trust::Anyone => true,
+        _ => false,
+    };
+    let policy = match Policy::default() {
+        Policy::Everyone
+        | Policy::SameUser
+        | Policy::SameUserOrRoot
+        | Policy::Listed { .. }
+        | Policy::Custom(_) => true,
+        _ => false,
+    };
+    assert!(scope && trust && policy);
+    // Options are made with the defaults of the rest, and can grow so.
+    let _ = ServiceOptions { workers: 2, ..ServiceOptions::default() };
+    let _ = MessageOptions { max_message: 1, ..MessageOptions::new(Framing::Lines) };
 }

@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn what_is_markup_is_shown_as_text() {
-        let report = ExchangeReport { round_trips: 1, ..ExchangeReport::default() };
+        let mut report = ExchangeReport::default();
+        report.round_trips = 1;
         let failure = Some("1 < 2 & \"so\"".to_owned());
         let measured = Measured { name: "<row>".to_owned(), connections: 1, chunk: 10, report, failure };
         let page = page("/tmp/<name>", &[measured]);

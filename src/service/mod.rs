@@ -179,6 +179,7 @@ impl Default for ServiceOptions {
 
 /// What a service did from start to stop.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ServiceReport {
     /// Connections accepted.
     pub accepted: u64,
@@ -205,6 +206,7 @@ pub struct ServiceReport {
 
 /// How many connections ended for what reason; the statuses are those of [`Handler::disconnected`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Endings {
     /// `Disconnected`: the peer left.
     pub disconnected: u64,

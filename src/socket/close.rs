@@ -16,6 +16,7 @@ pub enum Direction {
 
 /// What became of everything that a socket was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CloseReport {
     /// Bytes that the kernel took, over the socket's life.
     pub sent: u64,

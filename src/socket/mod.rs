@@ -32,6 +32,7 @@ use std::{fmt, io};
 /// Whose server a socket connects to. Checked by the kernel's word before anything is sent, so that whoever squats on
 /// a name gets nobody's data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trust {
     /// A server of the same user, or of root.
     #[default]
@@ -96,6 +97,7 @@ pub struct Socket {
 
 /// What a socket has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SocketStatistics {
     /// Bytes that the kernel took.
     pub sent: u64,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// What kind of thing was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum LeakKind {
     /// A handle of the C ABI.
     Handle,

@@ -51,6 +51,7 @@ impl Default for ProxyOptions {
 
 /// What a proxy has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProxyStatistics {
     /// Clients accepted, those included that could not be connected to the target.
     pub accepted: u64,
