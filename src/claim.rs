@@ -255,7 +255,12 @@ fn bind_private(
             }
         }
     }
-    Err(in_use("all its private names are in use"))
+    // As by servers killed half-way whose mode lets even their own user not ask them. Nobody but that user can know that they are dead.
+    let [first, last] = [0, PRIVATE_NAMES - 1].map(|index| private_name(file, index));
+    let (first, last) = (first.display(), last.display());
+    Err(in_use(&format!(
+        "its private names {first} to {last} beside it are all in use, or left over and to be removed"
+    )))
 }
 
 /// A short name, so that long file names have private names too.
@@ -434,6 +439,25 @@ mod tests {
             ends.store(true, Ordering::Relaxed);
             assert!(statuses.iter().all(|status| *status == Status::Ok), "{statuses:?}");
         });
+    }
+
+    /// As killed servers leave them whose mode denies even their own user to write: nobody can ask them whether they are dead.
+    #[test]
+    fn who_finds_no_private_name_is_told_which_to_remove() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |index| directory.path().join(private_name(OsStr::new("name"), index));
+        let listeners: Vec<_> = (0..PRIVATE_NAMES)
+            .map(|index| std::os::unix::net::UnixListener::bind(place(index)).unwrap())
+            .collect();
+        let error = take(&directory.path().join("name")).err().unwrap();
+        assert_eq!(error.status(), Status::NameInUse);
+        for index in [0, PRIVATE_NAMES - 1] {
+            let private = private_name(OsStr::new("name"), index).into_string().unwrap();
+            assert!(error.to_string().contains(&private), "{error}");
+        }
+        drop(listeners);
+        // Those are dead, and can be asked.
+        take(&directory.path().join("name")).unwrap().0.release().unwrap();
     }
 
     /// A second for each of them would be more than a minute.
