@@ -66,6 +66,7 @@ pub mod deadline;
 pub mod error;
 pub mod exchange;
 #[allow(unsafe_code)]
+#[cfg_attr(fuzzing, allow(missing_debug_implementations))]
 mod ffi;
 pub mod name;
 pub mod policy;
