@@ -8,6 +8,7 @@ use moorline::{
     SocketOptions, Status, Timeout,
 };
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak, mpsc};
@@ -301,6 +302,18 @@ fn a_greeting_that_is_there_before_the_first_send_ends_that_if_it_is_wrong() {
     far.write_all(b"this is no greeting at all, however long one waits for more of it").unwrap();
     assert_eq!(status(near.send_message(b"x", WATCHDOG)), Status::Mismatch);
     assert_eq!(status(near.send_message(b"x", WATCHDOG)), Status::Closed);
+}
+
+/// It has ended its sending direction before it said what it is, and still receives.
+#[test]
+fn a_send_reaches_who_has_ended_sending_before_the_handshake() {
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::Checked));
+    far.shutdown(Shutdown::Write).unwrap();
+    near.send_message(b"x", WATCHDOG).unwrap();
+    drop(near);
+    let mut received = Vec::new();
+    far.read_to_end(&mut received).unwrap();
+    assert_eq!(received, first_words(b"x"));
 }
 
 #[test]
