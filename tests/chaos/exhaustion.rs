@@ -2,6 +2,8 @@
 
 use super::role::Actor;
 use super::rounds;
+use super::support::descriptors::send_with;
+use super::support::messages::against_plain;
 use super::support::{WATCHDOG, until};
 use moorline::name::{Name, Scope};
 use moorline::testkit::leaks::LeakKind;
@@ -17,7 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -177,6 +179,38 @@ pub fn send_without_descriptors(_place: &Path) {
 fn a_message_whose_rest_cannot_be_waited_for_is_sent_once() {
     let place = tempfile::tempdir().unwrap();
     Actor::start("send without descriptors", place.path()).ends_well();
+}
+
+/// Is sent a descriptor that it has no room for: the bytes beside it are lost with it, so nothing after them is to be believed.
+pub fn receive_without_descriptors(_place: &Path) {
+    type Call<'a> = &'a dyn Fn(&Socket) -> Result<()>;
+    let receives = |socket: &Socket| socket.receive_message(WATCHDOG).map(drop);
+    // Who sends looks for the handshake.
+    let sends = |socket: &Socket| socket.send_message(b"x", WATCHDOG);
+    let cases: [(_, &[u8], Call<'_>); 3] = [
+        (Framing::BigEndian, b"\0\0\0\x01x", &receives),
+        (Framing::Checked, b"MOOR", &receives),
+        (Framing::Checked, b"MOOR", &sends),
+    ];
+    for (framing, bytes, call) in cases {
+        let (socket, peer) =
+            against_plain(MessageOptions { max_descriptors: 1, ..MessageOptions::new(framing) });
+        send_with(&peer, bytes, &[peer.as_fd()]).unwrap();
+        let whole = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(next_descriptor()), ..whole }).unwrap();
+        let answer = call(&socket);
+        setrlimit(Resource::Nofile, whole).unwrap();
+        let error = answer.unwrap_err();
+        assert_eq!(error.status(), Status::LimitReached, "{error}");
+        assert!(error.to_string().contains("receive descriptors"), "{error}");
+        assert_eq!(call(&socket).unwrap_err().status(), Status::Closed, "{framing:?}");
+    }
+}
+
+#[test]
+fn a_descriptor_that_cannot_be_received_ends_the_connection() {
+    let place = tempfile::tempdir().unwrap();
+    Actor::start("receive without descriptors", place.path()).ends_well();
 }
 
 /// A process that has so many bytes of memory more.

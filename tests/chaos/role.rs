@@ -23,6 +23,7 @@ fn play() {
         "be a proxy without descriptors" => exhaustion::be_a_proxy_without_descriptors(place),
         "be a fixture without descriptors" => exhaustion::be_a_fixture_without_descriptors(place),
         "send without descriptors" => exhaustion::send_without_descriptors(place),
+        "receive without descriptors" => exhaustion::receive_without_descriptors(place),
         "play without threads" => exhaustion::play_without_threads(place),
         "use up memory" => exhaustion::use_up_memory(place),
         "use a full disk" => disk::use_a_full_disk(place),
