@@ -412,6 +412,23 @@ fn a_close_sends_the_rest_of_a_message_whose_send_it_ends() {
     });
 }
 
+/// Another message came with the one that was being received then.
+#[test]
+fn what_was_closed_while_a_validator_was_asked_receives_nothing_more() {
+    let (near, far) = pair(MessageOptions::new(Framing::BigEndian));
+    near.send_message(b"one", WATCHDOG).unwrap();
+    near.send_message(b"two", WATCHDOG).unwrap();
+    let far = Arc::new(far);
+    let closing = Arc::downgrade(&far);
+    let validator = move |_: &[u8]| {
+        closing.upgrade().unwrap().close(Timeout::None);
+        true
+    };
+    far.set_validator(Some(Arc::new(validator))).unwrap();
+    assert_eq!(receive(&far), b"one");
+    assert_eq!(status(far.receive_message(Timeout::None)), Status::Closed);
+}
+
 #[test]
 fn a_validator_sees_each_message_first() {
     let (near, far) = pair(MessageOptions::new(Framing::Lines));
