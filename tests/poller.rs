@@ -40,6 +40,26 @@ fn what_is_closed_is_not_reported_although_a_duplicate_keeps_it_open() {
     assert_eq!(tokens(&poller, 8, Timeout::None), []);
 }
 
+/// Its descriptor is open until then.
+#[test]
+fn what_is_closed_is_not_reported_while_it_sends_what_is_queued() {
+    const MUCH: usize = 4 << 20;
+    let poller = Poller::new(PollerOptions::default()).unwrap();
+    let options = SocketOptions { send_queue_limit: MUCH, ..SocketOptions::default() };
+    let (near, far) = Socket::pair(&options).unwrap();
+    near.send(&vec![0; MUCH], Timeout::None).unwrap();
+    poller.add(&near, Interest::READABLE, 1).unwrap();
+    far.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(tokens(&poller, 8, WATCHDOG), [1]);
+    thread::scope(|scope| {
+        let closes = scope.spawn(|| near.close(WATCHDOG));
+        until(|| tokens(&poller, 8, Timeout::None).is_empty());
+        assert!(!closes.is_finished());
+        far.abort();
+        assert!(closes.join().unwrap().unsent > 0);
+    });
+}
+
 #[test]
 fn a_closed_poller_changes_nothing() {
     let poller = Poller::new(PollerOptions::default()).unwrap();
