@@ -112,6 +112,18 @@ fn twice_as_many_descriptors_as_a_message_may_have_are_kept_at_most() {
     }
 }
 
+/// The rest of the message need not come for that.
+#[test]
+fn too_many_descriptors_with_a_part_of_a_message_end_the_connection() {
+    for most in [1, 3] {
+        let options = MessageOptions { max_descriptors: most, ..MessageOptions::new(Framing::BigEndian) };
+        let (socket, peer) = against_plain(options);
+        let (descriptor, _) = UnixStream::pair().unwrap();
+        send_with(&peer, b"\0\0", &vec![descriptor.as_fd(); most + 1]).unwrap();
+        assert_eq!(status(socket.receive_message(Timeout::None)), Status::LimitReached);
+    }
+}
+
 #[test]
 fn what_can_never_be_sent_is_not_told_to_wait() {
     const MOST: usize = 253;
