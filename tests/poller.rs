@@ -243,6 +243,22 @@ fn who_alone_was_ready_and_was_removed_is_not_told_of() {
 }
 
 #[test]
+fn who_alone_was_ready_is_not_told_of_for_what_nobody_looks_for_any_more() {
+    let (poller, near, far) = poller_with_a_soloist(1);
+    let filled = fill(&near);
+    poller.modify(&near, Interest { writable: true, ..Interest::default() }, 1).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| tokens(&poller, 8, Timeout::from(Duration::from_millis(50))));
+        // Mostly it has looked at it in vain by then.
+        (0..20).for_each(|_| thread::yield_now());
+        far.send(b"x", WATCHDOG).unwrap();
+        assert_eq!(waiting.join().unwrap(), []);
+    });
+    receive_exactly(&far, filled);
+    assert_eq!(tokens(&poller, 8, WATCHDOG), [1]);
+}
+
+#[test]
 fn the_end_of_who_alone_is_ready_is_told_of() {
     let (poller, near, far) = poller_with_a_soloist(1);
     thread::scope(|scope| {
