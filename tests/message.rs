@@ -612,6 +612,21 @@ fn there_may_be_a_message_while_another_thread_receives_and_after_it_was_in_the_
     assert!(!may());
 }
 
+/// Whoever receives for as long as there may be a message would do nothing else until the rest comes.
+#[test]
+fn a_part_of_the_handshake_is_no_message() {
+    let (near, mut far) = against_plain(MessageOptions::new(Framing::Checked));
+    let words = first_words(b"message");
+    for byte in &words[..words.len() - 1] {
+        far.write_all(&[*byte]).unwrap();
+        assert_eq!(status(near.receive_message(Timeout::None)), Status::WouldBlock);
+        assert!(!near.may_have_message().unwrap());
+        assert_eq!(status(near.wait(Interest::READABLE, Timeout::None)), Status::WouldBlock);
+    }
+    far.write_all(&words[words.len() - 1..]).unwrap();
+    assert_eq!(receive(&near), b"message");
+}
+
 /// A send reads the greeting, for its limit, and what comes with it.
 #[test]
 fn what_came_with_the_greeting_is_not_overlooked() {
