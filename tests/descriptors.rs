@@ -154,10 +154,19 @@ fn a_released_socket_takes_them_as_any_does() {
     let path = directory.path().join("plain");
     let listener = UnixListener::bind(&path).unwrap();
     let messages = Some(Arc::new(MessageOptions::new(Framing::BigEndian)));
-    let options = SocketOptions { messages, ..SocketOptions::default() };
+    let options = SocketOptions { messages: messages.clone(), ..SocketOptions::default() };
     let client = Socket::connect(&path, &options, WATCHDOG).unwrap();
-    let peer = listener.accept().unwrap().0;
-    let released = UnixStream::from(client.release_owned().unwrap());
-    assert_eq!(send_with(&peer, b"x", &[peer.as_fd()]), Ok(1));
-    assert_eq!(receive_one(&released), 1);
+    let server = listening(ServerOptions { messages, ..ServerOptions::default() });
+    let to_server = UnixStream::connect(server.full_name().unwrap()).unwrap();
+    let (first, second) = Socket::pair(&options).unwrap();
+    let second = UnixStream::from(second.release_owned().unwrap());
+    for (socket, peer) in [
+        (client, listener.accept().unwrap().0),
+        (server.accept(WATCHDOG).unwrap(), to_server),
+        (first, second),
+    ] {
+        let released = UnixStream::from(socket.release_owned().unwrap());
+        assert_eq!(send_with(&peer, b"x", &[peer.as_fd()]), Ok(1));
+        assert_eq!(receive_one(&released), 1);
+    }
 }
