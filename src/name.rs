@@ -393,10 +393,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap();
         let set_mode = |mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        set_mode(0o755);
-        assert_eq!(status(Some(path)), Status::PermissionDenied);
+        for mode in [0o755, 0o770, 0o710, 0o707, 0o701] {
+            set_mode(mode);
+            assert_eq!(status(Some(path)), Status::PermissionDenied, "{mode:o}");
+        }
         set_mode(0o700);
         assert_eq!(runtime_directory(Some(path.into())).unwrap(), directory.path());
         assert_eq!(status(Some(&format!("{path}/absent"))), Status::NotFound);
+        let file = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempfile();
+        assert_eq!(status(file.unwrap().path().to_str()), Status::PermissionDenied);
+        // Another user's: root can give it away, and for anybody else there is root's.
+        let is_given_away = std::os::unix::fs::chown(path, Some(sys::user_id() + 1), None).is_ok();
+        let of_another = if is_given_away { path } else { "/root" };
+        if Path::new(of_another).exists() {
+            assert_eq!(status(Some(of_another)), Status::PermissionDenied);
+        }
     }
 }
