@@ -14,6 +14,20 @@ use std::{fs, thread};
 use support::contended::Contended;
 use support::*;
 
+/// By a file, and by a link that leads to itself.
+#[test]
+fn a_name_that_no_directory_leads_to_is_invalid() {
+    let directory = tempfile::tempdir().unwrap();
+    let ways = ["file", "link"].map(|name| directory.path().join(name));
+    fs::write(&ways[0], "").unwrap();
+    symlink("link", &ways[1]).unwrap();
+    for way in ways {
+        let name = way.join("server");
+        assert_eq!(status(Server::new(ServerOptions::default()).listen(&name)), Status::NameInvalid);
+        assert_eq!(status(Socket::connect(&name, &SocketOptions::default(), WATCHDOG)), Status::NameInvalid);
+    }
+}
+
 #[test]
 fn a_live_name_is_never_taken_and_goes_on_serving() {
     let first = listening(ServerOptions::default());
