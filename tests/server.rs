@@ -5,6 +5,7 @@ mod support;
 use moorline::{
     Framing, MessageOptions, Policy, Scope, Server, ServerOptions, Socket, SocketOptions, Status, Timeout,
 };
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -25,6 +26,22 @@ fn a_name_that_no_directory_leads_to_is_invalid() {
         let name = way.join("server");
         assert_eq!(status(Server::new(ServerOptions::default()).listen(&name)), Status::NameInvalid);
         assert_eq!(status(Socket::connect(&name, &SocketOptions::default(), WATCHDOG)), Status::NameInvalid);
+    }
+}
+
+/// The longest has no NUL behind it, and bind(2) takes it nevertheless.
+#[test]
+fn an_adopted_listener_has_its_name_up_to_the_longest_that_there_is() {
+    let directory = tempfile::tempdir().unwrap();
+    for length in 106..=108 {
+        let path = directory.path().join("x".repeat(length - directory.path().as_os_str().len() - 1));
+        let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&listener, 1).unwrap();
+        let server = Server::new(ServerOptions::default());
+        server.listen_descriptor(listener).unwrap();
+        assert_eq!(server.full_name().unwrap(), path.as_os_str());
+        connect(&server);
     }
 }
 
