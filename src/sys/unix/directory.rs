@@ -215,6 +215,8 @@ fn ask(path: &Path) -> rustix::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    use crate::sys::Place;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
@@ -335,10 +337,21 @@ mod tests {
         let bound_to = |directory: &Path| {
             let (listener, _) =
                 Directory::open(directory).unwrap().bind(OsStr::new("new"), 0o600, None).unwrap();
-            let address = rustix::net::getsockname(&listener).and_then(SocketAddrUnix::try_from).unwrap();
-            PathBuf::from(OsStr::from_bytes(address.path_bytes().unwrap()))
+            match super::super::address::bound_to(&listener).unwrap() {
+                Some(Place::Path(path)) => path,
+                _ => panic!("it has no path"),
+            }
         };
         assert_eq!(bound_to(&link), root_path.join("new"));
+        // The longest path that does, and one that is a byte longer.
+        let [longest, too_long] = [0, 1].map(|more| {
+            let around = root_path.as_os_str().len() + "//new".len();
+            root_path.join("y".repeat(platform::SUN_PATH_LIMIT - around + more))
+        });
+        std::fs::create_dir(&longest).unwrap();
+        std::fs::create_dir(&too_long).unwrap();
+        assert_eq!(bound_to(&longest), longest.join("new"));
+        assert!(bound_to(&too_long).starts_with("/proc/self/fd"));
         assert!(bound_to(&long).starts_with("/proc/self/fd"));
         assert!(long.join("new").exists());
     }
