@@ -32,6 +32,17 @@ fn an_echo_serves_many_connections_with_one_and_with_several_workers() {
     }
 }
 
+/// Before it connects: nobody listens there.
+#[test]
+fn an_exchange_of_nothing_or_of_too_much_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for (connections, chunk) in [(0, 1), ((1 << 20) + 1, 1), (1, 0), (1, (1 << 30) + 1)] {
+        let options = ExchangeOptions { connections, chunk, ..ExchangeOptions::default() };
+        let (_, result) = exchange::run(directory.path().join("absent"), &options, WATCHDOG, |_| true);
+        assert_eq!(status(result), Status::InvalidArgument, "{connections} of {chunk} bytes");
+    }
+}
+
 /// Changes one byte, which one is told.
 struct Liar {
     at: Mutex<u64>,
