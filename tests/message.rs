@@ -421,7 +421,7 @@ fn what_was_closed_while_a_validator_was_asked_receives_nothing_more() {
     let far = Arc::new(far);
     let closing = Arc::downgrade(&far);
     let validator = move |_: &[u8]| {
-        closing.upgrade().unwrap().close(Timeout::None);
+        let _ = closing.upgrade().unwrap().close(Timeout::None);
         true
     };
     far.set_validator(Some(Arc::new(validator))).unwrap();
