@@ -3,13 +3,13 @@
 //!
 //! A backend provides:
 //!
-//! - `Stream`: a connected socket that never waits. `connect` to a [`Place`] (until a deadline), `pair`, `adopt`; `send`,
+//! - `Stream`: a connected socket that never waits. `connect` to a [`Place`] (until a deadline), `pair`, `adopt` and `adopt_owned`; `send`,
 //!   `send_pieces`, `receive`, `receive_to_stop`, `receive_pieces` and `receive_with` fail with `WouldBlock` instead of waiting and raise no signal; `credentials`, `peer_process`;
 //!   `peer` and `between`, for what stands between two others; `set_send_buffer`, `is_drained`;
 //!   `wait` until ready, woken, or the deadline; `look` whether it is ready; `shut_down` of a direction; `is_gone`;
 //!   `release` to the caller; `refuse_descriptors`, which may do nothing; its `descriptor` as a number.
 //! - `Listener`: a listening socket that never waits. `accept` gives a `Stream`; `wait`; `bind_abstract` makes one of an abstract
-//!   name, where there are any, and a `Directory` one of a file; `adopt` takes over a descriptor and tells the [`Place`] it is bound
+//!   name, where there are any, and a `Directory` one of a file; `adopt`, and `adopt_owned`, take over a descriptor and tell the [`Place`] it is bound
 //!   to; `refuse_descriptors` for those it accepts; its `descriptor` as a number.
 //! - `Source`: what both of these are. `turns_calls_away`, as a plan of faults may have it; `glance`: what is ready at this moment.
 //! - `Directory`: the place of a name: everything that [`crate::claim`] does to files, each step relative to one
