@@ -166,6 +166,7 @@ qint64 LocalSocket::write(const QByteArray &data)
     const bool plain = typeid(*this) == typeid(LocalSocket) && isWritable() && !isTextModeEnabled() && d->isUp();
     if (!plain)
         return QIODevice::write(data);
+    d->beginWriting();
     d->channel.out.append(data);
     d->channel.schedule();
     return data.size();
@@ -298,6 +299,7 @@ qint64 LocalSocket::writeData(const char *data, qint64 size)
         setErrorString(errorText("moorline::LocalSocket::write", OperationError));
         return -1;
     }
+    d->beginWriting();
     d->channel.out.append(data, size);
     d->channel.schedule();
     return size;

@@ -3,6 +3,7 @@
 #define MOORLINE_QT_LOCALSOCKET_P_H
 
 #include "channel.h"
+#include "forks.h"
 #include "latesubscribers.h"
 #include "retrytimer.h"
 #include "watch.h"
@@ -40,6 +41,12 @@ public:
     void onReady(quint32 readiness) override;
     void onTurn() override;
     bool flush();
+    /// To be called before something is written.
+    void beginWriting()
+    {
+        if (channel.out.isEmpty())
+            writtenAfterForks_ = forksSoFar();
+    }
     void resumeReading();
     void emitReadyRead();
 
@@ -128,6 +135,7 @@ private:
     RetryTimer retry_{q, 1, 100}; ///< While the server's backlog is full.
     quint64 toldArrivals_ = 0; ///< What arrivals was when readyRead was emitted last.
     qint64 written_ = 0; ///< Sent, and not told by bytesWritten yet.
+    quint32 writtenAfterForks_ = 0; ///< Which process has written what is not sent yet, or the first of it.
     bool paused_ = false; ///< The read buffer is full, or its share is used up.
     bool peerHungUp_ = false; ///< Or takes nothing any more.
     bool peerFinished_ = false; ///< All that it sends has come, and what it gets is being sent still.

@@ -112,6 +112,9 @@ void LocalSocketPrivate::handOver()
 {
     if (lingerTimeout == 0 || !isUp() || !channel.isOpen() || channel.out.isEmpty())
         return;
+    // A forked child's copy of what its parent has written: the peer gets that from the parent.
+    if (writtenAfterForks_ != forksSoFar())
+        return;
     channel.send();
     if (channel.out.isEmpty())
         return;

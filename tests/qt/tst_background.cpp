@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -191,6 +192,35 @@ private slots:
         pair.client.abort();
         EVENTUALLY(pair.peer->state() == LocalSocket::UnconnectedState);
         QVERIFY(pair.peer->bytesAvailable() < 3000000);
+    }
+
+    // It has a copy of what its parent has written and will send; and what it writes itself is sent.
+    void aForkedChildSendsNothingOfItsParents()
+    {
+        int ends[2];
+        support::socketPair(ends);
+        LocalSocket peer;
+        QVERIFY(peer.setSocketDescriptor(ends[1]));
+        auto socket = std::make_unique<LocalSocket>();
+        QVERIFY(socket->setSocketDescriptor(ends[0]));
+        const auto deleteInAChild = [&socket](const QByteArray &written) {
+            const pid_t child = ::fork();
+            if (child == 0) {
+                socket->write(written);
+                socket.reset();
+                ::_exit(0);
+            }
+            int status = -1;
+            QCOMPARE(::waitpid(child, &status, 0), child);
+            QCOMPARE(status, 0);
+        };
+        socket->write("parent's");
+        deleteInAChild(QByteArray());
+        QVERIFY(socket->flush());
+        deleteInAChild(", child's");
+        socket.reset();
+        EVENTUALLY(peer.state() == LocalSocket::UnconnectedState);
+        QCOMPARE(peer.readAll(), QByteArray("parent's, child's"));
     }
 };
 
