@@ -279,7 +279,14 @@ qint64 LocalSocket::readLineData(char *data, qint64 maxSize)
         return 0;
     const qint64 line = d->channel.in.lineLength();
     // Not a subclass's readData(), as with QLocalSocket: what that does with the bytes its readLineData() does.
-    return LocalSocket::readData(data, line > 0 ? std::min(line, maxSize) : maxSize);
+    const qint64 count = LocalSocket::readData(data, line > 0 ? std::min(line, maxSize) : maxSize);
+    // QLocalSocket has another device within it, opened in the same mode. So the end of a line of text is translated here, and by QIODevice
+    // what is left: as read() does, which takes every carriage return away.
+    const bool isText = d->mode.testFlag(Text) && isTextModeEnabled();
+    if (!isText || count < 2 || data[count - 1] != '\n' || data[count - 2] != '\r')
+        return count;
+    data[count - 2] = '\n';
+    return count - 1;
 }
 
 qint64 LocalSocket::skipData(qint64 maxSize)

@@ -588,6 +588,22 @@ private slots:
         QCOMPARE(pair.client.read(line, 1), 0);
     }
 
+    void linesOfText()
+    {
+        Pair pair(QIODevice::ReadWrite | QIODevice::Text);
+        pair.peer->write("one\r\ntwo\r\r\nthr\ree\r\r\r\nlong\r\r\n\r\r\n");
+        EVENTUALLY(pair.client.bytesAvailable() == 31);
+        QCOMPARE(pair.client.readLine(), QByteArray("one\n"));
+        QCOMPARE(pair.client.readLine(), QByteArray("two\n"));
+        QCOMPARE(pair.client.readLine(), QByteArray("thr\ree\r\n"));
+        char line[100];
+        QCOMPARE(pair.client.readLine(line, 7), 6);
+        QCOMPARE(QByteArray(line), QByteArray("long\r\r"));
+        QCOMPARE(pair.client.readLine(line, sizeof(line)), 1);
+        QCOMPARE(QByteArray(line), QByteArray("\n"));
+        QCOMPARE(pair.client.readLine(), QByteArray("\n"));
+    }
+
     void longLinesAcrossChunks()
     {
         Pair pair;
