@@ -3,7 +3,7 @@
 #   library          libmoorline0           the shared library
 #   development      libmoorline-dev        headers, static library, CMake package, pkg-config file
 #   qt               libmoorline-qt6-0      the Qt adapter
-#   qt_development   libmoorline-qt6-dev    its headers and its part of the CMake package
+#   qt_development   libmoorline-qt6-dev    its headers, its part of the CMake package, its pkg-config file
 #   tool             moorline               the command-line tool
 
 set(CPACK_GENERATOR DEB TGZ)
@@ -56,7 +56,7 @@ moorline_debian_package(qt libmoorline-qt6-${soversion} libs
   "The Qt adapter: LocalServer and LocalSocket in the place of\nQLocalServer and QLocalSocket."
   "libmoorline${soversion} ${same}")
 moorline_debian_package(qt_development libmoorline-qt6-dev libdevel
-  "Headers of the Qt adapter and its part of the CMake package."
+  "Headers of the Qt adapter, its part of the CMake package\nand its pkg-config file."
   "libmoorline-qt6-${soversion} ${same}" "libmoorline-dev ${same}" "qt6-base-dev")
 moorline_debian_package(tool moorline net
   "The command-line tool: serve, connect to, measure and diagnose local sockets.")

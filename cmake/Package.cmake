@@ -14,16 +14,18 @@ configure_package_config_file(cmake/MoorlineConfig.cmake.in ${package_build_dir}
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(${package_build_dir}/MoorlineConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
-function(moorline_write_pkg_config_file)
+function(moorline_write_pkg_config_files)
   file(RELATIVE_PATH prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
   string(REGEX REPLACE "/$" "" prefix ${prefix})
   file(RELATIVE_PATH libdir ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
   file(RELATIVE_PATH includedir ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
   list(TRANSFORM MOORLINE_NATIVE_LIBRARIES PREPEND -l OUTPUT_VARIABLE libs_private)
   list(JOIN libs_private " " libs_private)
-  configure_file(cmake/moorline.pc.in ${package_build_dir}/moorline.pc @ONLY)
+  foreach(name IN ITEMS moorline moorline-qt6)
+    configure_file(cmake/${name}.pc.in ${package_build_dir}/${name}.pc @ONLY)
+  endforeach()
 endfunction()
-moorline_write_pkg_config_file()
+moorline_write_pkg_config_files()
 
 # --- the build tree ---
 
