@@ -25,6 +25,13 @@ constexpr int mostSkipped = 2048;
 thread_local std::weak_ptr<Hub> thisThreadsHub;
 thread_local microseconds thisThreadsBusyPoll = usualBusyPoll;
 
+// Of a type that Qt gives to nobody else: those from QEvent::User on are the application's, which may look at all events and take its own.
+QEvent::Type wakeType()
+{
+    static const auto type = static_cast<QEvent::Type>(QEvent::registerEventType());
+    return type;
+}
+
 quint32 indexOf(Hub::Token token)
 {
     return static_cast<quint32>(token);
@@ -98,12 +105,12 @@ void Hub::wakeLater()
     if (wakePosted_)
         return;
     wakePosted_ = true;
-    QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+    QCoreApplication::postEvent(this, new QEvent(wakeType()));
 }
 
 bool Hub::event(QEvent *event)
 {
-    if (event->type() != QEvent::User)
+    if (event->type() != wakeType())
         return QObject::event(event);
     wakePosted_ = false;
     ensureNotifier();

@@ -70,6 +70,24 @@ private slots:
         QCOMPARE(written.size(), 3);
     }
 
+    // An application that takes its own events, of the first type that is for applications, from whomever they are for.
+    void anApplicationsEventsAreItsOwn()
+    {
+        struct Taker : QObject {
+            bool eventFilter(QObject *, QEvent *event) override
+            {
+                taken += event->type() == QEvent::User;
+                return event->type() == QEvent::User;
+            }
+            int taken = 0;
+        } taker;
+        QCoreApplication::instance()->installEventFilter(&taker);
+        Pair pair;
+        pair.client.write("question");
+        EVENTUALLY(pair.peer->bytesAvailable() == 8);
+        QCOMPARE(taker.taken, 0);
+    }
+
     void bytesWrittenAcrossThreads()
     {
         Pair pair;
