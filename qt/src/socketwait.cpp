@@ -45,8 +45,8 @@ void LocalSocketPrivate::tellTimeout(const char *where)
 
 bool LocalSocketPrivate::waitForConnected(const QDeadlineTimer &deadline)
 {
-    // Not in a slot that is just told of the failure.
-    if (state == LocalSocket::ConnectingState && !(steps_ & GiveUpConnecting)) {
+    // Not in a slot that is just told of the failure, nor for a descriptor that its owner connects.
+    if (state == LocalSocket::ConnectingState && connects_ && !(steps_ & GiveUpConnecting)) {
         const Watch watch(&watchable);
         tryToConnect(deadline.remainingTime(), Retry::No);
         if (!watch.isHere())

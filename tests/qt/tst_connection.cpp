@@ -630,6 +630,19 @@ private slots:
         QVERIFY(socket.isOpen());
     }
 
+    // Whose caller connects it makes no connection of its own, also where the other end has a name.
+    void adoptedWhileItConnects()
+    {
+        Pair pair;
+        LocalSocket socket;
+        QVERIFY(socket.setSocketDescriptor(qintptr(::dup(int(pair.client.socketDescriptor()))), LocalSocket::ConnectingState));
+        const QSignalSpy states(&socket, &LocalSocket::stateChanged);
+        QVERIFY(!socket.waitForConnected(0));
+        QCOMPARE(socket.state(), LocalSocket::ConnectingState);
+        QCOMPARE(states.size(), 0);
+        QVERIFY(!pair.server.waitForNewConnection(0));
+    }
+
     void stringBasedConnects()
     {
 #if defined(SUBJECT_IS_QT)
