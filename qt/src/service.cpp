@@ -9,8 +9,11 @@
 #include <QtCore/qset.h>
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <utility>
 
 namespace moorline::qt {
 
@@ -31,6 +34,45 @@ moorline_connection *handleOf(Service::Connection connection)
 }
 } // namespace
 
+// What the signals are to tell, which outlives the events that tell it: the end of an application drops those.
+struct Telling {
+    std::mutex mutex;
+    std::condition_variable hasChanged;
+    std::deque<std::function<void()>> waiting;
+    size_t dropped = 0; ///< Events, in the place of which others have to come.
+    qint64 untold = 0; ///< Bytes.
+    bool isStopping = false;
+};
+
+// What an event has of it: the first of the signals is its to tell when it is delivered.
+class Turn {
+public:
+    explicit Turn(std::shared_ptr<Telling> telling) : telling_(std::move(telling)) {}
+    ~Turn()
+    {
+        if (!telling_)
+            return;
+        // Qt has its lock on the events of the thread here, so nothing can be posted.
+        const std::lock_guard lock(telling_->mutex);
+        ++telling_->dropped;
+        telling_->hasChanged.notify_all();
+    }
+    Q_DISABLE_COPY_MOVE(Turn)
+
+    void take()
+    {
+        const std::shared_ptr<Telling> telling = std::exchange(telling_, nullptr);
+        std::unique_lock lock(telling->mutex);
+        const std::function<void()> signal = std::move(telling->waiting.front());
+        telling->waiting.pop_front();
+        lock.unlock();
+        signal();
+    }
+
+private:
+    std::shared_ptr<Telling> telling_;
+};
+
 class ServicePrivate {
 public:
     explicit ServicePrivate(Service *object) : q(object) {}
@@ -38,32 +80,43 @@ public:
     static ServicePrivate *from(void *context) { return static_cast<ServicePrivate *>(context); }
 
     // From any thread into that of the object.
-    void tell(std::function<void()> signal) { QMetaObject::invokeMethod(q, std::move(signal), Qt::QueuedConnection); }
+    void tell(std::function<void()> signal)
+    {
+        std::unique_lock lock(telling->mutex);
+        telling->waiting.push_back(std::move(signal));
+        const size_t events = 1 + std::exchange(telling->dropped, 0);
+        lock.unlock();
+        post(events);
+    }
 
     // Waits for room, in a thread of the service; a stop does not wait for it.
     void reserve(qint64 bytes)
     {
-        std::unique_lock lock(mutex);
-        hasRoom.wait(lock, [this] { return isStopping || untold < mostUntold; });
-        untold += bytes;
+        std::unique_lock lock(telling->mutex);
+        while (!telling->isStopping && telling->untold >= mostUntold) {
+            if (const size_t events = std::exchange(telling->dropped, 0)) {
+                lock.unlock();
+                post(events);
+                lock.lock();
+            } else {
+                telling->hasChanged.wait(lock);
+            }
+        }
+        telling->untold += bytes;
     }
 
     void release(qint64 bytes)
     {
-        {
-            const std::lock_guard lock(mutex);
-            untold -= bytes;
-        }
-        hasRoom.notify_all();
+        const std::lock_guard lock(telling->mutex);
+        telling->untold -= bytes;
+        telling->hasChanged.notify_all();
     }
 
     void setStopping(bool stopping)
     {
-        {
-            const std::lock_guard lock(mutex);
-            isStopping = stopping;
-        }
-        hasRoom.notify_all();
+        const std::lock_guard lock(telling->mutex);
+        telling->isStopping = stopping;
+        telling->hasChanged.notify_all();
     }
 
     // The library tells of room by low_water for each send that found none, so there is always an end to the waiting.
@@ -108,14 +161,19 @@ public:
     QString fullName;
     QString errorString;
 
-    std::mutex mutex;
-    std::condition_variable hasRoom;
-    qint64 untold = 0;
-    bool isStopping = false;
-
     std::mutex sending;
     QSet<Service::Connection> refused; ///< A send found no room, and drained() has not told since.
     QSet<Service::Connection> finished; ///< To be closed when nobody waits for room any more.
+
+private:
+    // One for each signal that waits.
+    void post(size_t events)
+    {
+        for (; events > 0; --events)
+            QMetaObject::invokeMethod(q, [turn = std::make_shared<Turn>(telling)] { turn->take(); }, Qt::QueuedConnection);
+    }
+
+    const std::shared_ptr<Telling> telling = std::make_shared<Telling>();
 };
 
 static void onConnected(void *context, moorline_connection *connection)

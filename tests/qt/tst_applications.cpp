@@ -2,6 +2,7 @@
 #include "subject.h"
 
 #if !defined(SUBJECT_IS_QT)
+#include <moorline/qt/Service>
 #include <moorline/qt/backgroundsender.h>
 #endif
 
@@ -17,14 +18,33 @@ namespace {
 std::unique_ptr<Pair> left;
 
 #if !defined(SUBJECT_IS_QT)
-/// A connection that nobody deletes before the end of the process.
-std::unique_ptr<LocalSocket> last;
-
 const QByteArray &much()
 {
     static const QByteArray bytes(3000000, 'b');
     return bytes;
 }
+
+/// A service of the first application, with a connection by which more has come than it takes without having told it.
+struct LeftService {
+    moorline::qt::Service service;
+    LocalSocket client;
+    QByteArray received;
+
+    LeftService()
+    {
+        QObject::connect(&service, &moorline::qt::Service::received, &service,
+                         [this](quint64, const QByteArray &data) { received += data; });
+        if (!service.start(support::uniqueName()))
+            qFatal("start: %s", qPrintable(service.errorString()));
+        client.connectToServer(service.fullServerName());
+        client.write(much() + much());
+        while (client.bytesToWrite() > much().size() && client.waitForBytesWritten(support::watchdogMs)) {}
+    }
+};
+std::unique_ptr<LeftService> leftService;
+
+/// A connection that nobody deletes before the end of the process.
+std::unique_ptr<LocalSocket> last;
 
 /// A process that sends all by sockets which it deletes at once: one while it runs, and one when its static objects go. Tells where they
 /// arrive.
@@ -114,6 +134,14 @@ private slots:
     }
 
 #if !defined(SUBJECT_IS_QT)
+    // What it had received when the first application ended was to be told by events that went with it.
+    void oldServices()
+    {
+        leftService->client.write("after");
+        EVENTUALLY(leftService->received.size() == 2 * much().size() + 5);
+        QVERIFY(leftService->received == much() + much() + "after");
+    }
+
     void whatIsDeletedAtTheEndOfTheProcess()
     {
         for (const int end : ends)
@@ -169,12 +197,18 @@ int main(int argc, char **argv)
         left = std::make_unique<Pair>();
         support::settle();
         left->client.write("before");
+#if !defined(SUBJECT_IS_QT)
+        leftService = std::make_unique<LeftService>();
+#endif
     }
     int result = 0;
     {
         const QCoreApplication second(argc, argv);
         result = QTest::qExec(&test, argc, argv);
     }
+#if !defined(SUBJECT_IS_QT)
+    leftService.reset();
+#endif
     left.reset();
     return result;
 }
