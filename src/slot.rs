@@ -61,6 +61,11 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Whether it is just being filled by the call with this token.
+    pub fn is_filled_by(&self, token: &Arc<()>) -> bool {
+        self.0.lock().is_filled_by(token)
+    }
+
     /// Has a call that fills it fail.
     pub fn interrupt(&self) {
         self.0.lock().interrupt();
@@ -112,7 +117,12 @@ impl<T> State<T> {
 impl<T> Filling<'_, T> {
     /// Whether it can still be filled. `Closed`: it was emptied meanwhile.
     pub fn check(&self) -> Result<(), Status> {
-        if self.slot.0.lock().is_filled_by(&self.token) { Ok(()) } else { Err(Status::Closed) }
+        if self.slot.is_filled_by(&self.token) { Ok(()) } else { Err(Status::Closed) }
+    }
+
+    /// What tells this call that fills it from others.
+    pub fn token(&self) -> Arc<()> {
+        self.token.clone()
     }
 
     /// Fills it; or gives back what was made in vain, because the slot was emptied meanwhile.
@@ -170,6 +180,7 @@ mod tests {
         assert_eq!(slot.take(), None);
         let late = slot.begin().unwrap();
         assert_eq!((early.check(), late.check()), (Err(Status::Closed), Ok(())));
+        assert_eq!([&early, &late].map(|filling| slot.is_filled_by(&filling.token())), [false, true]);
         assert_eq!(early.finish(1), Err(1));
         assert_eq!(late.finish(2), Ok(()));
         assert_eq!((content(&slot), slot.take(), content(&slot)), (Some(2), Some(2), None));

@@ -3,7 +3,7 @@
 mod support;
 
 use moorline::{Connection, Handler, Service, ServiceOptions, Status, Timeout};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 use support::contended::Contended;
@@ -111,25 +111,27 @@ fn so_does_one_that_another_thread_closes() {
     until(|| service.statistics().unwrap().endings.timed_out == 1);
 }
 
-/// A claim gives up after a second, which a busy machine may take from it. One that others wait for always does.
+/// Whatever keeps the claim, which somebody else holds up here until the end. It gives up after a second by itself, which a busy machine
+/// may take from it.
 #[test]
 fn who_shuts_a_service_down_while_it_claims_a_name_ends_that_and_nobody_waits() {
     for _ in 0..5 {
         let contended = Contended::new();
         let service = Service::echo(ServiceOptions::default()).unwrap();
-        let started = thread::scope(|scope| {
+        let (was_over, started) = thread::scope(|scope| {
             let starts = scope.spawn(|| status(service.start(contended.name())));
             contended.until_claimed(|| starts.is_finished());
             assert_eq!(status(service.full_name()), Status::InvalidState);
             assert_eq!(status(service.statistics()), Status::InvalidState);
             assert_eq!(status(service.stop(WATCHDOG)), Status::InvalidState);
+            let was_over = starts.is_finished();
             service.shut_down().unwrap();
-            contended.release();
-            starts.join().unwrap()
+            (was_over, starts.join().unwrap())
         });
         assert_eq!(status(service.full_name()), Status::InvalidState);
-        if started == Status::Closed {
-            assert_eq!(contended.files(), 0);
+        if !was_over {
+            assert_eq!((started, contended.files()), (Status::Closed, 1));
+            contended.release();
             service.start(contended.name()).unwrap();
             assert_eq!(status(service.start(contended.name())), Status::InvalidState);
             return;
@@ -137,6 +139,43 @@ fn who_shuts_a_service_down_while_it_claims_a_name_ends_that_and_nobody_waits() 
         assert_eq!(started, Status::NameInUse);
     }
     panic!("the claim was always held up");
+}
+
+#[test]
+fn when_a_service_is_shut_down_that_another_thread_starts_its_name_does_not_come_any_more() {
+    const ROUNDS: usize = 1000;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("name");
+    let service = Service::echo(ServiceOptions::default()).unwrap();
+    let meeting = Barrier::new(2);
+    thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            for _ in 0..ROUNDS {
+                meeting.wait();
+                let started = status(service.start(&path));
+                meeting.wait();
+                // Who came after that has the name still.
+                meeting.wait();
+                assert!([Status::Ok, Status::Closed].contains(&started), "{started:?}");
+                service.shut_down().unwrap();
+            }
+        });
+        let mut late = 0;
+        for round in 0..ROUNDS {
+            meeting.wait();
+            // What starts is in the middle of this, sooner or later.
+            for _ in 0..round % 100 {
+                let _ = path.exists();
+            }
+            service.shut_down().unwrap();
+            let seen = (0..20).filter(|_| path.exists()).count();
+            meeting.wait();
+            late += usize::from(seen > 0 && service.full_name().is_err());
+            meeting.wait();
+        }
+        starting.join().unwrap();
+        assert_eq!(late, 0);
+    });
 }
 
 /// Sends as it connects, for ever, and is kept in the middle of a call by whoever sends it something.

@@ -2021,13 +2021,15 @@ moorline_status moorline_service_stop(moorline_service *service,
                                       moorline_service_report *report);
 
 /**
- * Stops the service without sending what is queued, and makes its handle stale.
+ * Stops the service without sending what is queued, and makes its handle stale. A call that is just starting it ends with
+ * MOORLINE_CLOSED; its name is gone when this returns, and does not come any more.
  *
  * @param service  any service
  * @return MOORLINE_OK; MOORLINE_INVALID_STATE (this is one of its callbacks: nothing happened); MOORLINE_STALE_HANDLE (as
  *         when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
  *
- * Blocks while a callback runs, so that none runs afterwards, whichever of several threads it is destroyed by. Any thread.
+ * Blocks while a callback runs, so that none runs afterwards, whichever of several threads it is destroyed by; otherwise as little
+ * as moorline_server_close. Any thread.
  */
 MOORLINE_NODISCARD
 moorline_status moorline_service_destroy(moorline_service *service);

@@ -494,13 +494,15 @@ pub unsafe extern "C" fn moorline_service_stop(
     })
 }
 
-/// Stops the service without sending what is queued, and makes its handle stale.
+/// Stops the service without sending what is queued, and makes its handle stale. A call that is just starting it ends with
+/// MOORLINE_CLOSED; its name is gone when this returns, and does not come any more.
 ///
 /// @param service  any service
 /// @return MOORLINE_OK; MOORLINE_INVALID_STATE (this is one of its callbacks: nothing happened); MOORLINE_STALE_HANDLE (as
 ///         when destroyed twice); MOORLINE_WRONG_KIND; MOORLINE_INVALID_ARGUMENT
 ///
-/// Blocks while a callback runs, so that none runs afterwards, whichever of several threads it is destroyed by. Any thread.
+/// Blocks while a callback runs, so that none runs afterwards, whichever of several threads it is destroyed by; otherwise as little
+/// as moorline_server_close. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn moorline_service_destroy(service: *mut moorline_service) -> moorline_status {
     guard(|| {

@@ -19,6 +19,7 @@ use crate::slot::Slot;
 use crate::socket::MessageOptions;
 use crate::sys::Descriptor;
 use crate::testkit::faults::FaultPlan;
+use parking_lot::Mutex;
 use running::{Running, stopped_meanwhile};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -244,6 +245,22 @@ pub struct Service {
     handler: Arc<dyn Handler>,
     /// There until it has finished, so that whoever wants it to stop can wait for that.
     running: Slot<Arc<Running>>,
+    /// What calls of `start` make listen, so that who shuts it down sees their names come no more.
+    starting: Mutex<Vec<Starting>>,
+}
+
+/// A server that a call of `start` makes listen.
+#[derive(Clone)]
+struct Starting {
+    /// The call's, with which it fills the place of what runs.
+    token: Arc<()>,
+    server: Arc<Server>,
+}
+
+/// A place among those that are starting, until it is dropped.
+struct Place<'a> {
+    service: &'a Service,
+    server: Arc<Server>,
 }
 
 impl Service {
@@ -266,7 +283,7 @@ impl Service {
         }
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Ok(Service { number, options, handler, running: Slot::default() })
+        Ok(Service { number, options, handler, running: Slot::default(), starting: Mutex::default() })
     }
 
     /// A service that sends back what it gets.
@@ -302,9 +319,20 @@ impl Service {
             Status::Closed => Error::new(status, "start: the service was destroyed"),
             _ => Error::new(status, "start: the service runs already"),
         })?;
-        let (started, workers) = Running::prepare(self.number, &self.options, &self.handler, listen)?;
+        let place = Place::new(self, filling.token());
+        // Who shut it down before may not have found the server; who does so from here on does.
+        filling.check().map_err(|_| stopped_meanwhile())?;
+        let listen = |server: &Server| {
+            listen(server).map_err(|error| match error.status() {
+                Status::Closed => stopped_meanwhile(),
+                _ => error,
+            })
+        };
+        let server = place.server.clone();
+        let (started, workers) = Running::prepare(self.number, &self.options, &self.handler, server, listen)?;
         let started = Arc::new(started);
         filling.finish(started.clone()).map_err(|_| stopped_meanwhile())?;
+        drop(place);
         self.spawn(&started, workers)
     }
 
@@ -385,7 +413,8 @@ impl Service {
     }
 
     /// Stops without sending what is queued, and waits for calls of the handler that run, also when another thread stops it
-    /// just now; what they still send ends with `Closed`. Does nothing if it does not run.
+    /// just now; what they still send ends with `Closed`. Does nothing if it does not run. A call that is just starting it ends with
+    /// `Closed`, and its name is gone when this returns, or does not come any more.
     ///
     /// # Errors
     ///
@@ -393,6 +422,11 @@ impl Service {
     pub fn shut_down(&self) -> Result<()> {
         self.refuse_own_threads()?;
         self.running.interrupt();
+        let mut ended = self.starting.lock().clone();
+        // What began to start only after that may go on.
+        ended.retain(|starting| !self.running.is_filled_by(&starting.token));
+        // Nobody is told of a file that stays, as of what runs.
+        ended.iter().for_each(|starting| drop(starting.server.close_for_good()));
         if let Ok(running) = self.running() {
             running.shut_down();
             self.forget(&running);
@@ -409,6 +443,9 @@ impl Service {
 
     /// As [`Server::leave_to_parent`], and of its connections.
     pub(crate) fn leave_to_parent(&self) {
+        if let Some(starting) = self.starting.try_lock() {
+            starting.iter().for_each(|starting| starting.server.leave_to_parent());
+        }
         self.running.try_with(|running| running.leave_to_parent());
     }
 
@@ -424,6 +461,20 @@ impl Service {
     /// It has finished: the next start is free. Of several that saw it finish, one is told so.
     fn forget(&self, finished: &Arc<Running>) -> bool {
         self.running.take_if(|running| Arc::ptr_eq(running, finished)).is_some()
+    }
+}
+
+impl<'a> Place<'a> {
+    fn new(service: &'a Service, token: Arc<()>) -> Self {
+        let server = Arc::new(Running::server_for(&service.options));
+        service.starting.lock().push(Starting { token, server: server.clone() });
+        Place { service, server }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.service.starting.lock().retain(|starting| !Arc::ptr_eq(&starting.server, &self.server));
     }
 }
 
@@ -485,9 +536,10 @@ mod tests {
     /// A service that another thread may stop, and whose own threads are still to be started.
     fn almost_started(service: &Service) -> (Arc<Running>, Vec<Worker>) {
         let filling = service.running.begin().unwrap();
+        let server = Arc::new(Running::server_for(&service.options));
         let listen = |server: &Server| server.listen_unique("service");
         let (running, workers) =
-            Running::prepare(service.number, &service.options, &service.handler, listen).unwrap();
+            Running::prepare(service.number, &service.options, &service.handler, server, listen).unwrap();
         let running = Arc::new(running);
         assert!(filling.finish(running.clone()).is_ok());
         (running, workers)

@@ -70,18 +70,13 @@ impl Shared {
 }
 
 impl Running {
-    /// A service that listens, and the workers that are to serve it on threads of their own. Who stops it waits for them from now on.
-    pub fn prepare(
-        service: u64,
-        options: &ServiceOptions,
-        handler: &Arc<dyn Handler>,
-        listen: impl FnOnce(&Server) -> Result<()>,
-    ) -> Result<(Running, Vec<Worker>)> {
+    /// The server of a service that is to be.
+    pub fn server_for(options: &ServiceOptions) -> Server {
         let ServiceOptions { scope, mode, backlog, queue_limit, ref clock, .. } = *options;
         let messages = options.messages.as_ref().map(|messages| {
             Arc::new(MessageOptions { clock: clock.clone(), ..MessageOptions::clone(messages) })
         });
-        let server = Server::new(ServerOptions {
+        Server::new(ServerOptions {
             scope,
             mode,
             backlog,
@@ -90,7 +85,17 @@ impl Running {
             policy: options.policy.clone(),
             faults: options.faults.clone(),
         })
-        .keeping_sockets();
+        .keeping_sockets()
+    }
+
+    /// A service that listens, and the workers that are to serve it on threads of their own. Who stops it waits for them from now on.
+    pub fn prepare(
+        service: u64,
+        options: &ServiceOptions,
+        handler: &Arc<dyn Handler>,
+        server: Arc<Server>,
+        listen: impl FnOnce(&Server) -> Result<()>,
+    ) -> Result<(Running, Vec<Worker>)> {
         let shared = Arc::new(Shared {
             service,
             options: options.clone(),
@@ -108,11 +113,12 @@ impl Running {
         for mailbox in &mailboxes {
             let mailbox = Arc::downgrade(mailbox);
             // Its worker looks at everything that may be late whenever it is woken.
-            clock.follow(move || mailbox.upgrade().is_some_and(|mailbox| mailbox.poller.wake().is_ok()));
+            options
+                .clock
+                .follow(move || mailbox.upgrade().is_some_and(|mailbox| mailbox.poller.wake().is_ok()));
         }
         // Listening comes last of what can fail for a reason of the caller's: a name that appears is served.
         listen(&server)?;
-        let server = Arc::new(server);
         let worker = |(index, mailbox): (usize, &Arc<Mailbox>)| {
             let accepts = (index == 0).then(|| (server.clone(), mailboxes.clone()));
             Worker::new(shared.clone(), mailbox.clone(), accepts)
