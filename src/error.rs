@@ -226,9 +226,12 @@ impl Error {
         self.detail.as_ref().map(|detail| detail.context.as_str())
     }
 
-    /// As [`Error::new`], with lines of the library's own making, in which all that others chose is escaped already.
+    /// As [`Error::new`], of a text that has lines: a list or a transcript, in which what others chose is escaped already, or what a test
+    /// itself says.
     #[cold]
-    pub(crate) fn in_lines(status: Status, context: String) -> Self {
+    pub(crate) fn in_lines(status: Status, text: &str) -> Self {
+        let context =
+            text.split('\n').map(|line| in_one_line(line.to_owned())).collect::<Vec<_>>().join("\n");
         Error { status, detail: Some(Box::new(Detail { context, os: None })) }
     }
 
@@ -352,6 +355,12 @@ mod tests {
             assert!(!text.contains(char::is_control), "{text:?}");
             assert_eq!(text.matches("/tmp/a\\nERROR b\\u{1b}[2J\u{e4}\\").count(), 2, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_of_lines_has_these_lines_and_no_other_controls() {
+        let error = Error::in_lines(Status::Mismatch, "first\n\tb\u{1b}[2J\n");
+        assert_eq!(error.context(), Some("first\n\\tb\\u{1b}[2J\n"));
     }
 
     #[test]

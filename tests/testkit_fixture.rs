@@ -111,6 +111,8 @@ fn wrong_bytes_are_told_with_the_whole_transcript_and_the_connection_breaks() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+    // What happened is told in lines.
+    assert!(text.lines().filter(|line| line.starts_with("  [1] ")).count() > 3, "{text}");
     receive_exactly(&client, 2);
     assert_eq!(end_of(&client), Status::Disconnected);
 }

@@ -37,8 +37,8 @@ pub extern "C" fn moorline_abi_version() -> u32 {
 
 /// What the last call of this thread that failed has to say: what was tried, on which full name, and the system's words.
 /// Control characters of names, as line feeds, are escapes in it, so that it is one line of a log; only the test kit's list
-/// of what is left behind has a line for each. A call that succeeds leaves it as it is; so does this function, whatever it
-/// answers.
+/// of what is left behind, its transcripts and the failures of its verdicts have lines. A call that succeeds leaves it as it
+/// is; so does this function, whatever it answers.
 ///
 /// @param buffer    room for the text and a NUL; may be NULL if capacity is 0
 /// @param capacity  bytes of room

@@ -214,7 +214,7 @@ pub(crate) fn wait_until_none(
             Err(error) => return (Vec::new(), Err(error)),
         };
         if deadline.has_passed() {
-            let error = Error::in_lines(deadline.expiry(), format!("there is still:\n{}", report(&leaks)));
+            let error = Error::in_lines(deadline.expiry(), &format!("there is still:\n{}", report(&leaks)));
             return (leaks, Err(error));
         }
         std::thread::sleep(PAUSE);

@@ -122,7 +122,7 @@ impl Verdicts {
                     0 => String::new(),
                     more => format!(" ({more} more)"),
                 };
-                return Err(Error::new(Status::Mismatch, format!("{first}{more}")));
+                return Err(Error::in_lines(Status::Mismatch, &format!("{first}{more}")));
             }
             if state.awaited == 0 {
                 return Ok(());
@@ -209,11 +209,14 @@ mod tests {
         let there = verdicts.clone();
         let thread = std::thread::Builder::new()
             .name("callback".to_owned())
-            .spawn(move || there.fail("there.cpp", 12, "1 is not 2"))
+            .spawn(move || there.fail("there.cpp", 12, "1 is not 2\n  left:  \u{1b}1"))
             .unwrap();
         let error = verdicts.wait(WATCHDOG).unwrap_err();
         assert_eq!(error.status(), Status::Mismatch);
-        assert!(error.to_string().contains("there.cpp:12: 1 is not 2"), "{error}");
+        let text = error.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[..2], ["there.cpp:12: 1 is not 2", "  left:  \\u{1b}1"], "{error}");
+        assert!(lines[2].starts_with("  on ") && lines.len() == 3, "{error}");
         thread.join().unwrap();
         let [failure] = &verdicts.take()[..] else { panic!("one failure") };
         assert!(failure.thread.contains("callback"), "{}", failure.thread);
