@@ -246,6 +246,19 @@ impl Error {
         Error { status: self.status, detail: Some(Box::new(Detail { context, os })) }
     }
 
+    /// The same, for one more who asks.
+    #[cold]
+    pub(crate) fn again(&self) -> Self {
+        let once_more = |os: &io::Error| match os.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(os.kind(), os.to_string()),
+        };
+        let copy = |detail: &Detail| {
+            Box::new(Detail { context: detail.context.clone(), os: detail.os.as_ref().map(once_more) })
+        };
+        Error { status: self.status, detail: self.detail.as_deref().map(copy) }
+    }
+
     fn kind(&self) -> io::ErrorKind {
         use io::ErrorKind;
         match self.status {

@@ -292,7 +292,7 @@ impl Tap {
     pub fn check(&self) -> Result<()> {
         match &self.0.state.lock().failure {
             None => Ok(()),
-            Some(error) => Err(Error::new(error.status(), error.to_string())),
+            Some(error) => Err(error.again()),
         }
     }
 
@@ -456,7 +456,10 @@ mod tests {
         drop(tap.open(None));
         let error = tap.check().unwrap_err();
         assert_eq!(error.status(), Status::LimitReached);
-        assert!(error.to_string().contains("record to a file"), "{error}");
+        // As any error of the system, in whose words its status is once.
+        assert_eq!(error.os_error(), Some(libc::ENOSPC));
+        let os = std::io::Error::from_raw_os_error(libc::ENOSPC);
+        assert_eq!(error.to_string(), format!("record to a file: {} ({os})", error.status()));
         // There is room again: what came in between would be missing.
         let file = tempfile::tempfile().unwrap();
         tap.0.state.lock().file = file.try_clone().unwrap();
