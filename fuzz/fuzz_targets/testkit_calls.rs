@@ -40,21 +40,23 @@ impl Place {
             Place::Named(name) => return name.text(),
             Place::Of(handle) => handle,
         };
-        let mut text = [0_u8; ROOM];
+        // A call that fails empties its text.
+        let mut texts = [[0_u8; ROOM]; 4];
+        let [fixture, proxy, service, server] = texts.each_mut().map(|text| text.as_mut_ptr().cast());
         let mut length = 0;
-        let room = text.as_mut_ptr().cast();
         // SAFETY: the room is there, and handles may be anything.
         let answers = unsafe {
             [
-                c::moorline_fixture_full_name(handles.get(handle), room, ROOM, &mut length),
-                c::moorline_proxy_full_name(handles.get(handle), room, ROOM, &mut length),
-                c::moorline_service_full_name(handles.get(handle), room, ROOM, &mut length),
-                c::moorline_server_full_name(handles.get(handle), room, ROOM, &mut length),
+                c::moorline_fixture_full_name(handles.get(handle), fixture, ROOM, &mut length),
+                c::moorline_proxy_full_name(handles.get(handle), proxy, ROOM, &mut length),
+                c::moorline_service_full_name(handles.get(handle), service, ROOM, &mut length),
+                c::moorline_server_full_name(handles.get(handle), server, ROOM, &mut length),
             ]
         };
         answers.into_iter().for_each(check);
-        let last = answers.contains(&0).then(|| text.iter().position(|byte| *byte == 0)).flatten();
-        CString::new(&text[..last.unwrap_or(0)]).expect("it ends where the first NUL is")
+        // One at most is of its kind.
+        let text = texts.iter().flat_map(|text| text.split(|byte| *byte == 0).next()).collect::<Vec<_>>().concat();
+        CString::new(text).expect("it ends where the first NUL is")
     }
 }
 
