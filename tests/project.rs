@@ -275,6 +275,21 @@ fn the_document_of_the_proofs_names_the_files_that_they_take() {
     assert_eq!(said.iter().filter(|it| !is_compiled(it)).collect::<Vec<_>>(), Vec::<&&str>::new());
 }
 
+/// What waits and wakes there is then loom's in the models. Tests have what they like.
+#[test]
+fn what_the_models_compile_takes_what_threads_meet_at_from_one_place() {
+    let build = read("proof/models/build.rs");
+    for file in quoted(&build, "const SOURCES", "];", '"') {
+        let source = read(&format!("src/{file}"));
+        let code = source.split("mod tests {").next().unwrap();
+        for other in
+            ["parking_lot", "std::sync::atomic", "std::sync::{Mutex", "std::sync::Mutex", "std::thread"]
+        {
+            assert!(!code.contains(other), "{file}: {other}");
+        }
+    }
+}
+
 #[test]
 fn valgrind_runs_the_qt_tests_or_its_script_says_why_not() {
     let script = read("proof/valgrind/run");
