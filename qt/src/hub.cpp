@@ -1,5 +1,7 @@
 #include "hub.h"
 
+#include "applicationend.h"
+
 #include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qcoreapplication.h>
 #include <QtCore/qcoreevent.h>
@@ -90,13 +92,16 @@ void Hub::ensureNotifier()
     };
     connect(dispatcher, &QAbstractEventDispatcher::awake, this, beforeLoop);
     connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, beforeLoop);
-    // It goes with the application or the thread. A thread that is started again delivers what is posted, and the next notifier is made
-    // then; at the end of an application what is posted goes, too, and who comes after it makes the next one's notifier.
-    connect(dispatcher, &QObject::destroyed, this, [this] {
+    // It goes with the application or the thread. What is posted is delivered by the next application, or when the thread is started
+    // again, and the next notifier is made then. What was posted before may be gone.
+    connect(dispatcher, &QObject::destroyed, this, [this, dispatcher] {
         delete std::exchange(notifier_, nullptr);
-        wakePosted_ = false;
-        wakeLater();
-        wakePosted_ = false;
+        whenEventsStay(dispatcher, [weak = weak_from_this()] {
+            if (const std::shared_ptr<Hub> hub = weak.lock()) {
+                hub->wakePosted_ = false;
+                hub->wakeLater();
+            }
+        });
     });
 }
 

@@ -2,8 +2,11 @@
 #ifndef MOORLINE_QT_RETRYTIMER_H
 #define MOORLINE_QT_RETRYTIMER_H
 
+#include "applicationend.h"
+
 #include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qobject.h>
+#include <QtCore/qpointer.h>
 
 #include <algorithm>
 #include <utility>
@@ -34,8 +37,18 @@ public:
         }
         id_ = object_->startTimer(nextMs_);
         nextMs_ = std::min(nextMs_ * 2, longestMs_);
-        // The timers of a thread that ends are gone when it is started again.
-        threadEnds_ = QObject::connect(dispatcher, &QObject::destroyed, object_, [this] { leaveThread(); }, Qt::DirectConnection);
+        // The timers of a thread that ends are gone when it is started again, as those of an application are in the next one.
+        threadEnds_ = QObject::connect(
+            dispatcher, &QObject::destroyed, object_,
+            [this, dispatcher] {
+                kill();
+                isPosted_ = true;
+                whenEventsStay(dispatcher, [this, object = QPointer<QObject>(object_)] {
+                    if (object && isPosted_)
+                        post();
+                });
+            },
+            Qt::DirectConnection);
     }
 
     /// It goes along. Qt would take it there, too, but starts it from the new thread's event loop, also if it was stopped before.

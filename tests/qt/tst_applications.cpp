@@ -2,6 +2,9 @@
 #include "subject.h"
 
 #if !defined(SUBJECT_IS_QT)
+#include "fullserver.h"
+#include "messages.h"
+
 #include <moorline/qt/Service>
 #include <moorline/qt/backgroundsender.h>
 #endif
@@ -42,6 +45,25 @@ struct LeftService {
     }
 };
 std::unique_ptr<LeftService> leftService;
+
+/// What waits when the first application ends, and what ends last of it: slots that are told of that find the dispatcher gone.
+struct LeftWaiting {
+    FullServer full;
+    LocalSocket connecting;
+    RawPeer late;
+    PatientSocket shakingHands{MessageSocket::Framing::Checked};
+    RawPeer reader;
+    MessageSocket told;
+
+    LeftWaiting()
+    {
+        connecting.connectToServer(full.path);
+        if (connecting.state() != LocalSocket::ConnectingState || !late.connect(shakingHands) || !reader.connect(told))
+            qFatal("no connections");
+        QObject::connect(new QObject(qApp), &QObject::destroyed, &told, [this] { told.sendMessage("it ends"); });
+    }
+};
+std::unique_ptr<LeftWaiting> leftWaiting;
 
 /// A connection that nobody deletes before the end of the process.
 std::unique_ptr<LocalSocket> last;
@@ -110,6 +132,26 @@ class tst_Applications : public QObject {
     Q_OBJECT
 
 private slots:
+#if !defined(SUBJECT_IS_QT)
+    // These are the first, as any use of a connection wakes what this thread has left. Nobody touches any here but from the other end.
+    void untouchedSocket() { EVENTUALLY_BY_EVENT(left->peer->bytesAvailable() == 6); }
+
+    void untouchedMessages() { EVENTUALLY_BY_EVENT(leftWaiting->reader.takeAll() == QByteArray("\0\0\0\7it ends", 11)); }
+
+    void untouchedHandshake()
+    {
+        const QSignalSpy ended(&leftWaiting->shakingHands, &MessageSocket::ended);
+        leftWaiting->late.close();
+        EVENTUALLY_BY_EVENT(!ended.isEmpty());
+    }
+
+    void untouchedAttemptToConnect()
+    {
+        ::close(leftWaiting->full.acceptOne());
+        EVENTUALLY_BY_EVENT(leftWaiting->connecting.state() != LocalSocket::ConnectingState);
+    }
+#endif
+
     // Events come by the dispatcher of the application that is there.
     void newConnections()
     {
@@ -199,6 +241,7 @@ int main(int argc, char **argv)
         left->client.write("before");
 #if !defined(SUBJECT_IS_QT)
         leftService = std::make_unique<LeftService>();
+        leftWaiting = std::make_unique<LeftWaiting>();
 #endif
     }
     int result = 0;
@@ -207,6 +250,7 @@ int main(int argc, char **argv)
         result = QTest::qExec(&test, argc, argv);
     }
 #if !defined(SUBJECT_IS_QT)
+    leftWaiting.reset();
     leftService.reset();
 #endif
     left.reset();
