@@ -1,9 +1,11 @@
 #include <moorline/qt/service.h>
 
+#include "applicationend.h"
 #include "children.h"
 #include "errors.h"
 #include "names.h"
 
+#include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qdeadlinetimer.h>
 #include <QtCore/qpointer.h>
 #include <QtCore/qset.h>
@@ -87,6 +89,27 @@ public:
         const size_t events = 1 + std::exchange(telling->dropped, 0);
         lock.unlock();
         post(events);
+    }
+
+    // So that nothing has to come first in the next application. To be called in the thread of the object.
+    void watchApplication()
+    {
+        const QAbstractEventDispatcher *const dispatcher = QAbstractEventDispatcher::instance();
+        if (!dispatcher)
+            return;
+        QObject::disconnect(applicationEnds_);
+        const auto postAgain = [this, service = QPointer<Service>(q)] {
+            if (!service)
+                return;
+            std::unique_lock lock(telling->mutex);
+            const size_t events = std::exchange(telling->dropped, 0);
+            lock.unlock();
+            post(events);
+            QMetaObject::invokeMethod(q, [this] { watchApplication(); }, Qt::QueuedConnection);
+        };
+        applicationEnds_ = QObject::connect(
+            dispatcher, &QObject::destroyed, q, [dispatcher, postAgain] { whenEventsStay(dispatcher, postAgain); },
+            Qt::DirectConnection);
     }
 
     // Waits for room, in a thread of the service; a stop does not wait for it.
@@ -173,6 +196,7 @@ private:
             QMetaObject::invokeMethod(q, [turn = std::make_shared<Turn>(telling)] { turn->take(); }, Qt::QueuedConnection);
     }
 
+    QMetaObject::Connection applicationEnds_;
     const std::shared_ptr<Telling> telling = std::make_shared<Telling>();
 };
 
@@ -291,6 +315,11 @@ bool Service::start(const QString &name)
     }
     d->fullName = native.full();
     d->errorString.clear();
+    // Where there is none yet, when the first comes.
+    if (QAbstractEventDispatcher::instance())
+        d->watchApplication();
+    else
+        QMetaObject::invokeMethod(this, [this] { d->watchApplication(); }, Qt::QueuedConnection);
     return true;
 }
 

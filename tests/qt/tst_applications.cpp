@@ -9,6 +9,8 @@
 #include <moorline/qt/backgroundsender.h>
 #endif
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,9 +56,24 @@ struct LeftWaiting {
     PatientSocket shakingHands{MessageSocket::Framing::Checked};
     RawPeer reader;
     MessageSocket told;
+    moorline::qt::Service service;
+    LocalSocket client;
+    QByteArray received;
 
     LeftWaiting()
     {
+        QObject::connect(&service, &moorline::qt::Service::received, &service,
+                         [this](quint64, const QByteArray &data) { received += data; });
+        if (!service.start(support::uniqueName()))
+            qFatal("start: %s", qPrintable(service.errorString()));
+        client.connectToServer(service.fullServerName());
+        client.write("few");
+        const QDeadlineTimer watchdog(support::watchdogMs);
+        client.waitForBytesWritten(support::watchdogMs);
+        int unread = 1;
+        while (unread > 0 && !watchdog.hasExpired() && ::ioctl(int(client.socketDescriptor()), SIOCOUTQ, &unread) == 0)
+            QThread::yieldCurrentThread();
+        service.stop(); // its threads have ended, and it has nothing to tell but that
         connecting.connectToServer(full.path);
         if (connecting.state() != LocalSocket::ConnectingState || !late.connect(shakingHands) || !reader.connect(told))
             qFatal("no connections");
@@ -134,6 +151,8 @@ class tst_Applications : public QObject {
 private slots:
 #if !defined(SUBJECT_IS_QT)
     // These are the first, as any use of a connection wakes what this thread has left. Nobody touches any here but from the other end.
+    void untouchedService() { EVENTUALLY_BY_EVENT(leftWaiting->received == "few"); }
+
     void untouchedSocket() { EVENTUALLY_BY_EVENT(left->peer->bytesAvailable() == 6); }
 
     void untouchedMessages() { EVENTUALLY_BY_EVENT(leftWaiting->reader.takeAll() == QByteArray("\0\0\0\7it ends", 11)); }
