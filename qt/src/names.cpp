@@ -137,7 +137,8 @@ BoundName BoundName::of(qintptr descriptor)
 {
     if (accepting && descriptor >= 0 && accepting->descriptor_ == descriptor) {
         accepting->descriptor_ = -1;
-        return accepting->names_;
+        const BoundName &ours = accepting->names_;
+        return ours.isAbstract ? ours : ours.shortened();
     }
     const int number = static_cast<int>(descriptor);
     BoundName bound = addressOf(number, ::getsockname);
@@ -147,10 +148,14 @@ BoundName BoundName::of(qintptr descriptor)
         PublishedName::Registry *const registry = PublishedName::registry();
         const std::lock_guard lock(registry->mutex);
         if (const auto found = registry->names.find(bound.full); found != registry->names.end())
-            return found->second;
+            return found->second.shortened();
     }
-    bound.name = bound.full.mid(bound.full.lastIndexOf(QLatin1Char('/')) + 1);
-    return bound;
+    return bound.shortened();
+}
+
+BoundName BoundName::shortened() const
+{
+    return {full.mid(full.lastIndexOf(QLatin1Char('/')) + 1), full, isAbstract};
 }
 
 } // namespace moorline

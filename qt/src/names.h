@@ -57,6 +57,9 @@ struct BoundName {
     /// PublishedName is there, and to who asks first inside its Accepting, where a slot may have closed the server. Any thread.
     static BoundName of(qintptr descriptor);
 
+    /// With the name that a descriptor tells, as it cannot tell how its owner has put it.
+    BoundName shortened() const;
+
     /// Meanwhile `of` tells these names, once, for a descriptor that a server of this thread has accepted.
     class Accepting {
     public:

@@ -299,6 +299,24 @@ private slots:
         QVERIFY(server.isListening());
     }
 
+    // The names of a connection are read from its descriptor, which does not tell how the server was given its own.
+    void namesOfAConnectionToAPath()
+    {
+        const QString name = support::uniqueName();
+        LocalServer server;
+        QVERIFY(server.listen(inTemp(name)));
+        LocalSocket socket;
+        socket.connectToServer(inTemp(name));
+        QVERIFY(server.waitForNewConnection(support::watchdogMs));
+        const LocalSocket *const accepted = server.nextPendingConnection();
+        QCOMPARE(accepted->serverName(), name);
+        QCOMPARE(accepted->fullServerName(), inTemp(name));
+        LocalServer other;
+        QVERIFY(other.listen(qintptr(::dup(int(server.socketDescriptor())))));
+        QCOMPARE(other.serverName(), name);
+        QCOMPARE(other.fullServerName(), inTemp(name));
+    }
+
     // As of a server that hands its connections to other threads.
     void namesOfWhatIsTakenOverElsewhere()
     {
