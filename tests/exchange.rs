@@ -3,6 +3,7 @@
 mod support;
 
 use moorline::exchange::{self, ExchangeOptions};
+use moorline::socket::Direction;
 use moorline::{
     Connection, Handler, ServerOptions, Service, ServiceOptions, Socket, SocketOptions, Status, Timeout,
 };
@@ -128,6 +129,106 @@ fn a_connection_that_has_had_its_answers_may_be_closed() {
     let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
     result.unwrap();
     assert_eq!((report.round_trips, report.sent, report.received), (2, 2, 2));
+}
+
+/// Sends back to each of two connections what the other one sent.
+#[derive(Default)]
+struct Swapper(Mutex<Option<(Connection, Vec<u8>)>>);
+
+impl Handler for Swapper {
+    fn received(&self, connection: &Connection, data: &[u8]) {
+        let mut waiting = self.0.lock().unwrap();
+        match waiting.take() {
+            None => *waiting = Some((connection.clone(), data.to_vec())),
+            Some((other, others)) => {
+                // The exchange ends with the first that it sees.
+                let _ = other.send(data, WATCHDOG);
+                let _ = connection.send(&others, WATCHDOG);
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_of_another_connection_are_found() {
+    let service = Service::new(ServiceOptions::default(), Arc::<Swapper>::default()).unwrap();
+    service.start_unique("swapper").unwrap();
+    let options =
+        ExchangeOptions { connections: 2, chunk: 1000, round_trips: 2, ..ExchangeOptions::default() };
+    let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
+    assert_eq!(status(result), Status::Mismatch);
+    assert_eq!((report.round_trips, report.sent, report.received), (0, 2000, 0));
+}
+
+#[test]
+fn a_connection_without_a_round_trip_is_sent_nothing() {
+    let service = Service::echo(ServiceOptions::default()).unwrap();
+    service.start_unique("echo").unwrap();
+    let options =
+        ExchangeOptions { connections: 5, chunk: 1000, round_trips: 3, ..ExchangeOptions::default() };
+    let (report, result) = exchange::run(service.full_name().unwrap(), &options, WATCHDOG, |_| true);
+    result.unwrap();
+    assert_eq!((report.round_trips, report.sent, report.received), (3, 3000, 3000));
+    let report = service.stop(WATCHDOG).unwrap();
+    assert_eq!((report.accepted, report.received, report.sent), (5, 3000, 3000));
+}
+
+/// The first bytes that the first connection of an exchange sends.
+fn first_bytes(length: usize) -> Vec<u8> {
+    let server = listening(ServerOptions::default());
+    let options = ExchangeOptions { chunk: length, ..ExchangeOptions::default() };
+    std::thread::scope(|scope| {
+        let bytes = scope.spawn(|| receive_exactly(&server.accept(WATCHDOG).unwrap(), length));
+        // It is not answered.
+        let (_, result) = exchange::run(server.full_name().unwrap(), &options, WATCHDOG, |_| true);
+        assert_eq!(status(result), Status::Disconnected);
+        bytes.join().unwrap()
+    })
+}
+
+/// The system tells of both at once, and of neither again.
+#[test]
+fn an_end_that_comes_with_the_last_bytes_is_seen() {
+    let first = first_bytes(2);
+    let server = listening(ServerOptions::default());
+    let options = ExchangeOptions { chunk: 2, ..ExchangeOptions::default() };
+    let mut accepted = None;
+    let (report, result) = exchange::run(server.full_name().unwrap(), &options, WATCHDOG, |_| {
+        // Once it is connected, half of the answer and the end are there before it has sent anything.
+        if accepted.is_none()
+            && let Ok(socket) = server.accept(Timeout::None)
+        {
+            socket.send(&first[..1], WATCHDOG).unwrap();
+            socket.shut_down(Direction::Sending, WATCHDOG).unwrap();
+            accepted = Some(socket);
+        }
+        true
+    });
+    assert_eq!(status(result), Status::Disconnected);
+    assert_eq!((report.round_trips, report.sent, report.received), (0, 2, 1));
+}
+
+/// Also while nothing comes back; and no oftener than that while much does.
+#[test]
+fn an_exchange_tells_about_ten_times_a_second_how_far_it_is() {
+    /// When it begins to connect, and when it has.
+    const AT_FIRST: u32 = 2;
+    const LATER: u32 = 3;
+    let echo = Service::echo(ServiceOptions::default()).unwrap();
+    echo.start_unique("echo").unwrap();
+    let silent = listening(ServerOptions::default());
+    let endless = ExchangeOptions { round_trips: u64::MAX, ..ExchangeOptions::default() };
+    for name in [echo.full_name().unwrap(), silent.full_name().unwrap()] {
+        let mut told = Vec::new();
+        let begun = Instant::now();
+        let (_, result) = exchange::run(&name, &endless, WATCHDOG, |progress| {
+            told.push(progress.done);
+            told.len() < (AT_FIRST + LATER) as usize
+        });
+        assert_eq!(status(result), Status::Cancelled);
+        assert!(begun.elapsed() >= LATER * Duration::from_millis(100), "{:?}", begun.elapsed());
+        assert!(told.is_sorted() && told[..AT_FIRST as usize] == [0, 0], "{told:?}");
+    }
 }
 
 #[test]

@@ -118,6 +118,46 @@ static void test_too_many_bytes_are_found(void)
     stop();
 }
 
+/* What waits for another connection's bytes, to be sent back in the place of them. */
+struct waiting {
+    pthread_mutex_t lock;
+    moorline_connection *connection;
+    size_t length;
+    char data[1000];
+};
+
+static void swap(void *context, moorline_connection *connection, const void *data, size_t length)
+{
+    struct waiting *waiting = context;
+    size_t sent = 0;
+    CHECK(length <= sizeof waiting->data);
+    CHECK_NUMBER(pthread_mutex_lock(&waiting->lock), 0);
+    if (waiting->connection == NULL) {
+        waiting->connection = connection;
+        waiting->length = length;
+        memcpy(waiting->data, data, length);
+    } else {
+        /* The exchange ends with the first that it sees. */
+        (void)!moorline_connection_send(waiting->connection, data, length, 0, &sent);
+        (void)!moorline_connection_send(connection, waiting->data, waiting->length, 0, &sent);
+        waiting->connection = NULL;
+    }
+    CHECK_NUMBER(pthread_mutex_unlock(&waiting->lock), 0);
+}
+
+static void test_bytes_of_another_connection_are_found(void)
+{
+    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    moorline_service_callbacks callbacks = {.struct_size = sizeof callbacks, .context = &waiting, .received = swap};
+    start(&callbacks);
+    moorline_exchange_options options = options_of(2, sizeof waiting.data, 2);
+    moorline_exchange_report report = run(&options, -1, MOORLINE_MISMATCH);
+    CHECK_NUMBER(report.round_trips, 0);
+    CHECK_NUMBER(report.bytes_received, 0);
+    CHECK_CONTAINS(last_error().text, "byte");
+    stop();
+}
+
 static void hang_up(void *context, moorline_connection *connection, const void *data, size_t length)
 {
     (void)context;
@@ -133,6 +173,54 @@ static void test_a_server_that_hangs_up(void)
     moorline_exchange_options options = options_of(3, 10, 30);
     (void)run(&options, -1, MOORLINE_DISCONNECTED);
     stop();
+}
+
+struct half {
+    moorline_server *server;
+    moorline_socket *accepted;
+    char first;
+};
+
+/* Once the exchange is connected, half of the answer and the end are there before it has sent anything. */
+static int32_t answer_half(void *context, uint64_t done, uint64_t total)
+{
+    struct half *half = context;
+    size_t sent = 0;
+    (void)done;
+    (void)total;
+    if (half->accepted == NULL && moorline_server_accept(half->server, 0, &half->accepted) == MOORLINE_OK) {
+        CHECK_OK(moorline_socket_send(half->accepted, &half->first, 1, -1, &sent));
+        CHECK_OK(moorline_socket_shutdown(half->accepted, MOORLINE_WRITABLE, -1));
+    }
+    return 1;
+}
+
+static void keep_first(void *context, moorline_connection *connection, const void *data, size_t length)
+{
+    char *first = context;
+    CHECK(length > 0);
+    *first = *(const char *)data;
+    (void)!moorline_connection_abort(connection);
+}
+
+/* The system tells of the last bytes and of the end at once, and of neither again. */
+static void test_an_end_that_comes_with_bytes(void)
+{
+    struct half half = {.server = NULL};
+    moorline_service_callbacks callbacks = {.struct_size = sizeof callbacks, .context = &half.first, .received = keep_first};
+    moorline_exchange_options options = options_of(1, 2, 1);
+    start(&callbacks);
+    (void)run(&options, -1, MOORLINE_DISCONNECTED);
+    stop();
+
+    half.server = listening("name");
+    options.progress = answer_half;
+    options.context = &half;
+    moorline_exchange_report report = run(&options, -1, MOORLINE_DISCONNECTED);
+    CHECK_NUMBER(report.bytes_sent, 2);
+    CHECK_NUMBER(report.bytes_received, 1);
+    CHECK_OK(moorline_socket_destroy(half.accepted));
+    CHECK_OK(moorline_server_destroy(half.server));
 }
 
 static void test_no_server(void)
@@ -200,6 +288,24 @@ static void test_progress(void)
     stop();
 }
 
+/* About ten times a second, also while nothing comes back; and no oftener while much does. The first two are at the start. */
+static void test_how_often_progress_is_told(void)
+{
+    moorline_service_callbacks silent = {.struct_size = sizeof silent};
+    const moorline_service_callbacks *services[] = {NULL, &silent};
+    for (size_t i = 0; i < 2; ++i) {
+        struct watching watching = {.stop_after = 5};
+        moorline_exchange_options options = options_of(1, 1, UINT64_MAX);
+        options.progress = watch;
+        options.context = &watching;
+        start(services[i]);
+        uint64_t begun = monotonic_ms();
+        (void)run(&options, -1, MOORLINE_CANCELLED);
+        CHECK(monotonic_ms() - begun >= 300);
+        stop();
+    }
+}
+
 static void test_cancel(void)
 {
     /* The silent server makes sure that only the cancellation can end it. */
@@ -220,11 +326,14 @@ int main(void)
     RUN(test_defaults);
     RUN(test_one_wrong_byte_is_found);
     RUN(test_too_many_bytes_are_found);
+    RUN(test_bytes_of_another_connection_are_found);
     RUN(test_a_server_that_hangs_up);
+    RUN(test_an_end_that_comes_with_bytes);
     RUN(test_no_server);
     RUN(test_busy_polling);
     RUN(test_the_deadline);
     RUN(test_progress);
+    RUN(test_how_often_progress_is_told);
     RUN(test_cancel);
     return 0;
 }
