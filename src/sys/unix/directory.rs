@@ -88,26 +88,32 @@ impl Directory {
 
     /// Where no path leads through a descriptor: an answer that came while the path led here is this directory's.
     fn ask_by_path(&self, file: &OsStr) -> rustix::io::Result<()> {
-        let leads_here = || leads_to(&self.path, &self.descriptor);
-        if !leads_here() {
-            return Err(Errno::NOENT);
+        let path = self.way_by_path(file)?;
+        let answer = ask(&path);
+        match path.parent() {
+            Some(directory) if leads_to(directory, &self.descriptor) => answer,
+            _ => Err(Errno::NOENT),
         }
-        let answer = ask(&self.path_of(file));
-        if leads_here() { answer } else { Err(Errno::NOENT) }
     }
 
     /// A path for a new file, whose name is short. The system tells whoever asks what a socket was bound to, so this one says where,
     /// if it may; then only renaming directories could lead it elsewhere, and turning links could not.
     fn way_to_new(&self, file: &OsStr) -> rustix::io::Result<PathBuf> {
-        let fits = |path: &PathBuf| path.as_os_str().len() <= platform::SUN_PATH_LIMIT;
-        let said = platform::canonical_path(&self.descriptor).map(|path| path.join(file)).filter(fits);
-        match said.map_or_else(|| platform::path_through(&self.descriptor).map(|path| path.join(file)), Ok) {
-            Err(_) if leads_to(&self.path, &self.descriptor) => {
-                Some(self.path_of(file)).filter(fits).ok_or(Errno::NAMETOOLONG)
-            }
-            Err(_) => Err(Errno::NOENT),
-            way => way,
-        }
+        let said =
+            platform::canonical_path(&self.descriptor).map(|path| path.join(file)).filter(|path| fits(path));
+        said.map_or_else(|| platform::path_through(&self.descriptor).map(|path| path.join(file)), Ok)
+            .or_else(|_| self.way_by_path(file))
+    }
+
+    /// Where no path leads through a descriptor: the one that was opened, if it leads here still. It is told without its links, or one
+    /// that is turned all the time could lead here before a call and after it, and elsewhere meanwhile: a live server elsewhere would be
+    /// dead here.
+    fn way_by_path(&self, file: &OsStr) -> rustix::io::Result<PathBuf> {
+        let leads_here = |path: &PathBuf| leads_to(path, &self.descriptor);
+        let straight = std::fs::canonicalize(&self.path).ok().filter(leads_here).ok_or(Errno::NOENT)?;
+        // The one with links may be short enough where that is not.
+        let mut ways = [&straight, &self.path].into_iter().map(|path| path.join(file));
+        ways.find(|way| fits(way)).ok_or(Errno::NAMETOOLONG)
     }
 
     /// Binds a socket file with exactly this mode, whatever the umask, and listens. Until the mode is right the file
@@ -205,6 +211,10 @@ impl Directory {
     }
 }
 
+fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= platform::SUN_PATH_LIMIT
+}
+
 /// Asks whether somebody listens, by a datagram socket, which no stream server ever gets to see: connect(2) answers EPROTOTYPE where
 /// another type of socket is bound and ECONNREFUSED where none is, in a live process.
 fn ask(path: &Path) -> rustix::io::Result<()> {
@@ -284,6 +294,38 @@ mod tests {
         assert_eq!(dead.ask_by_path(OsStr::new(NAME)), Err(Errno::CONNREFUSED));
         let live = Directory::open(&turned.root.path().join("live")).unwrap();
         assert_eq!(live.ask_by_path(OsStr::new(NAME)), Err(Errno::PROTOTYPE));
+    }
+
+    /// As where no path leads through a descriptor, and a link is turned in the middle of a call, and back before its end.
+    #[test]
+    fn a_link_that_is_turned_does_not_lead_a_path_elsewhere_that_was_told_before() {
+        let turned = Turned::new(true);
+        let [live, dead, way] = ["live", "dead", "way"].map(|name| turned.root.path().join(name));
+        let turn_to = |target: &Path| {
+            std::fs::remove_file(&way).unwrap();
+            symlink(target, &way).unwrap();
+        };
+        turn_to(&live);
+        let opened = Directory::open(&way).unwrap();
+        let [asked, bound] = [NAME, "new"].map(|file| opened.way_by_path(OsStr::new(file)).unwrap());
+        turn_to(&dead);
+        // The dead one is in the other directory.
+        assert_eq!(ask(&asked), Err(Errno::PROTOTYPE));
+        let _listener = Listener::bind(&bound, 0o600, None).unwrap();
+        assert_eq!(turned.files(), [2, 1]);
+        assert_eq!(opened.way_by_path(OsStr::new("new")), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn a_path_with_a_link_does_where_the_one_without_is_too_long() {
+        let root = tempfile::tempdir().unwrap();
+        let (long, link) = (root.path().join("x".repeat(100)), root.path().join("link"));
+        std::fs::create_dir(&long).unwrap();
+        symlink(&long, &link).unwrap();
+        let way = |path: &Path, file: &str| Directory::open(path).unwrap().way_by_path(OsStr::new(file));
+        assert_eq!(way(&link, "new"), Ok(link.join("new")));
+        assert_eq!(way(&long, "new"), Err(Errno::NAMETOOLONG));
+        assert_eq!(way(&link, &"y".repeat(100)), Err(Errno::NAMETOOLONG));
     }
 
     /// As when somebody takes the permissions away between two calls.
