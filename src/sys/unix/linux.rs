@@ -130,7 +130,24 @@ pub(super) fn change_mode(directory: &impl AsFd, file: &CStr, mode: u32) -> io::
         rustix::fs::statat(directory, file, AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode).bits() == mode)
     };
-    if error.raw_os_error() == Some(libc::EOPNOTSUPP) && (changes() || is_so()) { Ok(()) } else { Err(error) }
+    if error.raw_os_error() == Some(libc::EOPNOTSUPP)
+        && (changes() || is_so() || change_mode_if_it_is_no_link(directory, file, mode))
+    {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+/// Changes the mode of a file that this user has just made in a directory, if nobody but this user and root can have put a link in its
+/// place since: by a call that would follow one, which is all that systems before Linux 6.6 have without `/proc`. Tells whether it has.
+fn change_mode_if_it_is_no_link(directory: &impl AsFd, file: &CStr, mode: u32) -> bool {
+    let is_safe = rustix::fs::fstat(directory).is_ok_and(|stat| {
+        let permissions = Mode::from_raw_mode(stat.st_mode);
+        let others_write = permissions.intersects(Mode::WGRP | Mode::WOTH);
+        [0, super::user_id()].contains(&stat.st_uid) && (!others_write || permissions.contains(Mode::SVTX))
+    });
+    is_safe && rustix::fs::chmodat(directory, file, Mode::from_raw_mode(mode), AtFlags::empty()).is_ok()
 }
 
 /// Which file it is.
@@ -284,5 +301,41 @@ impl Event {
 impl AsFd for Event {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// As without `/proc` before Linux 6.6.
+    #[test]
+    fn a_mode_is_changed_by_a_call_that_follows_links_only_where_nobody_else_can_have_put_one() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("name");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mode_of = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+        let set_mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let changes = || {
+            set_mode(&path, 0o600);
+            let directory =
+                rustix::fs::open(root.path(), DIRECTORY_FLAGS | OFlags::CLOEXEC, Mode::empty()).unwrap();
+            let has_changed = change_mode_if_it_is_no_link(&directory, c"name", 0o777);
+            assert_eq!(mode_of(&path), if has_changed { 0o777 } else { 0o600 });
+            has_changed
+        };
+        for (mode, is_safe) in
+            [(0o700, true), (0o755, true), (0o720, false), (0o702, false), (0o777, false), (0o1777, true)]
+        {
+            set_mode(root.path(), mode);
+            assert_eq!(changes(), is_safe, "{mode:o}");
+        }
+        // Another user's, which only root can make it.
+        if std::os::unix::fs::chown(root.path(), Some(super::super::user_id() + 1), None).is_ok() {
+            assert!(!changes());
+        }
     }
 }
