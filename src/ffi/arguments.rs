@@ -321,3 +321,28 @@ pub(super) fn unless_zero<T: Default + PartialEq>(value: T) -> Option<T> {
 fn null(name: &str) -> Error {
     Error::new(Status::InvalidArgument, format!("{name} is NULL"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_mean_the_time_that_the_header_says() {
+        assert_eq!(busy_poll(0), BusyPoll::Adaptive);
+        assert_eq!(busy_poll(50), BusyPoll::For(Duration::from_micros(50)));
+        assert_eq!(busy_poll(u32::MAX - 1), BusyPoll::For(Duration::from_micros(u64::from(u32::MAX) - 1)));
+        // As a time to look it would be more than an hour.
+        assert_eq!(busy_poll(MOORLINE_BUSY_POLL_NEVER), BusyPoll::Never);
+        assert_eq!((milliseconds(0), milliseconds(1500)), (None, Some(Duration::from_millis(1500))));
+        assert_eq!(
+            (microseconds(Duration::from_nanos(2_001_999)), microseconds(Duration::MAX)),
+            (2001, u64::MAX)
+        );
+        let times = [-1, 0, 1, i64::MAX].map(|milliseconds| timeout(milliseconds).unwrap());
+        let after = |milliseconds| Timeout::After(Duration::from_millis(milliseconds));
+        assert_eq!(times, [Timeout::Forever, Timeout::None, after(1), after(i64::MAX.unsigned_abs())]);
+        for milliseconds in [-2, i64::MIN] {
+            assert_eq!(timeout(milliseconds).unwrap_err().status(), Status::InvalidArgument);
+        }
+    }
+}

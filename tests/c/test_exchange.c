@@ -258,6 +258,26 @@ static void test_the_deadline(void)
     stop();
 }
 
+static void answer_late(void *context, moorline_connection *connection, const void *data, size_t length)
+{
+    size_t sent = 0;
+    (void)context;
+    let_time_pass_ms(50);
+    CHECK_OK(moorline_connection_send(connection, data, length, 0, &sent));
+}
+
+static void test_how_long_it_took(void)
+{
+    moorline_service_callbacks callbacks = {.struct_size = sizeof callbacks, .received = answer_late};
+    start(&callbacks);
+    moorline_exchange_options options = options_of(1, 1, 3);
+    uint64_t begun = monotonic_ms();
+    moorline_exchange_report report = run(&options, -1, MOORLINE_OK);
+    CHECK(report.duration_ns >= UINT64_C(150) * 1000000);
+    CHECK(report.duration_ns <= (monotonic_ms() - begun + 1) * 1000000);
+    stop();
+}
+
 struct watching {
     uint64_t calls;
     uint64_t last;
@@ -332,6 +352,7 @@ int main(void)
     RUN(test_no_server);
     RUN(test_busy_polling);
     RUN(test_the_deadline);
+    RUN(test_how_long_it_took);
     RUN(test_progress);
     RUN(test_how_often_progress_is_told);
     RUN(test_cancel);
