@@ -298,6 +298,23 @@ static void test_max_connections(void)
     CHECK_OK(moorline_service_destroy(service));
 }
 
+static int threads_with(uint32_t workers)
+{
+    moorline_service_options options = {.struct_size = sizeof options, .workers = workers};
+    int before = running_threads();
+    moorline_service *service = started(&options, NULL);
+    int threads = running_threads() - before;
+    CHECK_OK(moorline_service_destroy(service));
+    return threads;
+}
+
+static void test_each_worker_is_a_thread(void)
+{
+    CHECK(threads_with(1) > 0);
+    CHECK_NUMBER(threads_with(0), threads_with(1));
+    CHECK_NUMBER(threads_with(4), threads_with(1) + 3);
+}
+
 int main(void)
 {
     RUN(test_echo);
@@ -309,5 +326,6 @@ int main(void)
     RUN(test_a_waiting_stop_holds_nobody_up);
     RUN(test_destroy_while_connections_are_busy);
     RUN(test_max_connections);
+    RUN(test_each_worker_is_a_thread);
     return 0;
 }

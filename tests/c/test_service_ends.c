@@ -1,6 +1,7 @@
 /* A service that ends under difficulties: by several threads at once, while a callback runs, with a file that can't be removed. */
 #include "support_service.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static const uid_t NOBODY = 65534;
@@ -158,10 +159,34 @@ static void test_the_report_is_told_though_the_file_stays(void)
     child_expect_success(&child);
 }
 
+/* A service that has no say in it, of bytes and of messages. */
+static void test_who_says_no_more_is_closed(void)
+{
+    moorline_message_options messages = {.struct_size = sizeof messages, .framing = MOORLINE_FRAMING_LINES};
+    const moorline_message_options *kinds[] = {NULL, &messages};
+    for (size_t i = 0; i < 2; ++i) {
+        struct log log = {0};
+        moorline_service_options options = {.struct_size = sizeof options, .messages = kinds[i]};
+        moorline_service_callbacks callbacks = callbacks_of(&log);
+        CHECK(callbacks.finished == NULL);
+        moorline_service *service = started(&options, &callbacks);
+        int client = raw_connect(in_test_directory("name").text);
+        CHECK_SYSTEM(shutdown(client, SHUT_WR));
+        char byte = 0;
+        CHECK_NUMBER(raw_read_all(client, &byte, 1), 0);
+        wait_for(&log.disconnected, 1);
+        CHECK_NUMBER(atomic_load(&log.reason), MOORLINE_DISCONNECTED);
+        CHECK_SYSTEM(close(client));
+        CHECK_NUMBER(stopped(service, -1, MOORLINE_OK).ended_by_peer, 1);
+        CHECK_OK(moorline_service_destroy(service));
+    }
+}
+
 int main(void)
 {
     RUN(test_no_destroy_returns_while_a_callback_runs);
     RUN(test_of_two_stops_one_has_the_report);
     RUN(test_the_report_is_told_though_the_file_stays);
+    RUN(test_who_says_no_more_is_closed);
     return 0;
 }
