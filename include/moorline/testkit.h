@@ -48,17 +48,19 @@
 #define MOORLINE_LEAK_HANDLES 1
 
 /**
- * Open descriptors of the process, whoever opened them.
+ * Open descriptors of the process, whoever opened them. None is seen where proc(5) is not mounted, as in a chroot.
  */
 #define MOORLINE_LEAK_DESCRIPTORS 2
 
 /**
- * Running threads of the process, whoever started them. None is seen while the process has no descriptor left.
+ * Running threads of the process, whoever started them. None is seen while the process has no descriptor left, or where
+ * proc(5) is not mounted.
  */
 #define MOORLINE_LEAK_THREADS 4
 
 /**
- * Socket files that servers of this process, of whatever library, listen on.
+ * Socket files that servers of this process, of whatever library, listen on. Of other libraries' none is seen where proc(5) is not
+ * mounted.
  */
 #define MOORLINE_LEAK_SOCKET_FILES 8
 

@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 pub enum LeakKind {
     /// A handle of the C ABI.
     Handle,
-    /// An open descriptor of the process, whoever opened it.
+    /// An open descriptor of the process, whoever opened it. None is seen where proc(5) is not mounted, as in a chroot.
     Descriptor,
-    /// A running thread of the process, whoever started it. None is seen while the process has no descriptor left.
+    /// A running thread of the process, whoever started it. None is seen while the process has no descriptor left, or where
+    /// proc(5) is not mounted.
     Thread,
-    /// A socket file that a server of this process, of whatever library, listens on.
+    /// A socket file that a server of this process, of whatever library, listens on. Of other libraries' none is seen where proc(5) is not
+    /// mounted.
     SocketFile,
 }
 

@@ -39,11 +39,13 @@ kind!(Guard, moorline_leak_guard, 10);
 
 /// Handles of this library.
 pub const MOORLINE_LEAK_HANDLES: u32 = 1;
-/// Open descriptors of the process, whoever opened them.
+/// Open descriptors of the process, whoever opened them. None is seen where proc(5) is not mounted, as in a chroot.
 pub const MOORLINE_LEAK_DESCRIPTORS: u32 = 2;
-/// Running threads of the process, whoever started them. None is seen while the process has no descriptor left.
+/// Running threads of the process, whoever started them. None is seen while the process has no descriptor left, or where
+/// proc(5) is not mounted.
 pub const MOORLINE_LEAK_THREADS: u32 = 4;
-/// Socket files that servers of this process, of whatever library, listen on.
+/// Socket files that servers of this process, of whatever library, listen on. Of other libraries' none is seen where proc(5) is not
+/// mounted.
 pub const MOORLINE_LEAK_SOCKET_FILES: u32 = 8;
 
 /// Something that was made after a guard was, and is still there. Begin with MOORLINE_LEAK_INIT.
