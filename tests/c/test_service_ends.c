@@ -1,6 +1,8 @@
 /* A service that ends under difficulties: by several threads at once, while a callback runs, with a file that can't be removed. */
 #include "support_service.h"
 
+#include <moorline/testkit.h>
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -182,11 +184,89 @@ static void test_who_says_no_more_is_closed(void)
     }
 }
 
+/* Moves the clock until the connection has ended, because of the time; gives the minutes that this took. */
+static uint64_t minutes_until_it_is_late(moorline_clock *clock, const struct log *log)
+{
+    uint64_t minutes = 0;
+    while (atomic_load(&log->disconnected) == 0) {
+        CHECK_OK(moorline_clock_advance(clock, UINT64_C(60) * 1000000));
+        ++minutes;
+        let_time_pass_ms(1);
+    }
+    CHECK_NUMBER(atomic_load(&log->reason), MOORLINE_TIMED_OUT);
+    return minutes;
+}
+
+/* To who does not read; on a clock of its own, so that nobody has to wait. */
+static void test_a_closing_connection_lingers_as_long_as_was_said(void)
+{
+    struct log log = {0};
+    moorline_clock *clock = NULL;
+    CHECK_OK(moorline_clock_create(&clock));
+    moorline_service_options options = {.struct_size = sizeof options, .linger_ms = 3600 * 1000, .clock = clock};
+    moorline_service_callbacks callbacks = callbacks_of(&log);
+    moorline_service *service = started(&options, &callbacks);
+    moorline_socket *client = connected("name");
+    wait_for(&log.connected, 1);
+    static const char much[1 << 20];
+    size_t sent = 0;
+    CHECK_STATUS(moorline_connection_send(log.connection, much, sizeof much, 0, &sent), MOORLINE_OK);
+    CHECK_OK(moorline_connection_close(log.connection));
+    CHECK(minutes_until_it_is_late(clock, &log) >= 60);
+    CHECK_OK(moorline_socket_destroy(client));
+    CHECK_OK(moorline_service_destroy(service));
+    CHECK_OK(moorline_clock_destroy(clock));
+}
+
+static void test_a_handshake_may_take_as_long_as_was_said(void)
+{
+    struct log log = {0};
+    moorline_clock *clock = NULL;
+    CHECK_OK(moorline_clock_create(&clock));
+    moorline_message_options messages = {
+        .struct_size = sizeof messages, .framing = MOORLINE_FRAMING_CHECKED, .handshake_timeout_ms = 3600 * 1000};
+    moorline_service_options options = {.struct_size = sizeof options, .messages = &messages, .clock = clock};
+    moorline_service_callbacks callbacks = callbacks_of(&log);
+    moorline_service *service = started(&options, &callbacks);
+    int client = raw_connect(in_test_directory("name").text);
+    wait_for(&log.connected, 1);
+    CHECK(minutes_until_it_is_late(clock, &log) >= 60);
+    CHECK_SYSTEM(close(client));
+    CHECK_OK(moorline_service_destroy(service));
+    CHECK_OK(moorline_clock_destroy(clock));
+}
+
+static void test_so_many_wait_for_a_busy_service_as_its_backlog_says(void)
+{
+    enum { BACKLOG = 3 };
+    struct held held = {0};
+    moorline_service_options options = {.struct_size = sizeof options, .backlog = BACKLOG};
+    moorline_service_callbacks callbacks = {.struct_size = sizeof callbacks, .context = &held, .connected = hold};
+    moorline_service *service = started(&options, &callbacks);
+    moorline_socket *clients[1 + BACKLOG];
+    clients[0] = connected("name");
+    wait_for(&held.begun, 1);
+    for (int i = 1; i <= BACKLOG; ++i) {
+        CHECK_OK(moorline_socket_connect("name", NULL, 0, &clients[i]));
+    }
+    moorline_socket *more = NULL;
+    CHECK_STATUS(moorline_socket_connect("name", NULL, 0, &more), MOORLINE_WOULD_BLOCK);
+    atomic_store(&held.may_return, 1);
+    wait_for(&held.returned, 1 + BACKLOG);
+    for (int i = 0; i <= BACKLOG; ++i) {
+        CHECK_OK(moorline_socket_destroy(clients[i]));
+    }
+    CHECK_OK(moorline_service_destroy(service));
+}
+
 int main(void)
 {
     RUN(test_no_destroy_returns_while_a_callback_runs);
     RUN(test_of_two_stops_one_has_the_report);
     RUN(test_the_report_is_told_though_the_file_stays);
     RUN(test_who_says_no_more_is_closed);
+    RUN(test_a_closing_connection_lingers_as_long_as_was_said);
+    RUN(test_a_handshake_may_take_as_long_as_was_said);
+    RUN(test_so_many_wait_for_a_busy_service_as_its_backlog_says);
     return 0;
 }
