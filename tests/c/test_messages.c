@@ -233,6 +233,11 @@ static void descriptors_come_with_their_message(void)
     size_t length = 0;
     size_t count = 0;
     int given = -1;
+    /* It stays, with its descriptor, where there is too little room for it. */
+    CHECK_STATUS(moorline_socket_receive_message_with_descriptors(second, buffer, 3, -1, &length, &given, 1, &count),
+                 MOORLINE_BUFFER_TOO_SMALL);
+    CHECK_NUMBER(length, 4);
+    CHECK_NUMBER(count, 0);
     CHECK_OK(moorline_socket_receive_message_with_descriptors(second, buffer, sizeof buffer, -1, &length, &given, 1, &count));
     CHECK_NUMBER(length, 4);
     CHECK_NUMBER(count, 1);
