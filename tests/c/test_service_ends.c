@@ -218,6 +218,24 @@ static void test_a_closing_connection_lingers_as_long_as_was_said(void)
     CHECK_OK(moorline_clock_destroy(clock));
 }
 
+static void test_an_abort_drops_what_is_queued_and_does_not_linger(void)
+{
+    struct log log = {0};
+    moorline_service_callbacks callbacks = callbacks_of(&log);
+    moorline_service *service = started(NULL, &callbacks);
+    moorline_socket *client = connected("name");
+    wait_for(&log.connected, 1);
+    static const char much[1 << 20];
+    size_t sent = 0;
+    CHECK_OK(moorline_connection_send(log.connection, much, sizeof much, 0, &sent));
+    CHECK_OK(moorline_connection_abort(log.connection));
+    wait_for(&log.disconnected, 1);
+    CHECK_NUMBER(atomic_load(&log.reason), MOORLINE_CLOSED);
+    CHECK(receive_until_disconnected(client) < sizeof much);
+    CHECK_OK(moorline_socket_destroy(client));
+    CHECK_OK(moorline_service_destroy(service));
+}
+
 static void test_a_handshake_may_take_as_long_as_was_said(void)
 {
     struct log log = {0};
@@ -266,6 +284,7 @@ int main(void)
     RUN(test_the_report_is_told_though_the_file_stays);
     RUN(test_who_says_no_more_is_closed);
     RUN(test_a_closing_connection_lingers_as_long_as_was_said);
+    RUN(test_an_abort_drops_what_is_queued_and_does_not_linger);
     RUN(test_a_handshake_may_take_as_long_as_was_said);
     RUN(test_so_many_wait_for_a_busy_service_as_its_backlog_says);
     return 0;
