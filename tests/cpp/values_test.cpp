@@ -57,6 +57,8 @@ TEST(Status, HasAnEnumeratorForEveryStatusOfTheLibrary) {
         EXPECT_STREQ(to_string(Status{number}), expected_name(Status{number})) << number;
     }
     EXPECT_GT(known, 20);
+    // What GoogleTest shows when two differ.
+    EXPECT_EQ(testing::PrintToString(Status::timed_out), "TIMED_OUT");
     EXPECT_STREQ(to_string(Status{-1}), "UNKNOWN");
 }
 

@@ -54,6 +54,7 @@ private slots:
         std::thread([&verdicts] {
             pthread_setname_np(pthread_self(), "callback");
             MOORLINE_COMPARE(verdicts, QStringLiteral("help"), QStringLiteral("hello"));
+            MOORLINE_COMPARE(verdicts, moorline::Status::timed_out, moorline::Status::ok);
             MOORLINE_VERIFY(verdicts, verdicts.count().value() == 7);
         }).join();
     }

@@ -2,6 +2,8 @@
 #ifndef MOORLINE_CPP_STATUS_HPP
 #define MOORLINE_CPP_STATUS_HPP
 
+#include <iosfwd>
+
 #include <moorline/cpp/config.hpp>
 
 namespace moorline {
@@ -40,6 +42,12 @@ enum class Status : moorline_status {
 /// thread.
 [[nodiscard]] inline const char* to_string(Status status) noexcept {
     return moorline_status_name(static_cast<moorline_status>(status));
+}
+
+/// Writes its name, which test frameworks show then. A template, so that only who writes needs the header of streams.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& stream, Status status) {
+    return stream << to_string(status);
 }
 
 }  // namespace MOORLINE_CPP_VARIANT
