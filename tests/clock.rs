@@ -84,6 +84,84 @@ fn a_connection_is_idle_from_its_last_byte_on() {
     drop(second);
 }
 
+/// Answers, and moves the clock before it returns: as who sees the answer may do.
+struct AnswersAndMoves {
+    tells: Tells,
+    clock: Clock,
+    before: Duration,
+    after: Duration,
+}
+
+impl Handler for AnswersAndMoves {
+    fn connected(&self, connection: &moorline::Connection) {
+        self.tells.connected(connection);
+    }
+    fn received(&self, connection: &moorline::Connection, data: &[u8]) {
+        self.clock.advance(self.before).unwrap();
+        connection.send(data, WATCHDOG).unwrap();
+        self.clock.advance(self.after).unwrap();
+        self.tells.0.send(None).unwrap();
+    }
+    fn disconnected(&self, connection: &moorline::Connection, reason: Status) {
+        self.tells.disconnected(connection, reason);
+    }
+}
+
+#[test]
+fn a_clock_that_moves_before_the_handler_returns_has_moved_after_the_answer() {
+    let clock = Clock::manual();
+    let options = ServiceOptions { idle_timeout: Some(HOUR), clock: clock.clone(), ..Default::default() };
+    let (_service, client, told) = service_of(options, |tells| AnswersAndMoves {
+        tells,
+        clock: clock.clone(),
+        before: Duration::ZERO,
+        after: HOUR,
+    });
+    client.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    assert_eq!(ends(&told), Status::TimedOut);
+}
+
+#[test]
+fn a_clock_that_moves_before_the_handler_answers_has_moved_before_the_answer() {
+    let clock = Clock::manual();
+    let options = ServiceOptions { idle_timeout: Some(HOUR), clock: clock.clone(), ..Default::default() };
+    let (_service, client, told) = service_of(options, |tells| AnswersAndMoves {
+        tells,
+        clock: clock.clone(),
+        before: HOUR,
+        after: HOUR - Duration::from_millis(1),
+    });
+    client.send(b"x", WATCHDOG).unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), None);
+    stays(&told);
+    clock.advance(Duration::from_millis(1)).unwrap();
+    assert_eq!(ends(&told), Status::TimedOut);
+}
+
+/// Queues more than the system takes, closes, moves the clock, and tells as the other one does.
+struct ClosesAndMoves(Tells, Clock);
+
+impl Handler for ClosesAndMoves {
+    fn connected(&self, connection: &moorline::Connection) {
+        while connection.send(&[0; 4096], Timeout::None).is_ok() {}
+        connection.close();
+        self.1.advance(HOUR).unwrap();
+        self.0.connected(connection);
+    }
+    fn disconnected(&self, connection: &moorline::Connection, reason: Status) {
+        self.0.disconnected(connection, reason);
+    }
+}
+
+#[test]
+fn a_clock_that_moves_before_the_handler_returns_has_moved_after_its_close() {
+    let clock = Clock::manual();
+    let options = ServiceOptions { linger: HOUR, clock: clock.clone(), ..Default::default() };
+    let (_service, _peer, told) = service_of(options, |tells| ClosesAndMoves(tells, clock.clone()));
+    assert_eq!(ends(&told), Status::TimedOut);
+}
+
 /// Queues more than the system takes, closes, and tells as the other one does.
 struct Closes(Tells);
 

@@ -652,7 +652,8 @@ typedef struct {
   uint32_t connection_rate;
   /**
    * Milliseconds that a connection may be without a byte in either direction before it ends with MOORLINE_TIMED_OUT. What other
-   * threads send that need not be queued is noticed only when they are over, and begins them anew. 0: for ever.
+   * threads send that need not be queued is noticed only when they are over, and begins them anew; on a clock that a test moves
+   * it does so from the send on. 0: for ever.
    */
   uint32_t idle_timeout_ms;
   /**

@@ -44,7 +44,8 @@ pub struct moorline_service_options {
     /// Connections accepted in a second at most, on average; more wait in the backlog. 0: as many as come.
     pub connection_rate: u32,
     /// Milliseconds that a connection may be without a byte in either direction before it ends with MOORLINE_TIMED_OUT. What other
-    /// threads send that need not be queued is noticed only when they are over, and begins them anew. 0: for ever.
+    /// threads send that need not be queued is noticed only when they are over, and begins them anew; on a clock that a test moves
+    /// it does so from the send on. 0: for ever.
     pub idle_timeout_ms: u32,
     /// Milliseconds that a connection which closes may be without sending anything of what is queued; the rest is dropped then.
     /// 0: 10,000.

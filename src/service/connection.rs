@@ -1,14 +1,17 @@
 //! A connection of a service.
 
 use super::mailbox::{Mailbox, Order};
+use crate::clock::Clock;
 use crate::deadline::Timeout;
 use crate::error::{Result, Status};
 use crate::socket::{Credentials, Socket, SocketStatistics};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sys::{BorrowedDescriptor, Descriptor};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// A connection of a service. Clones are the same connection. Any thread may use it at any time, also after it has ended.
 #[derive(Clone)]
@@ -26,6 +29,14 @@ struct Inner {
     socket: Socket,
     mailbox: Weak<Mailbox>,
     slot: usize,
+    used: Option<Box<Used>>,
+}
+
+/// When somebody last sent something or closed it, on a clock that a test moves. Who sees what was sent may move the clock before the
+/// worker, which has still to come back from the handler, looks at it: it was sent before that all the same.
+struct Used {
+    clock: Clock,
+    last: Mutex<Option<Instant>>,
 }
 
 /// How the connection is wished to end, by this side.
@@ -50,7 +61,8 @@ impl UnwindSafe for Connection {}
 impl RefUnwindSafe for Connection {}
 
 impl Connection {
-    pub(super) fn new(socket: Socket, mailbox: &Arc<Mailbox>, slot: usize) -> Connection {
+    pub(super) fn new(socket: Socket, mailbox: &Arc<Mailbox>, slot: usize, clock: &Clock) -> Connection {
+        let used = clock.is_manual().then(|| Box::new(Used { clock: clock.clone(), last: Mutex::default() }));
         let mailbox = Arc::downgrade(mailbox);
         Connection(Arc::new(Inner {
             socket,
@@ -60,6 +72,7 @@ impl Connection {
             wish: AtomicU8::new(Wish::Stay as u8),
             asked: AtomicBool::new(false),
             found_no_room: AtomicBool::new(false),
+            used,
         }))
     }
 
@@ -193,7 +206,30 @@ impl Connection {
         }
     }
 
+    /// Notes the time before something is sent, or wished for, if a test moves the clock.
+    fn use_now(&self) {
+        if let Some(used) = &self.0.used {
+            let now = used.clock.now();
+            let mut last = used.last.lock();
+            *last = (*last).max(Some(now));
+        }
+    }
+
+    /// Something goes either way without a send, for which the time counts at which the worker notices it.
+    pub(super) fn forget_use(&self) {
+        if let Some(used) = &self.0.used {
+            *used.last.lock() = None;
+        }
+    }
+
+    /// When something was sent or wished for, if that was the last. None on the system's clock, which goes on meanwhile, and costs a
+    /// call to look at.
+    pub(super) fn used(&self) -> Option<Instant> {
+        self.0.used.as_ref().and_then(|used| *used.last.lock())
+    }
+
     pub(super) fn wish_for(&self, wish: Wish) {
+        self.use_now();
         self.0.wish.fetch_max(wish as u8, Ordering::AcqRel);
         self.0.socket.end_sending();
         self.ask();
@@ -213,6 +249,7 @@ impl Connection {
     /// Sends, and has the worker look at what that does to the queue: it watches for room to send only while something is queued,
     /// reads on when a send has taken the queue along, and tells when there is room again for who has found none.
     fn sending(&self, send: impl FnOnce(&Socket) -> (usize, Result<()>)) -> (usize, Result<()>) {
+        self.use_now();
         let socket = &self.0.socket;
         let was_queued = socket.queued() > 0;
         let (taken, answer) = send(socket);

@@ -161,6 +161,7 @@ pub(super) fn on_thread_of(service: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::socket::SocketOptions;
 
     /// Or a service would keep the sockets of as many connections as it ever had at once.
@@ -168,7 +169,7 @@ mod tests {
     fn who_has_left_is_not_kept() {
         let mailbox = Arc::new(Mailbox::new(PollerOptions::default()).unwrap());
         let (socket, _peer) = Socket::pair(&SocketOptions::default()).unwrap();
-        let connection = Connection::new(socket, &mailbox, 0);
+        let connection = Connection::new(socket, &mailbox, 0, &Clock::system());
         mailbox.enter(&connection);
         assert_eq!(mailbox.served.lock().by_slot.len(), 1);
         mailbox.leave(&connection);

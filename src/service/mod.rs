@@ -140,7 +140,8 @@ pub struct ServiceOptions {
     /// Messages instead of a stream of bytes.
     pub messages: Option<Arc<MessageOptions>>,
     /// How long a connection may be without a byte in either direction before it ends with `TimedOut`. What other threads send that need
-    /// not be queued is noticed only when that is over, and begins it anew. None: for ever.
+    /// not be queued is noticed only when that is over, and begins it anew; on a clock that a test moves it does so from the send on. None: for
+    /// ever.
     pub idle_timeout: Option<Duration>,
     /// Whom connections are taken from.
     pub policy: Policy,

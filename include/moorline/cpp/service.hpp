@@ -32,7 +32,7 @@ struct ServiceOptions {
     std::optional<MessageOptions> messages = std::nullopt;  ///< messages; none: a stream of bytes
     std::uint32_t connection_rate = 0;       ///< accepted in a second at most, on average; more wait; 0: as many as come
     /// Without a byte in either direction, then it ends; what other threads send that need not be queued is noticed only then,
-    /// and begins it anew. 0: for ever.
+    /// and begins it anew; on a clock that a test moves it does so from the send on. 0: for ever.
     std::chrono::milliseconds idle_timeout{0};
     std::chrono::milliseconds linger{10000};  ///< a closing one without sending what is queued; 0: ten seconds
     Policy policy = Policy::everyone();  ///< whom connections are taken from

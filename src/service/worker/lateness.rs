@@ -91,9 +91,9 @@ impl Served {
         let traffic = self.connection.socket().traffic();
         if self.traffic != traffic {
             self.traffic = traffic;
-            self.active = options.clock.now();
+            self.active = self.connection.used().unwrap_or_else(|| options.clock.now());
             if let Some((_, since)) = &mut self.ending {
-                *since = self.active;
+                *since = self.active.max(*since);
             }
         }
     }

@@ -255,9 +255,10 @@ impl Worker {
 
     fn serve(&mut self, socket: Socket) {
         let (now, held_up) = (self.now(), self.not_held_up());
+        let clock = &self.shared.options.clock;
         let entry = self.served.vacant_entry();
         let slot = entry.key();
-        let connection = Connection::new(socket, &self.mailbox, slot);
+        let connection = Connection::new(socket, &self.mailbox, slot, clock);
         let ending = self.stopping.map(|_| (Status::Closed, now));
         if ending.is_some() {
             // It was accepted before the worker that accepts knew of the stop.
@@ -296,6 +297,7 @@ impl Worker {
 
     fn flush(&mut self, slot: usize) {
         let Some(served) = self.served.get_mut(slot) else { return };
+        served.connection.forget_use();
         if served.connection.socket().queued() == 0 {
             // Somebody else's send has taken the queue along.
             return self.look(slot);
@@ -326,7 +328,10 @@ impl Worker {
             Wish::Abort => return self.end(slot, Status::Closed),
             Wish::Close => {
                 let reason = if served.finished { Status::Disconnected } else { Status::Closed };
-                served.ending.get_or_insert_with(|| (reason, self.shared.options.clock.now()));
+                let clock = &self.shared.options.clock;
+                served
+                    .ending
+                    .get_or_insert_with(|| (reason, served.connection.used().unwrap_or_else(|| clock.now())));
             }
             Wish::Stay => {}
         }

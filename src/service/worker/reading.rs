@@ -33,6 +33,7 @@ impl Worker {
                 Ok((received, more)) => {
                     served.readable = served.hangup || more;
                     let readable = served.readable;
+                    served.connection.forget_use();
                     let buffer = std::mem::take(&mut self.buffer);
                     let data = &buffer[..received];
                     self.call(slot, |handler, connection| handler.received(connection, data));
@@ -67,6 +68,7 @@ impl Worker {
         let Some(served) = self.served.get_mut(slot) else { return false };
         let (handler, connection) = (&*self.shared.handler, &served.connection);
         let deliver = |message: &[u8], descriptors: &mut Vec<Descriptor>| {
+            connection.forget_use();
             if !handler.admits(connection, message) {
                 return Err(Status::Refused.into());
             }

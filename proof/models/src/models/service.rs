@@ -1,6 +1,7 @@
 use super::connection::{Connection, Wish};
 use super::headcount::Headcount;
 use super::mailbox::{Mailbox, Order, enter_thread};
+use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::Status;
 use crate::models::explore;
@@ -36,7 +37,7 @@ fn work(mailbox: &Arc<Mailbox>, mut look: impl FnMut(&[Order], Option<Deadline>)
 fn a_wish_is_seen_whatever_was_asked_before() {
     explore(2, || {
         let mailbox = mailbox();
-        let connection = Connection::new(Socket::new().0, &mailbox, 0);
+        let connection = Connection::new(Socket::new().0, &mailbox, 0, &Clock::system());
         let sender = thread::spawn({
             let connection = connection.clone();
             // Or it is closed already.
@@ -56,7 +57,7 @@ fn a_wish_is_seen_whatever_was_asked_before() {
 fn a_lack_of_room_is_seen_whatever_was_asked_before() {
     explore(2, || {
         let mailbox = mailbox();
-        let connection = Connection::new(Socket::with(File::default(), 2).0, &mailbox, 0);
+        let connection = Connection::new(Socket::with(File::default(), 2).0, &mailbox, 0, &Clock::system());
         // There is room for the one or the other.
         let senders = [&b"x"[..], b"xy"].map(|data| {
             let connection = connection.clone();
@@ -88,7 +89,7 @@ fn every_order_is_found() {
         let mailbox = mailbox();
         let posters = [0, 1].map(|slot| {
             let mailbox = mailbox.clone();
-            let connection = Connection::new(Socket::new().0, &mailbox, slot);
+            let connection = Connection::new(Socket::new().0, &mailbox, slot, &Clock::system());
             thread::spawn(move || assert!(mailbox.post(Order::Look(connection)).is_ok()))
         });
         let mut found = 0;
@@ -122,7 +123,7 @@ fn nothing_is_left_in_the_mailbox_of_a_worker_that_has_left() {
 fn aborting_connections_ends_what_waits_on_one() {
     explore(2, || {
         let mailbox = mailbox();
-        let connection = Connection::new(Socket::new().0, &mailbox, 0);
+        let connection = Connection::new(Socket::new().0, &mailbox, 0, &Clock::system());
         let endpoint = connection.socket().endpoint().unwrap();
         mailbox.enter(&connection);
         let waiter = thread::spawn(move || {
@@ -138,7 +139,7 @@ fn aborting_connections_ends_what_waits_on_one() {
 fn whoever_comes_while_connections_are_aborted_is_aborted_too() {
     explore(2, || {
         let mailbox = mailbox();
-        let connection = Connection::new(Socket::new().0, &mailbox, 0);
+        let connection = Connection::new(Socket::new().0, &mailbox, 0, &Clock::system());
         let worker = thread::spawn({
             let (mailbox, connection) = (mailbox.clone(), connection.clone());
             move || mailbox.enter(&connection)
