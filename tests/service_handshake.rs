@@ -88,6 +88,22 @@ fn a_message_that_came_with_the_handshake_is_told_although_a_send_came_first() {
 }
 
 #[test]
+fn a_handshake_that_who_has_left_does_not_get_is_no_loss() {
+    let scene = Scene::new();
+    let (peer, _) = scene.connect(b"");
+    // It is accepted when it has gone.
+    drop(UnixStream::connect(scene.service.full_name().unwrap()).unwrap());
+    scene.greets.send(false).unwrap();
+    assert!(matches!(scene.next(), Told::Connected(_)));
+    scene.greets.send(false).unwrap();
+    assert_ne!(scene.reason(), Status::TimedOut);
+    drop(peer);
+    assert_ne!(scene.reason(), Status::TimedOut);
+    let report = scene.service.stop(WATCHDOG).unwrap();
+    assert_eq!((report.accepted, report.unsent), (2, 0));
+}
+
+#[test]
 fn a_wrong_handshake_that_a_send_finds_in_the_thread_of_the_service_is_the_reason_of_the_end() {
     let scene = Scene::new();
     let (_peer, _) = scene.connect(b"nonsense");

@@ -35,6 +35,8 @@ struct State {
     waiting: u32,
     /// A send waits for room in its middle, so no other may begin.
     taken: bool,
+    /// Of what was ever to be sent, so much at the front is this side's own, and no send's. A greeting is short.
+    first_words: u16,
     outbox: Outbox,
 }
 
@@ -45,7 +47,13 @@ impl Outgoing {
         outbox.push_all(first_words);
         Outgoing {
             queued: AtomicUsize::new(outbox.len()),
-            state: Mutex::new(State { endpoint: Some(endpoint), waiting: 0, taken: false, outbox }),
+            state: Mutex::new(State {
+                endpoint: Some(endpoint),
+                waiting: 0,
+                taken: false,
+                outbox,
+                first_words: first_words.len().try_into().unwrap_or(u16::MAX),
+            }),
             turns: Condvar::new(),
             gate: Gate::default(),
             sent: AtomicU64::new(0),
@@ -111,7 +119,10 @@ impl Outgoing {
     }
 
     fn drop_queue_of(&self, state: &mut State) -> u64 {
-        let dropped = state.outbox.clear() as u64;
+        let left = state.outbox.clear() as u64;
+        // Nobody is told of the loss of what nobody has sent.
+        let own = u64::from(std::mem::take(&mut state.first_words)).saturating_sub(self.sent());
+        let dropped = left - own.min(left);
         self.queued.store(0, Ordering::Relaxed);
         self.unsent.fetch_add(dropped, Ordering::Relaxed) + dropped
     }
@@ -379,6 +390,13 @@ mod tests {
         received.extend(receive(&far));
         assert!(received == [b"first", &data[..taken]].concat());
         assert_eq!((outgoing.sent(), outgoing.unsent()), (5 + taken as u64, 0));
+    }
+
+    #[test]
+    fn first_words_that_are_given_up_are_no_loss() {
+        let (outgoing, far) = outgoing(1000, b"first");
+        drop(far);
+        assert_eq!((outgoing.queued(), outgoing.drop_queue(), outgoing.end()), (5, 0, 0));
     }
 
     #[test]
