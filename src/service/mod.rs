@@ -323,14 +323,11 @@ impl Service {
         let place = Place::new(self, filling.token());
         // Who shut it down before may not have found the server; who does so from here on does.
         filling.check().map_err(|_| stopped_meanwhile())?;
-        let listen = |server: &Server| {
-            listen(server).map_err(|error| match error.status() {
-                Status::Closed => stopped_meanwhile(),
-                _ => error,
-            })
-        };
         let server = place.server.clone();
-        let (started, workers) = Running::prepare(self.number, &self.options, &self.handler, server, listen)?;
+        let prepared = Running::prepare(self.number, &self.options, &self.handler, server, listen);
+        // Whatever does not go with a server that is closed, it was closed by who shut it down.
+        let (started, workers) =
+            prepared.map_err(|error| filling.check().map_or_else(|_| stopped_meanwhile(), |()| error))?;
         let started = Arc::new(started);
         filling.finish(started.clone()).map_err(|_| stopped_meanwhile())?;
         drop(place);
