@@ -321,7 +321,8 @@ fn who_closes_a_server_while_it_claims_a_name_ends_that() {
         });
         assert_eq!(status(server.full_name()), Status::InvalidState);
         if listened == Status::Closed {
-            assert_eq!(contended.files(), 0);
+            // The dead one stays if the claim ended before it was free.
+            assert!(contended.files() <= 1);
             server.listen(contended.name()).unwrap();
             return;
         }
