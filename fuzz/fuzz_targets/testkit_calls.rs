@@ -55,7 +55,8 @@ impl Place {
         };
         answers.into_iter().for_each(check);
         // One at most is of its kind.
-        let text = texts.iter().flat_map(|text| text.split(|byte| *byte == 0).next()).collect::<Vec<_>>().concat();
+        let text =
+            texts.iter().flat_map(|text| text.split(|byte| *byte == 0).next()).collect::<Vec<_>>().concat();
         CString::new(text).expect("it ends where the first NUL is")
     }
 }
