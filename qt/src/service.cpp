@@ -98,8 +98,8 @@ public:
         if (!dispatcher)
             return;
         QObject::disconnect(applicationEnds_);
-        const auto postAgain = [this, service = QPointer<Service>(q)] {
-            if (!service)
+        const auto postAgain = [this, object = QPointer<Service>(q)] {
+            if (!object)
                 return;
             std::unique_lock lock(telling->mutex);
             const size_t events = std::exchange(telling->dropped, 0);
